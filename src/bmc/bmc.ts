@@ -1,0 +1,75 @@
+import type { JsonObject, Resource } from '../redfish/resource.ts'
+import type { Action, ResourceRow } from '../redfish/resource-table.ts'
+import type { ComponentFacts, Machine } from './machine.ts'
+import { setPointer } from '../redfish/pointer.ts'
+import type { Account, BmcState, Change, ComponentState } from './state.ts'
+
+/** One emulated BMC: what it shares with its like, and what it has for itself. */
+export interface Bmc {
+  readonly id: string
+  readonly machine: Machine
+  readonly accounts: ReadonlyMap<string, Account>
+  readonly state: BmcState
+  /** Told of every commit, after it is made. */
+  readonly listeners: Set<(change: Change) => void>
+}
+
+/** A row of this service's resource table. */
+export type Row = ResourceRow<Bmc>
+export type BmcAction = Action<Bmc>
+
+/** A component as it is now: the machine's facts, and what updates made of it. */
+export interface Component extends ComponentFacts {
+  readonly now: ComponentState
+}
+
+/** A BMC as it leaves the factory. Machine and accounts are shared, so that another one costs little. */
+export function createBmc(id: string, machine: Machine, accounts: ReadonlyMap<string, Account>): Bmc {
+  return {
+    id,
+    machine,
+    accounts,
+    listeners: new Set(),
+    state: {
+      version: 0,
+      settings: machine.settings,
+      outage: undefined,
+      components: new Map(),
+      overlays: new Map(),
+      sessions: new Map(),
+      tasks: new Map(),
+      log: new Map(),
+    },
+  }
+}
+
+/** The firmware component with this Id as it is now. */
+export function findComponent(bmc: Bmc, id: string): Component | undefined {
+  const facts = bmc.machine.components.get(id)
+  return facts && { ...facts, now: bmc.state.components.get(id) ?? facts.factory }
+}
+
+/** All firmware components as they are now. */
+export function listComponents(bmc: Bmc): Component[] {
+  return [...bmc.machine.components.values()].map((facts) => ({
+    ...facts,
+    now: bmc.state.components.get(facts.id) ?? facts.factory,
+  }))
+}
+
+/** A resource of the machine as it is now: versions follow the components, power follows the resets. */
+export function machineResource(bmc: Bmc, uri: string): Resource | undefined {
+  const original = bmc.machine.resources.get(uri)
+  if (original === undefined) return undefined
+  const overlaid: Resource = { ...original, ...bmc.state.overlays.get(uri) }
+  const shown = bmc.machine.shown.get(uri) ?? []
+  return shown.reduce<Resource>((resource, { pointer, component }) => {
+    const state = bmc.state.components.get(component)
+    return state === undefined ? resource : setPointer(resource, pointer, state.version)
+  }, overlaid)
+}
+
+/** A top-level member of a machine's resource as it is now. */
+export function machineMember(bmc: Bmc, uri: string, member: string): JsonObject[string] {
+  return bmc.state.overlays.get(uri)?.[member] ?? bmc.machine.resources.get(uri)?.[member]
+}

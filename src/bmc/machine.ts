@@ -1,0 +1,215 @@
+import { type Static, Type } from 'typebox'
+import { getPointer } from '../redfish/pointer.ts'
+import { isObject, type JsonObject, linkUris, type Resource } from '../redfish/resource.ts'
+import { lastSegment, uris } from '../redfish/uris.ts'
+import { judge } from '../redfish/validation.ts'
+import type { ComponentState, Settings } from './state.ts'
+
+const Milliseconds = Type.Number({ minimum: 0 })
+const closed = { additionalProperties: false }
+
+const Behaviour = Type.Object(
+  {
+    /** How fast the device takes an image. */
+    bandwidthBytesPerSecond: Type.Number({ exclusiveMinimum: 0 }),
+    verifyMs: Milliseconds,
+    installMs: Milliseconds,
+    activateMs: Milliseconds,
+    /** Size of the flash region: a larger image is refused. */
+    capacityBytes: Type.Number({ exclusiveMinimum: 0 }),
+    /** Left alone unless a request names it (the backup of an A/B pair). */
+    onlyWhenNamed: Type.Optional(Type.Boolean()),
+    /** The reset that activates what was installed; without it, activation follows by itself. */
+    reset: Type.Optional(Type.Object({ resource: Type.String(), type: Type.String() }, closed)),
+    /** The system without whose power the device is dead. */
+    needsPowerOf: Type.Optional(Type.String()),
+    /** Where else in the machine the component's version is shown. */
+    shownBy: Type.Optional(
+      Type.Array(Type.Object({ resource: Type.String(), pointer: Type.String() }, closed)),
+    ),
+  },
+  closed,
+)
+
+const SystemTimes = Type.Object({ shutdownMs: Milliseconds, bootMs: Milliseconds }, closed)
+
+const MachineFile = Type.Object(
+  {
+    manager: Type.String(),
+    maxParallelUploads: Type.Integer({ minimum: 1 }),
+    outage: Type.Object(
+      { kind: Type.Union([Type.Literal('refuse'), Type.Literal('unavailable')]), bootMs: Milliseconds },
+      closed,
+    ),
+    systems: Type.Record(Type.String(), SystemTimes),
+    components: Type.Record(Type.String(), Behaviour),
+  },
+  closed,
+)
+
+export type DeviceBehaviour = Static<typeof Behaviour>
+type MachineData = Static<typeof MachineFile>
+const judgeMachineFile = judge(MachineFile)
+
+/** What an emulated machine is: shared by every BMC of its kind, never written. */
+export interface Machine {
+  readonly name: string
+  /** The machine's own resources by URI; those that our services provide are not among them. */
+  readonly resources: ReadonlyMap<string, Resource>
+  readonly components: ReadonlyMap<string, ComponentFacts>
+  /** Software of the host, listed beside the firmware. */
+  readonly software: ReadonlyMap<string, Resource>
+  /** Places that show a component's version, by resource. */
+  readonly shown: ReadonlyMap<string, readonly { readonly pointer: string; readonly component: string }[]>
+  /** The manager that provides this service. */
+  readonly manager: string
+  readonly maxParallelUploads: number
+  readonly outage: MachineData['outage']
+  readonly systems: ReadonlyMap<string, Static<typeof SystemTimes>>
+  readonly settings: Settings
+}
+
+/** What never changes about a firmware component. */
+export interface ComponentFacts {
+  readonly id: string
+  readonly uri: string
+  readonly resource: Resource
+  /** Correlates images with components. */
+  readonly softwareId: string
+  readonly updateable: boolean
+  readonly lowestSupportedVersion: string | undefined
+  readonly relatedItems: readonly string[]
+  readonly behaviour: DeviceBehaviour
+  readonly factory: ComponentState
+}
+
+/** How a device behaves about which the machine's data says nothing. */
+const ordinary: DeviceBehaviour = {
+  bandwidthBytesPerSecond: 16 * 2 ** 20,
+  verifyMs: 2_000,
+  installMs: 15_000,
+  activateMs: 2_000,
+  capacityBytes: 2 ** 31 - 1,
+}
+const ordinarySystem = { shutdownMs: 5_000, bootMs: 30_000 }
+const ordinaryOutage = { kind: 'unavailable', bootMs: 30_000 } as const
+
+const settings: Settings = {
+  updateServiceEnabled: true,
+  taskServiceEnabled: true,
+  sessionServiceEnabled: true,
+  sessionTimeoutS: 1_800,
+  taskAutoDeleteMinutes: 1_440,
+}
+
+/** What our services provide themselves: a mockup's resources there are not served. */
+const ours = [uris.updateService, uris.taskService, uris.sessionService, uris.registries, uris.odata]
+
+/**
+ * Makes a machine of a mockup's resources and, where it comes with one, its `machine.json`.
+ * Throws an Error that lists everything wrong with that file.
+ */
+export function createMachine(
+  name: string,
+  documents: ReadonlyMap<string, JsonObject>,
+  file?: unknown,
+): Machine {
+  const data = file === undefined ? undefined : checked(name, file)
+  const manager = data?.manager ?? firstMember(documents, uris.managers)
+  const components = new Map(
+    members(documents, uris.firmwareInventory).map((resource) => {
+      const facts = componentFacts(resource, data?.components[lastSegment(resource['@odata.id'])])
+      return [facts.id, facts] as const
+    }),
+  )
+  const taken = [...ours, uris.logService(manager)]
+  const resources = new Map(
+    [...documents]
+      .filter(([uri]) => !taken.some((prefix) => uri === prefix || uri.startsWith(`${prefix}/`)))
+      .flatMap(([uri, document]) => (isResource(document) ? [[uri, document] as const] : [])),
+  )
+  const systemUris = linkUris(documents.get(uris.systems)?.['Members'])
+  return {
+    name,
+    resources,
+    components,
+    software: new Map(
+      members(documents, uris.softwareInventory).map((one) => [lastSegment(one['@odata.id']), one]),
+    ),
+    shown: shownVersions(resources, [...components.values()]),
+    manager,
+    maxParallelUploads: data?.maxParallelUploads ?? 1,
+    outage: data?.outage ?? ordinaryOutage,
+    systems: new Map(systemUris.map((uri) => [uri, data?.systems[uri] ?? ordinarySystem])),
+    settings,
+  }
+}
+
+function checked(name: string, file: unknown): MachineData {
+  const judged = judgeMachineFile(file)
+  if (judged.ok) return judged.value
+  const lines = judged.problem.map(
+    ({ pointer, kind, expected }) => `  ${pointer}: ${kind}, expected ${expected}`,
+  )
+  throw new Error(`machine ${name}: machine.json is wrong:\n${lines.join('\n')}`)
+}
+
+function componentFacts(resource: Resource, behaviour: DeviceBehaviour = ordinary): ComponentFacts {
+  const id = lastSegment(resource['@odata.id'])
+  const status = isObject(resource['Status']) ? resource['Status'] : {}
+  return {
+    id,
+    uri: resource['@odata.id'],
+    resource,
+    softwareId: text(resource['SoftwareId']) ?? id,
+    updateable: resource['Updateable'] !== false,
+    lowestSupportedVersion: text(resource['LowestSupportedVersion']),
+    relatedItems: linkUris(resource['RelatedItem']),
+    behaviour,
+    factory: {
+      version: text(resource['Version']) ?? '0',
+      releaseDate: text(resource['ReleaseDate']),
+      state: text(status['State']) ?? 'Enabled',
+      health: text(status['Health']) ?? 'OK',
+      sizeBytes: typeof resource['SizeBytes'] === 'number' ? resource['SizeBytes'] : undefined,
+      pending: undefined,
+    },
+  }
+}
+
+/** Where versions show: as the machine's data says, else where a related resource shows the same version today. */
+function shownVersions(
+  resources: ReadonlyMap<string, Resource>,
+  components: readonly ComponentFacts[],
+): Machine['shown'] {
+  const shown = new Map<string, { pointer: string; component: string }[]>()
+  for (const { id, behaviour, relatedItems, factory } of components) {
+    const guessed = relatedItems.flatMap((resource) =>
+      ['/FirmwareVersion', '/BiosVersion'].map((pointer) => ({ resource, pointer })),
+    )
+    for (const { resource, pointer } of behaviour.shownBy ?? guessed) {
+      if (getPointer(resources.get(resource), pointer) !== factory.version) continue
+      shown.set(resource, [...(shown.get(resource) ?? []), { pointer, component: id }])
+    }
+  }
+  return shown
+}
+
+function members(documents: ReadonlyMap<string, JsonObject>, uri: string): Resource[] {
+  return linkUris(documents.get(uri)?.['Members']).flatMap((member) => {
+    const document = documents.get(member)
+    return document !== undefined && isResource(document) ? [document] : []
+  })
+}
+
+function firstMember(documents: ReadonlyMap<string, JsonObject>, uri: string): string {
+  return linkUris(documents.get(uri)?.['Members'])[0] ?? uris.manager('1')
+}
+
+function isResource(document: JsonObject): document is Resource {
+  return typeof document['@odata.id'] === 'string' && typeof document['@odata.type'] === 'string'
+}
+
+function text(value: JsonObject[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,147 @@
+import { Background } from '../lib/background.ts'
+import { type Clock, type DeviceClock, timestamp } from '../lib/clock.ts'
+import type { JsonObject } from '../redfish/resource.ts'
+import { type Bmc, machineMember } from './bmc.ts'
+import { commit } from './commit.ts'
+import type { Change } from './state.ts'
+
+/** What resets set in motion elsewhere. */
+export interface ResetHooks {
+  /** The resource lost its state: work that ran on it is over. */
+  readonly interrupted: (bmc: Bmc, resource: string) => void
+  /** The resource boots: what waited for its reset is activated before it is up. */
+  readonly opened: (bmc: Bmc, resource: string, signal: AbortSignal) => Promise<void>
+  /** A bug in a reset. */
+  readonly failed: (error: unknown) => void
+}
+
+type Power = 'boot' | 'shutdown' | 'off' | 'pause' | 'resume' | 'none'
+
+/** What each ResetType (Resource v1_23) does: steps for a system that runs, and for one that is off. */
+const resetTypes: Readonly<
+  Record<string, { readonly on: readonly Power[]; readonly off: readonly Power[] }>
+> = {
+  On: { on: [], off: ['boot'] },
+  ForceOn: { on: [], off: ['boot'] },
+  ForceOff: { on: ['off'], off: [] },
+  GracefulShutdown: { on: ['shutdown', 'off'], off: [] },
+  GracefulRestart: { on: ['shutdown', 'boot'], off: ['boot'] },
+  ForceRestart: { on: ['boot'], off: ['boot'] },
+  PowerCycle: { on: ['off', 'boot'], off: ['boot'] },
+  FullPowerCycle: { on: ['off', 'boot'], off: ['boot'] },
+  PushPowerButton: { on: ['shutdown', 'off'], off: ['boot'] },
+  Nmi: { on: ['none'], off: [] },
+  Suspend: { on: ['pause'], off: [] },
+  Pause: { on: ['pause'], off: [] },
+  Resume: { on: ['resume'], off: [] },
+}
+
+/** BootProgress.LastState on the way up, each with the share of the boot time that has passed when it is reached. */
+const bootSteps = [
+  [0, 'PrimaryProcessorInitializationStarted'],
+  [0.1, 'MemoryInitializationStarted'],
+  [0.3, 'PCIResourceConfigStarted'],
+  [0.5, 'SystemHardwareInitializationComplete'],
+  [0.6, 'OSBootStarted'],
+  [1, 'OSRunning'],
+] as const
+
+/** Carries out resets by the clock: power follows, what waited is opened, the serving manager is away meanwhile. */
+export class Resets {
+  readonly #clock: Clock
+  readonly #device: DeviceClock
+  readonly #hooks: ResetHooks
+  readonly #background: Background
+  readonly #running = new WeakMap<Bmc, Map<string, AbortController>>()
+
+  constructor(clock: Clock, device: DeviceClock, hooks: ResetHooks) {
+    this.#clock = clock
+    this.#device = device
+    this.#hooks = hooks
+    this.#background = new Background(hooks.failed)
+  }
+
+  /** Starts the reset of a ComputerSystem; one that is under way gives way to it. */
+  startSystemReset(bmc: Bmc, uri: string, type: string): void {
+    const isOff = machineMember(bmc, uri, 'PowerState') === 'Off'
+    const steps = resetTypes[type]?.[isOff ? 'off' : 'on'] ?? []
+    if (steps.length === 0) return
+    this.#start(bmc, uri, async (signal) => {
+      for (const step of steps) await this.#powerStep(bmc, uri, step, signal)
+    })
+  }
+
+  /** Starts the reset of a Manager; when it serves Redfish, clients lose it and their sessions meanwhile. */
+  startManagerReset(bmc: Bmc, uri: string): void {
+    this.#start(bmc, uri, async (signal) => {
+      const { outage, manager } = bmc.machine
+      const serves = uri === manager
+      const sessions = [...bmc.state.sessions.keys()].map((id) => [id, undefined] as const)
+      const status = { State: 'Starting', Health: 'OK' }
+      commit(bmc, {
+        ...(serves && { outage: outage.kind, sessions }),
+        ...this.#overlaid(bmc, uri, { Status: status, LastResetTime: timestamp(this.#clock.now()) }),
+      })
+      this.#hooks.interrupted(bmc, uri)
+      await this.#device.sleep(outage.bootMs, signal)
+      await this.#hooks.opened(bmc, uri, signal)
+      const back = { Status: bmc.machine.resources.get(uri)?.['Status'] }
+      commit(bmc, { ...(serves && { outage: undefined }), ...this.#overlaid(bmc, uri, back) })
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#background.close()
+  }
+
+  #start(bmc: Bmc, uri: string, work: (signal: AbortSignal) => Promise<void>): void {
+    const running = this.#running.get(bmc) ?? new Map<string, AbortController>()
+    this.#running.set(bmc, running)
+    running.get(uri)?.abort(new Error('overtaken by another reset'))
+    running.set(uri, this.#background.start(work))
+  }
+
+  async #powerStep(bmc: Bmc, uri: string, step: Power, signal: AbortSignal): Promise<void> {
+    const times = bmc.machine.systems.get(uri) ?? { shutdownMs: 0, bootMs: 0 }
+    switch (step) {
+      case 'shutdown':
+        this.#show(bmc, uri, { PowerState: 'PoweringOff' })
+        return this.#device.sleep(times.shutdownMs, signal)
+      case 'off':
+        this.#show(bmc, uri, { PowerState: 'Off', BootProgress: { LastState: 'None' } })
+        return this.#hooks.interrupted(bmc, uri)
+      case 'boot':
+        return this.#boot(bmc, uri, times.bootMs, signal)
+      case 'pause':
+        return this.#show(bmc, uri, { PowerState: 'Paused' })
+      case 'resume':
+        return this.#show(bmc, uri, { PowerState: 'On' })
+      case 'none':
+        return
+    }
+  }
+
+  async #boot(bmc: Bmc, uri: string, bootMs: number, signal: AbortSignal): Promise<void> {
+    const last = { LastResetTime: timestamp(this.#clock.now()) }
+    this.#show(bmc, uri, { PowerState: 'PoweringOn', BootProgress: { LastState: 'None' }, ...last })
+    this.#hooks.interrupted(bmc, uri)
+    await this.#hooks.opened(bmc, uri, signal)
+    let passed = 0
+    for (const [share, state] of bootSteps) {
+      await this.#device.sleep((share - passed) * bootMs, signal)
+      passed = share
+      this.#show(bmc, uri, { PowerState: 'On', BootProgress: { LastState: state } })
+    }
+  }
+
+  #show(bmc: Bmc, uri: string, members: JsonObject): void {
+    commit(bmc, this.#overlaid(bmc, uri, members))
+  }
+
+  /** Only members that the machine's resource has: a mockup of an older schema version stays true to it. */
+  #overlaid(bmc: Bmc, uri: string, members: JsonObject): Pick<Change, 'overlays'> {
+    const original = bmc.machine.resources.get(uri) ?? {}
+    const known = Object.entries(members).filter(([name]) => name in original)
+    return { overlays: [[uri, { ...bmc.state.overlays.get(uri), ...Object.fromEntries(known) }]] }
+  }
+}

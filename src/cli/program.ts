@@ -1,0 +1,47 @@
+import { Command, CommanderError } from 'commander'
+import { addDemoCommand } from './demo.ts'
+import { addImageCommand } from './image.ts'
+import { addPushCommand } from './push.ts'
+import { addServeCommand } from './serve.ts'
+
+/** What a command may use of the process that runs it. */
+export interface Terminal {
+  readonly out: NodeJS.WriteStream
+  readonly err: NodeJS.WriteStream
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Resolves when the user asks the program to end. */
+  readonly stopped: () => Promise<unknown>
+}
+
+/** A command that is done reports whether it did what it was asked. */
+export type Finish = (exitCode: number) => void
+
+/** The command line: takes the process's arguments, resolves to its exit code. */
+export function createProgram(terminal: Terminal): (argv: readonly string[]) => Promise<number> {
+  return async (argv) => {
+    let exitCode = 0
+    const finish: Finish = (code) => {
+      exitCode = code
+    }
+    const program = new Command('redflash')
+      .description('A firmware-update emulator that behaves like a BMC’s Redfish service')
+      .configureOutput({
+        writeOut: (text) => terminal.out.write(text),
+        writeErr: (text) => terminal.err.write(text),
+      })
+      .exitOverride()
+      .showHelpAfterError()
+    addServeCommand(program, terminal, finish)
+    addImageCommand(program, terminal, finish)
+    addPushCommand(program, terminal, finish)
+    addDemoCommand(program, terminal, finish)
+    try {
+      await program.parseAsync([...argv])
+    } catch (error) {
+      // Commander has said why: wrong usage, or help that was asked for.
+      if (error instanceof CommanderError) return error.exitCode
+      throw error
+    }
+    return exitCode
+  }
+}

@@ -1,0 +1,98 @@
+import { type Command, Option } from 'commander'
+import { readFileSync } from 'node:fs'
+import { defaultOf, parseConfig, type SettingName, settings, type Source } from '../config.ts'
+import { type Emulator, startEmulator } from '../index.ts'
+import { uris } from '../redfish/uris.ts'
+import type { Finish, Terminal } from './program.ts'
+
+const PREFIX = 'REDFLASH_'
+
+/** `redflash serve`: settings from arguments, environment and file, then the service until it is told to end. */
+export function addServeCommand(program: Command, terminal: Terminal, finish: Finish): void {
+  const command = program
+    .command('serve', { isDefault: true })
+    .description('serve an emulated BMC')
+    .addHelpText(
+      'after',
+      `\nEvery option is also read from the environment (--https-port from ${PREFIX}HTTPS_PORT) and from --config FILE (httpsPort).`,
+    )
+  for (const option of serveOptions()) command.addOption(option)
+  command.action(async () => {
+    const config = parseConfig(sources(command, terminal.environment))
+    if (!config.ok) {
+      terminal.err.write(
+        `The configuration is wrong:\n${config.problem.map((line) => `  ${line}\n`).join('')}`,
+      )
+      return finish(1)
+    }
+    const { pino } = await import('pino')
+    // Standard output is for what the user asked for; the log goes beside it.
+    const logger = pino({ level: config.value.logLevel }, pino.destination({ fd: 2, sync: true }))
+    const emulator = await startEmulator(config.value, { logger })
+    announce(emulator, terminal)
+    await terminal.stopped()
+    await emulator.close()
+  })
+}
+
+/** The options that the table of settings makes, and `--config`. */
+function serveOptions(): Option[] {
+  const options = (Object.keys(settings) as SettingName[]).map((name) => {
+    const { placeholder, help } = { placeholder: undefined, ...settings[name] }
+    const flag = kebab(name)
+    if (placeholder === undefined) return new Option(`--no-${flag}`, `do not ${help}`)
+    const fallback = defaultOf(name)
+    return new Option(`--${flag} <${placeholder}>`, fallback === '' ? help : `${help} (default: ${fallback})`)
+  })
+  return [...options, new Option('--config <file>', 'JSON file with settings')]
+}
+
+/** File, environment and arguments, each overriding the one before. */
+function sources(command: Command, environment: Terminal['environment']): Source[] {
+  const given = Object.entries(command.opts<Record<string, unknown>>()).filter(
+    ([name]) => command.getOptionValueSource(name) === 'cli',
+  )
+  const { config: file = environment[`${PREFIX}CONFIG`], ...values } = Object.fromEntries(given)
+  const named = Object.keys(settings).flatMap((name) => {
+    const value = environment[variable(name)]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return [
+    { nameOf: (name) => `${String(file)}: ${name}`, isText: false, values: readFile(file) },
+    { nameOf: variable, isText: true, values: Object.fromEntries(named) },
+    { nameOf: (name) => `--${kebab(name)}`, isText: true, values },
+  ]
+}
+
+function readFile(file: unknown): Record<string, unknown> {
+  if (typeof file !== 'string') return {}
+  try {
+    const data: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (typeof data === 'object' && data !== null && !Array.isArray(data)) return { ...data }
+    throw new Error('not a JSON object')
+  } catch (error) {
+    throw new Error(`--config ${file}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** One line per URL, who may log in, and a line to try. */
+function announce({ url, httpsUrl, config }: Emulator, { out }: Terminal): void {
+  const curl = url === undefined ? `curl -k ${httpsUrl}` : `curl ${url}`
+  const password = config.password === defaultOf('password') ? config.password : 'PASSWORD'
+  const lines = [
+    ...[url, httpsUrl].filter((one) => one !== undefined).map((one) => `redflash serves ${one}${uris.root}/`),
+    `user ${config.user}, machine ${config.machine}`,
+    `try: ${curl}${uris.updateService} -u ${config.user}:${password}`,
+  ]
+  out.write(`${lines.join('\n')}\n`)
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+function variable(name: string): string {
+  return PREFIX + kebab(name).replaceAll('-', '_').toUpperCase()
+}

@@ -1,0 +1,46 @@
+import type { Component } from '../bmc/bmc.ts'
+import type { Result } from '../lib/result.ts'
+
+/** A device that takes firmware. Every implementation passes `test/contracts/flasher.ts`. */
+export interface Flasher {
+  /** Takes the image's bytes, at the device's own pace. */
+  transfer(job: FlashJob): Promise<FlashResult>
+  /** The device checks what it has taken. */
+  verify(job: FlashJob): Promise<FlashResult>
+  /** Writes it where it will run from; must not be cut short once begun. */
+  install(job: FlashJob): Promise<FlashResult>
+  /** Runs it: after this the device reports the new version. */
+  activate(job: ActivationJob): Promise<FlashResult>
+  /** Forgets what was taken and not installed. */
+  release(job: Pick<FlashJob, 'bmcId' | 'component'>): void
+}
+
+export interface ActivationJob {
+  readonly bmcId: string
+  readonly component: Component
+  /** Whether the system that the device depends on has power; asked whenever the device needs it. */
+  readonly hasPower: () => boolean
+  /** Aborted when the update is cancelled, its machine is reset or the service ends: the device rejects with the reason. */
+  readonly signal: AbortSignal
+  /** Told how far the stage has come, from 0 to 1. */
+  readonly progress: (share: number) => void
+}
+
+export interface FlashJob extends ActivationJob {
+  readonly image: FirmwareImage
+}
+
+/** The bytes for one device. */
+export interface FirmwareImage {
+  readonly sizeBytes: number
+  readonly sha256: string
+  readonly read: () => AsyncIterable<Uint8Array>
+}
+
+export type FlashResult = Result<void, FlashProblem>
+
+export type FlashProblem =
+  | { readonly kind: 'too-large'; readonly capacityBytes: number }
+  | { readonly kind: 'no-power' }
+  | { readonly kind: 'corrupt' }
+  | { readonly kind: 'nothing-installed' }

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { assertNodeVersion } from './cli/node-version.ts'
+
+assertNodeVersion(process.versions.node, (line) => {
+  process.stderr.write(line)
+  process.exit(1)
+})
+// Loaded after the check: an older Node would fail on the syntax of what follows, and not say why.
+const { createProgram } = await import('./cli/program.ts')
+
+const program = createProgram({
+  out: process.stdout,
+  err: process.stderr,
+  environment: process.env,
+  // The first signal asks for an orderly end; a second one is not waited for.
+  stopped: () =>
+    new Promise((resolve) => {
+      process.once('SIGINT', resolve)
+      process.once('SIGTERM', resolve)
+    }),
+})
+try {
+  process.exitCode = await program(process.argv)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,53 @@
+/** Every URI of the service is written here and nowhere else. `:name` marks a path parameter when a row is mounted. */
+const v1 = '/redfish/v1'
+
+export const uris = {
+  versions: '/redfish',
+  root: v1,
+  odata: `${v1}/odata`,
+  metadata: `${v1}/$metadata`,
+
+  sessionService: `${v1}/SessionService`,
+  sessions: `${v1}/SessionService/Sessions`,
+  session: (id: string) => `${v1}/SessionService/Sessions/${id}`,
+
+  updateService: `${v1}/UpdateService`,
+  multipartPush: `${v1}/UpdateService/update-multipart`,
+  firmwareInventory: `${v1}/UpdateService/FirmwareInventory`,
+  firmware: (id: string) => `${v1}/UpdateService/FirmwareInventory/${id}`,
+  softwareInventory: `${v1}/UpdateService/SoftwareInventory`,
+  software: (id: string) => `${v1}/UpdateService/SoftwareInventory/${id}`,
+
+  taskService: `${v1}/TaskService`,
+  tasks: `${v1}/TaskService/Tasks`,
+  task: (id: string) => `${v1}/TaskService/Tasks/${id}`,
+  taskMonitor: (id: string) => `${v1}/TaskService/TaskMonitors/${id}`,
+
+  registries: `${v1}/Registries`,
+  registryFile: (id: string) => `${v1}/Registries/${id}`,
+  registry: (id: string) => `${v1}/Registries/${id}/${id}`,
+
+  systems: `${v1}/Systems`,
+  system: (id: string) => `${v1}/Systems/${id}`,
+  managers: `${v1}/Managers`,
+  manager: (id: string) => `${v1}/Managers/${id}`,
+  chassis: `${v1}/Chassis`,
+  logServices: (manager: string) => `${manager}/LogServices`,
+  logService: (manager: string) => `${manager}/LogServices/Log`,
+  logEntries: (manager: string) => `${manager}/LogServices/Log/Entries`,
+  logEntry: (manager: string, id: string) => `${manager}/LogServices/Log/Entries/${id}`,
+
+  action: (resource: string, action: string) => `${resource}/Actions/${action}`,
+} as const
+
+/** The path that a client's reference means: absolute URLs lose their origin, a missing leading slash is added. */
+export function referencePath(reference: string): string {
+  const path = reference.replace(/^https?:\/\/[^/]+/i, '')
+  const rooted = path.startsWith('/') ? path : `/${path}`
+  return rooted.length > 1 ? rooted.replace(/\/+$/, '') : rooted
+}
+
+/** The last segment of a URI, which is the `Id` of a collection's member. */
+export function lastSegment(uri: string): string {
+  return uri.slice(uri.lastIndexOf('/') + 1)
+}

@@ -1,0 +1,144 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import formats from 'ajv-formats'
+import type { Static, TSchema } from 'typebox'
+import { fail, type Result, succeed } from '../lib/result.ts'
+import { about, type Message, message } from './messages/message.ts'
+import { getPointer } from './pointer.ts'
+import type { Json } from './resource.ts'
+
+/** One thing that is wrong with data from outside. */
+export interface Mistake {
+  readonly kind: 'unknown' | 'missing' | 'type' | 'choice' | 'range' | 'length' | 'format'
+  /** RFC 6901 pointer to the member. */
+  readonly pointer: string
+  readonly value: unknown
+  /** What would be right, in words. */
+  readonly expected: string
+  readonly limit: number | undefined
+}
+
+// Defaults of Ajv repair what a client got wrong; we must see it instead (and all of it).
+const ajv = new Ajv({
+  allErrors: true,
+  coerceTypes: false,
+  removeAdditional: false,
+  useDefaults: false,
+  allowUnionTypes: true,
+  verbose: true,
+})
+formats.default(ajv, ['date-time', 'uri', 'uri-reference', 'uuid'])
+
+/** Compiles a schema into a judge of unknown data that reports every mistake. */
+export function judge<S extends TSchema>(
+  schema: S,
+): (data: unknown) => Result<Static<S>, readonly Mistake[]> {
+  const validate = ajv.compile<Static<S>>(schema)
+  return (data) => (validate(data) ? succeed(data) : fail((validate.errors ?? []).flatMap(toMistake)))
+}
+
+/** A client's mistakes in a resource's properties, as messages of the Base registry. */
+export function propertyMessages(mistakes: readonly Mistake[]): Message[] {
+  return mistakes.map((mistake) => {
+    const name = memberName(mistake.pointer)
+    return about(propertyMessage(mistake, name, shown(mistake)), mistake.pointer)
+  })
+}
+
+/** A client's mistakes in an action's parameters, as messages of the Base registry. */
+export function parameterMessages(mistakes: readonly Mistake[], action: string): Message[] {
+  return mistakes.map((mistake) => {
+    const name = memberName(mistake.pointer)
+    return about(parameterMessage(mistake, name, shown(mistake), action), mistake.pointer)
+  })
+}
+
+function propertyMessage(mistake: Mistake, name: string, value: string): Message {
+  switch (mistake.kind) {
+    case 'unknown':
+      return message('Base.PropertyUnknown', name)
+    case 'missing':
+      return message('Base.PropertyMissing', name)
+    case 'type':
+      return message('Base.PropertyValueTypeError', value, name)
+    case 'choice':
+      return message('Base.PropertyValueNotInList', value, name)
+    case 'range':
+      return message('Base.PropertyValueOutOfRange', value, name)
+    case 'length':
+      return message('Base.ArraySizeTooLong', name, mistake.limit ?? 0)
+    case 'format':
+      return message('Base.PropertyValueFormatError', value, name)
+  }
+}
+
+function parameterMessage(mistake: Mistake, name: string, value: string, action: string): Message {
+  switch (mistake.kind) {
+    case 'unknown':
+      return message('Base.ActionParameterUnknown', action, name)
+    case 'missing':
+      return message('Base.ActionParameterMissing', action, name)
+    case 'type':
+      return message('Base.ActionParameterValueTypeError', value, name, action)
+    case 'choice':
+      return message('Base.ActionParameterValueNotInList', value, name, action)
+    case 'range':
+      return message('Base.ActionParameterValueOutOfRange', value, name, action)
+    case 'length':
+      return message('Base.ArraySizeTooLong', name, mistake.limit ?? 0)
+    case 'format':
+      return message('Base.ActionParameterValueFormatError', value, name, action)
+  }
+}
+
+function toMistake(error: ErrorObject): Mistake[] {
+  const at = error.instancePath
+  const params: Readonly<Record<string, unknown>> = error.params
+  const mistake = (kind: Mistake['kind'], expected: string, pointer = at): Mistake[] => {
+    const value = getPointer(error.data as Json, pointer.slice(at.length))
+    const limit = typeof params['limit'] === 'number' ? params['limit'] : undefined
+    return [{ kind, pointer, value, expected, limit }]
+  }
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return mistake(
+        'unknown',
+        'nothing of that name',
+        `${at}/${escaped(String(params['additionalProperty']))}`,
+      )
+    case 'required':
+      return mistake('missing', 'a value', `${at}/${String(params['missingProperty'])}`)
+    case 'enum':
+      return mistake('choice', `one of ${(params['allowedValues'] as readonly unknown[]).join(', ')}`)
+    case 'const':
+      return mistake('choice', String(params['allowedValue']))
+    case 'type':
+      return mistake('type', String(params['type']))
+    case 'minimum':
+    case 'maximum':
+    case 'exclusiveMinimum':
+      return mistake('range', `${String(params['comparison'])} ${String(params['limit'])}`)
+    case 'maxItems':
+      return mistake('length', `at most ${String(params['limit'])} items`)
+    // A union's members were each reported already.
+    case 'anyOf':
+      return []
+    default:
+      return mistake('format', error.message ?? error.keyword)
+  }
+}
+
+function escaped(segment: string): string {
+  return segment.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+/** The value as it may stand in a message: short, and never a secret. */
+function shown({ pointer, value }: Mistake): string {
+  if (/password|token|secret/i.test(pointer)) return '******'
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
+function memberName(pointer: string): string {
+  const name = pointer.slice(1)
+  return name.replaceAll('~1', '/').replaceAll('~0', '~')
+}

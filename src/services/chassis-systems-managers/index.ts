@@ -1,0 +1,82 @@
+import { type Static, Type } from 'typebox'
+import { type Bmc, type BmcAction, machineResource, type Row } from '../../bmc/bmc.ts'
+import type { Resets } from '../../bmc/reset.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { about, message } from '../../redfish/messages/message.ts'
+import { isObject, link, type Resource } from '../../redfish/resource.ts'
+import { type Call, readable, writableBy } from '../../redfish/resource-table.ts'
+import { uris } from '../../redfish/uris.ts'
+
+const ResetParameters = Type.Object(
+  { ResetType: Type.Optional(Type.String()) },
+  { additionalProperties: false },
+)
+
+/** The machine's own resources: all of its data as it is, systems and managers with their resets. */
+export function machineRows(resets: Resets): Row[] {
+  return [
+    {
+      path: uris.system(':id'),
+      type: 'ComputerSystem',
+      privileges: writableBy('ConfigureComponents'),
+      view: (bmc, { id = '' }) => machineResource(bmc, uris.system(id)),
+      actions: {
+        'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, ({ bmc }, uri, type) =>
+          resets.startSystemReset(bmc, uri, type),
+        ),
+      },
+    },
+    {
+      path: uris.manager(':id'),
+      type: 'Manager',
+      privileges: writableBy('ConfigureManager'),
+      view: (bmc, { id = '' }) => managerView(bmc, uris.manager(id)),
+      actions: {
+        'Manager.Reset': resetAction('Manager.Reset', uris.manager, ({ bmc }, uri) =>
+          resets.startManagerReset(bmc, uri),
+        ),
+      },
+    },
+    {
+      path: `${uris.root}/*`,
+      type: 'mockup',
+      privileges: readable,
+      view: (bmc, { '*': path = '' }) => machineResource(bmc, `${uris.root}/${path.replace(/\/$/, '')}`),
+    },
+  ]
+}
+
+/** The manager that serves Redfish has our log beside what the machine's data gives it. */
+function managerView(bmc: Bmc, uri: string): Resource | undefined {
+  const manager = machineResource(bmc, uri)
+  const isOurs = uri === bmc.machine.manager
+  return manager && isOurs ? { ...manager, LogServices: link(uris.logServices(uri)) } : manager
+}
+
+/** A reset answers first and happens then; which types there are is what the resource itself allows. */
+function resetAction(
+  name: string,
+  uriOf: (id: string) => string,
+  start: (call: Call<Bmc>, uri: string, type: string) => void,
+): BmcAction {
+  return {
+    parameters: ResetParameters,
+    run: (call) => {
+      const uri = uriOf(call.params['id'] ?? '')
+      const allowed = allowedTypes(call.bmc.machine.resources.get(uri), name)
+      const { ResetType: type = allowed[0] ?? 'ForceRestart' } = call.body as Static<typeof ResetParameters>
+      if (!allowed.includes(type)) {
+        const problem = message('Base.ActionParameterValueNotInList', type, 'ResetType', name)
+        throw new RedfishError(400, about(problem, '/ResetType'))
+      }
+      return { status: 204, afterwards: () => start(call, uri, type) }
+    },
+  }
+}
+
+function allowedTypes(resource: Resource | undefined, action: string): readonly string[] {
+  const actions = resource?.['Actions']
+  const offered = isObject(actions) ? actions[`#${action}`] : undefined
+  const values = isObject(offered) ? offered['ResetType@Redfish.AllowableValues'] : undefined
+  return Array.isArray(values) ? values.map(String) : ['On', 'ForceOff', 'ForceRestart', 'GracefulRestart']
+}

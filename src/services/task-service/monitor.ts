@@ -1,0 +1,60 @@
+import type { FastifyReply } from 'fastify'
+import type { Task } from '../../bmc/state.ts'
+import { JSON_TYPE, notFound } from '../../http/errors.ts'
+import type { EndpointHandler } from '../../http/context.ts'
+import type { Endpoint } from '../../http/mount.ts'
+import { sendAccepted } from '../../http/accepted.ts'
+import { errorBody } from '../../redfish/errors.ts'
+import { writableBy } from '../../redfish/resource-table.ts'
+import { uris } from '../../redfish/uris.ts'
+import type { TaskEngine } from '../../tasks/engine.ts'
+import { isFinal } from '../../tasks/task.ts'
+import { deleteTask } from './index.ts'
+import { taskView } from '../../tasks/task-resource.ts'
+
+/** What a monitor answers at the end: DSP2062's response, the finished Task (fwupd), or nothing (OpenBMC). */
+export type MonitorEnding = 'response' | 'task' | 'empty'
+
+/** The task monitor: 202 while the operation runs, then what it would have answered synchronously (DSP0266). */
+export function taskMonitor(engine: TaskEngine, ending: MonitorEnding): Endpoint {
+  const get: EndpointHandler = (request, reply, { bmc }) => {
+    const task = bmc.state.tasks.get(idOf(request.params))
+    // Cancelled before its end, an operation leaves no answer: its monitor is gone at once (TaskService v1_3).
+    if (task === undefined || task.state === 'Cancelled') throw notFound(request.url)
+    void reply.header('Allow', 'GET, HEAD, DELETE')
+    return isFinal(task.state) ? sendEnding(reply, task, ending) : sendAccepted(reply, task)
+  }
+  return {
+    path: uris.taskMonitor(':id'),
+    privileges: writableBy('ConfigureManager'),
+    methods: {
+      GET: get,
+      HEAD: get,
+      DELETE: (request, reply, { bmc }) => {
+        const id = idOf(request.params)
+        if (!bmc.state.tasks.has(id)) throw notFound(request.url)
+        const { status, headers = {}, body } = deleteTask(engine, { bmc, params: { id } })
+        return reply.code(status).headers(headers).type(JSON_TYPE).send(JSON.stringify(body))
+      },
+    },
+  }
+}
+
+function sendEnding(reply: FastifyReply, task: Task, ending: MonitorEnding): FastifyReply {
+  switch (ending) {
+    case 'response':
+      void reply.code(task.finalStatus ?? 200).type(JSON_TYPE)
+      return reply.send(JSON.stringify(errorBody(task.messages)))
+    case 'task':
+      return reply
+        .code(200)
+        .type(JSON_TYPE)
+        .send(JSON.stringify(taskView(task)))
+    case 'empty':
+      return reply.code(204).send()
+  }
+}
+
+function idOf(params: unknown): string {
+  return (params as { readonly id: string }).id // the route's own parameter
+}

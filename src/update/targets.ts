@@ -1,0 +1,46 @@
+import { type Bmc, type Component, findComponent, listComponents } from '../bmc/bmc.ts'
+import { linkUris } from '../redfish/resource.ts'
+import { referencePath, uris } from '../redfish/uris.ts'
+
+/** What a reference in Targets or ExcludeTargets means here. */
+export type Target =
+  | { readonly kind: 'components'; readonly components: readonly Component[] }
+  | { readonly kind: 'unknown'; readonly path: string }
+  | { readonly kind: 'not-updateable'; readonly path: string }
+
+/**
+ * Resolves a reference by UpdateService v1_17's target rules: an inventory item, a device that it is related to, a
+ * collection (each applicable member), or a system (the components inside it).
+ */
+export function resolveTarget(bmc: Bmc, reference: string): Target {
+  const path = referencePath(reference)
+  const item = path.startsWith(`${uris.firmwareInventory}/`)
+    ? findComponent(bmc, path.slice(uris.firmwareInventory.length + 1))
+    : undefined
+  if (item !== undefined) return updateable(path, [item])
+  if (path === uris.firmwareInventory) return updateable(path, listComponents(bmc))
+  const resource = bmc.machine.resources.get(path)
+  const isKnown = resource !== undefined || isSoftware(bmc, path)
+  if (!isKnown) return { kind: 'unknown', path }
+  const devices = [path, ...linkUris(resource?.['Members'])]
+  return updateable(
+    path,
+    listComponents(bmc).filter((component) => isPartOf(component, devices)),
+  )
+}
+
+/** Whether a component belongs to one of the resources: related to it, or to something below it. */
+function isPartOf({ relatedItems }: Component, resources: readonly string[]): boolean {
+  return relatedItems.some((item) => resources.some((uri) => item === uri || item.startsWith(`${uri}/`)))
+}
+
+function updateable(path: string, components: readonly Component[]): Target {
+  const able = components.filter((component) => component.updateable)
+  return able.length > 0 ? { kind: 'components', components: able } : { kind: 'not-updateable', path }
+}
+
+function isSoftware(bmc: Bmc, path: string): boolean {
+  return (
+    path === uris.softwareInventory || bmc.machine.software.has(path.slice(uris.softwareInventory.length + 1))
+  )
+}

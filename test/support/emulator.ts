@@ -1,0 +1,93 @@
+import { onTestFinished } from 'vitest'
+import { createApp } from '../../src/app.ts'
+import { createAccount } from '../../src/bmc/accounts.ts'
+import { type Bmc, createBmc } from '../../src/bmc/bmc.ts'
+import type { Machine } from '../../src/bmc/machine.ts'
+import { loadMachine } from '../../src/bmc/mockup-folder.ts'
+import type { Account } from '../../src/bmc/state.ts'
+import type { Flasher } from '../../src/devices/flasher.ts'
+import { createMemorySpool } from '../../src/image/memory-spool.ts'
+import { type Speed, VirtualClock } from '../../src/lib/clock.ts'
+import { type JsonObject } from '../../src/redfish/resource.ts'
+import type { MonitorEnding } from '../../src/services/task-service/monitor.ts'
+
+export const PASSWORD = 'redflash'
+export const basic = (user: string, password = PASSWORD): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+// Hashing a password is slow on purpose; the accounts of all tests are made once.
+const accounts: Promise<ReadonlyMap<string, Account>> = Promise.all([
+  createAccount('admin', PASSWORD),
+  createAccount('reader', PASSWORD, ['Login']),
+]).then((all) => new Map(all.map((account) => [account.username, account])))
+
+export interface TestOptions {
+  readonly machine?: string | Machine
+  readonly speed?: Speed
+  readonly maxImageBytes?: number
+  readonly monitorEnding?: MonitorEnding
+  readonly flasher?: Flasher
+  readonly spoolBytes?: number
+}
+
+/** What a test needs to send: a path, and what differs from an administrator's GET. */
+export interface TestRequest {
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  readonly headers?: Readonly<Record<string, string>>
+  /** An object is sent as JSON. */
+  readonly body?: JsonObject | string | Buffer
+  /** `null`: no credentials. */
+  readonly user?: string | null
+}
+
+/** An emulator on a virtual clock and a spool in memory, reached by inject; it closes itself when the test ends. */
+export async function startEmulator(options: TestOptions = {}) {
+  const { machine = 'rackmount', speed = 1, maxImageBytes = 2 ** 30, monitorEnding = 'response' } = options
+  const clock = new VirtualClock()
+  const spool = createMemorySpool(options.spoolBytes)
+  const bmc: Bmc = createBmc(
+    '1',
+    typeof machine === 'string' ? loadMachine(machine) : machine,
+    await accounts,
+  )
+  const app = createApp({
+    clock,
+    speed,
+    spool,
+    maxImageBytes,
+    stallMs: 60_000,
+    monitorEnding,
+    resolveBmc: () => bmc,
+    ...(options.flasher && { flasher: options.flasher }),
+  })
+  await app.fastify.ready()
+  onTestFinished(() => app.fastify.close())
+
+  const send = async (url: string, request: TestRequest = {}) => {
+    const { method = 'GET', headers = {}, body, user = 'admin' } = request
+    const isJson = typeof body === 'object' && !Buffer.isBuffer(body)
+    const answer = await app.fastify.inject({
+      method,
+      url,
+      headers: {
+        ...(user !== null && { authorization: basic(user) }),
+        ...(isJson && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: isJson ? JSON.stringify(body) : body }),
+    })
+    return { status: answer.statusCode, headers: answer.headers, text: answer.body, json: parse(answer.body) }
+  }
+  const get = async (url: string): Promise<JsonObject> => (await send(url)).json
+  return { app, bmc, clock, spool, send, get }
+}
+
+export type TestEmulator = Awaited<ReturnType<typeof startEmulator>>
+
+function parse(text: string): JsonObject {
+  try {
+    return JSON.parse(text) as JsonObject
+  } catch {
+    return {}
+  }
+}

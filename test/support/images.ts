@@ -1,0 +1,20 @@
+import { buffer } from 'node:stream/consumers'
+import { buildBundle, type BundleComponent } from '../../src/image/build-bundle.ts'
+import { loadMachine } from '../../src/bmc/mockup-folder.ts'
+
+const machine = loadMachine('rackmount')
+
+/** A bundle in memory for components of `rackmount`: real bytes, real digests. */
+export function bundleOf(
+  versions: Readonly<Record<string, string>>,
+  extra: Partial<BundleComponent> = {},
+): Promise<Buffer> {
+  const components = Object.entries(versions).map(([name, version]) => ({
+    name,
+    version,
+    softwareId: machine.components.get(name)?.softwareId ?? name,
+    sizeBytes: 64 * 1_024,
+    ...extra,
+  }))
+  return buffer(buildBundle(components))
+}
