@@ -18,7 +18,7 @@ export class Sessions {
   open(bmc: Bmc, account: Account, origin: string): { readonly session: Session; readonly token: string } {
     const id = `${++this.#count}${randomBytes(4).toString('hex')}`
     // The token names its session, so that finding it needs no index; its random part is the secret.
-    const token = `${id}.${randomBytes(32).toString('base64url')}`
+    const token = `${id}-${randomBytes(32).toString('base64url')}`
     const createdAt = this.#clock.now()
     const session: Session = { id, username: account.username, tokenHash: digest(token), createdAt, origin }
     this.#lastUse.set(session, createdAt)
@@ -29,7 +29,7 @@ export class Sessions {
 
   /** The live session of a token; using it keeps it alive. */
   use(bmc: Bmc, token: string): Session | undefined {
-    const session = bmc.state.sessions.get(token.slice(0, Math.max(0, token.indexOf('.'))))
+    const session = bmc.state.sessions.get(token.slice(0, Math.max(0, token.indexOf('-'))))
     if (session === undefined) return undefined
     if (!timingSafeEqual(Buffer.from(digest(token)), Buffer.from(session.tokenHash))) return undefined
     this.#lastUse.set(session, this.#clock.now())

@@ -4,7 +4,7 @@ import type { PasswordChecker } from '../bmc/accounts.ts'
 import type { Sessions } from '../bmc/sessions.ts'
 import type { Account } from '../bmc/state.ts'
 import { RedfishError } from '../redfish/errors.ts'
-import { message } from '../redfish/messages/message.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
 import { allows, type Principal, type Requirement } from '../redfish/resource-table.ts'
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="redflash", charset="UTF-8"' }
@@ -46,9 +46,10 @@ export function authorize(
 ): void {
   if (allows(requirement, principal)) return
   if (principal !== undefined) throw new RedfishError(403, message('Base.InsufficientPrivilege'))
-  throw new RedfishError(
-    401,
-    message(hadToken ? 'Base.NoValidSession' : 'Base.AccessUnauthorized'),
-    CHALLENGE,
-  )
+  throw unauthenticated(message(hadToken ? 'Base.NoValidSession' : 'Base.AccessUnauthorized'))
+}
+
+/** 401, with the challenge that RFC 9110 §11.6.1 asks for. */
+export function unauthenticated(reason: Message): RedfishError {
+  return new RedfishError(401, reason, CHALLENGE)
 }

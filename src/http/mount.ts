@@ -18,7 +18,7 @@ import type { Authenticator } from './auth.ts'
 import { contextOf, type EndpointHandler, pathOf } from './context.ts'
 import { JSON_TYPE, methodNotAllowed, notFound } from './errors.ts'
 import { askForBody } from './expect-continue.ts'
-import { guard } from './protocol.ts'
+import { accepts, guard } from './protocol.ts'
 import { type Rendering, Renderings } from './rendering.ts'
 
 const allMethods: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
@@ -39,7 +39,11 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 export function mountRows(app: FastifyInstance, rows: readonly Row[], authenticator: Authenticator): void {
   const renderings = new Renderings()
   for (const row of rows) {
-    mountPath(app, authenticator, { ...row, methods: rowMethods(row, renderings), exists: existence(row) })
+    const mounted = { ...row, methods: rowMethods(row, renderings), exists: existence(row) }
+    mountPath(app, authenticator, mounted)
+    // DSP0266: a collection creates members through its Members property, too.
+    const { POST } = mounted.methods
+    if (POST) mountPath(app, authenticator, { ...mounted, path: `${row.path}/Members`, methods: { POST } })
     for (const [name, action] of Object.entries(row.actions ?? {})) {
       mountPath(app, authenticator, {
         path: `${row.path}/Actions/${name}`,
@@ -70,7 +74,7 @@ function mountPath(app: FastifyInstance, authenticator: Authenticator, path: Mou
   app.route({
     method: allMethods,
     url: path.path,
-    onRequest: guard(authenticator, { requirement: (method) => requirementOf(privileges, method), produces }),
+    onRequest: guard(authenticator, (method) => requirementOf(privileges, method)),
     preParsing: (request, reply, payload, done) => {
       if (!holdsBody) askForBody(request.raw, reply.raw)
       done(null, payload)
@@ -78,9 +82,11 @@ function mountPath(app: FastifyInstance, authenticator: Authenticator, path: Mou
     handler: (request, reply) => {
       // A GET finds out by rendering; nothing is rendered twice.
       const isRead = request.method === 'GET' || request.method === 'HEAD'
-      if (!isRead && !exists(request)) throw notFound(pathOf(request))
+      const isAcceptable = accepts(request.headers.accept, produces)
+      if (!(isRead && isAcceptable) && !exists(request)) throw notFound(pathOf(request))
       const handle = handlers[request.method]
       if (handle === undefined) throw methodNotAllowed(allow)
+      if (!isAcceptable) throw new RedfishError(406, message('Base.HeaderInvalid', 'Accept'))
       return handle(request, reply, contextOf(request))
     },
   })

@@ -35,8 +35,8 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
     return payload
   })
   app.setErrorHandler(sendError)
-  const demands: Demands = { requirement: () => [['Login']], produces: 'application/json' }
-  app.setNotFoundHandler({ preHandler: guard(authenticator, demands) }, (request) => {
+  const loggedIn = guard(authenticator, () => [['Login']])
+  app.setNotFoundHandler({ preHandler: loggedIn }, (request) => {
     throw notFound(pathOf(request))
   })
   app.removeAllContentTypeParsers()
@@ -49,16 +49,10 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 }
 
-/** What a route asks of its requests. */
-export interface Demands {
-  readonly requirement: (method: string) => Requirement
-  readonly produces: 'application/json' | 'application/xml'
-}
-
 /** A hook that lets through who may pass; authentication comes before everything else that a request says. */
 export function guard(
   authenticator: Authenticator,
-  { requirement, produces }: Demands,
+  requirement: (method: string) => Requirement,
 ): onRequestHookHandler {
   return (request, _reply, done) => {
     const needed = requirement(request.method)
@@ -66,7 +60,7 @@ export function guard(
     const check = (principal: Principal | undefined): void => {
       context.principal = principal
       authorize(needed, principal, request.headers['x-auth-token'] !== undefined)
-      checkHeaders(request, produces)
+      checkVersion(request)
       checkQuery(request)
     }
     const sender = needed.length === 0 ? undefined : authenticator.identify(context.bmc, request)
@@ -80,16 +74,14 @@ export function guard(
   }
 }
 
-function checkHeaders({ headers }: FastifyRequest, produces: string): void {
+function checkVersion({ headers }: FastifyRequest): void {
   const version = headers['odata-version']
-  if (version !== undefined && version !== '4.0') {
-    throw new RedfishError(412, message('Base.HeaderInvalid', 'OData-Version'))
-  }
-  if (!accepts(headers.accept, produces)) throw new RedfishError(406, message('Base.HeaderInvalid', 'Accept'))
+  if (version === undefined || version === '4.0') return
+  throw new RedfishError(412, message('Base.HeaderInvalid', 'OData-Version'))
 }
 
 /** Whether an Accept header lets a media type through (RFC 9110 §12.5.1); its absence accepts everything. */
-function accepts(header: string | undefined, type: string): boolean {
+export function accepts(header: string | undefined, type: string): boolean {
   if (header === undefined || header === '' || header === '*/*' || header === type) return true
   const ranges = header.split(',').map((range) => {
     const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())

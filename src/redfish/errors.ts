@@ -17,10 +17,13 @@ export class RedfishError extends Error {
   }
 }
 
-/** The error object of DSP0266; also the body of operations that have no resource to answer with. */
-export function errorBody(messages: readonly Message[]): JsonObject {
+/**
+ * The error object of DSP0266; also the body of operations that have no resource to answer with. Of several messages
+ * the general one speaks first, unless one of them is the headline.
+ */
+export function errorBody(messages: readonly Message[], headline?: Message): JsonObject {
   const [only, ...more] = messages
-  const head = only !== undefined && more.length === 0 ? only : message('Base.GeneralError')
+  const head = headline ?? (only !== undefined && more.length === 0 ? only : message('Base.GeneralError'))
   return {
     error: {
       code: head.MessageId,

@@ -4,6 +4,7 @@ import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
 import type { Sessions } from '../../bmc/sessions.ts'
 import type { Session } from '../../bmc/state.ts'
+import { unauthenticated } from '../../http/auth.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
@@ -43,7 +44,7 @@ export function sessionRows(sessions: Sessions, passwords: PasswordChecker): Row
       throw new RedfishError(503, message('Base.ServiceDisabled', uris.sessionService))
     }
     const account = await passwords.check(bmc.accounts, judged.value.UserName, judged.value.Password)
-    if (account === undefined) throw new RedfishError(401, message('Base.AccessUnauthorized'))
+    if (account === undefined) throw unauthenticated(message('Base.AccessUnauthorized'))
     const { session, token } = sessions.open(bmc, account, origin)
     const headers = { Location: uris.session(session.id), 'X-Auth-Token': token }
     return { status: 201, headers, body: sessionView(session) }

@@ -5,6 +5,7 @@ import type { EndpointHandler } from '../../http/context.ts'
 import type { Endpoint } from '../../http/mount.ts'
 import { sendAccepted } from '../../http/accepted.ts'
 import { errorBody } from '../../redfish/errors.ts'
+import { type Message, worstSeverity } from '../../redfish/messages/message.ts'
 import { writableBy } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
@@ -44,7 +45,7 @@ function sendEnding(reply: FastifyReply, task: Task, ending: MonitorEnding): Fas
   switch (ending) {
     case 'response':
       void reply.code(task.finalStatus ?? 200).type(JSON_TYPE)
-      return reply.send(JSON.stringify(errorBody(task.messages)))
+      return reply.send(JSON.stringify(errorBody(task.messages, outcome(task))))
     case 'task':
       return reply
         .code(200)
@@ -53,6 +54,12 @@ function sendEnding(reply: FastifyReply, task: Task, ending: MonitorEnding): Fas
     case 'empty':
       return reply.code(204).send()
   }
+}
+
+/** The message that says how it ended: the last of the worst. */
+function outcome({ messages }: Task): Message | undefined {
+  const worst = worstSeverity(messages)
+  return messages.findLast((one) => one.MessageSeverity === worst)
 }
 
 function idOf(params: unknown): string {
