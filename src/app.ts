@@ -31,6 +31,9 @@ import { multipartPush } from './services/update-service/push-multipart.ts'
 import { TaskEngine } from './tasks/engine.ts'
 import { Updates } from './update/updates.ts'
 
+/** As long as a request line may be: Node ends earlier, with all headers together. */
+const MAX_URL_BYTES = 65_536
+
 /** What the app is made of; everything that touches the outside comes in here. */
 export interface AppOptions {
   readonly clock: Clock
@@ -58,8 +61,10 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { clock, spool, logger, serverFactory } = options
   const app: FastifyInstance = fastify({
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4_096 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL_BYTES },
     exposeHeadRoutes: false,
+    // The router leaves an encoded `$` as it is and matches no route by it: `%24metadata` would be a 404.
+    rewriteUrl: ({ url = '/' }) => url.replaceAll('%24', '$'),
     logController: new LogController({ disableRequestLogging: true }),
     clientErrorHandler: refuseUnreadable,
     ...(logger && { loggerInstance: logger }),

@@ -30,7 +30,7 @@ export async function createAccount(
 export class PasswordChecker {
   readonly #key = randomBytes(32)
   readonly #verified = new Map<string, Account>()
-  readonly #nobody = createAccount('', randomBytes(16).toString('hex'), [])
+  #nobody: Promise<Account> | undefined
 
   /** The account that these credentials belong to; an unknown name takes as long as a wrong password. */
   async check(
@@ -41,7 +41,8 @@ export class PasswordChecker {
     const account = accounts.get(username)
     const digest = createHmac('sha256', this.#key).update(`${username}\0${password}`).digest('base64')
     if (account !== undefined && this.#verified.get(digest) === account) return account
-    const { salt, hash } = account ?? (await this.#nobody)
+    const { salt, hash } =
+      account ?? (await (this.#nobody ??= createAccount('', randomBytes(16).toString('hex'), [])))
     const matches = timingSafeEqual(await derive(password, salt, HASH_BYTES), hash)
     if (!matches || account === undefined) return undefined
     const oldest = this.#verified.keys().next()

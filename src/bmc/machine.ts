@@ -96,7 +96,6 @@ const ordinaryOutage = { kind: 'unavailable', bootMs: 30_000 } as const
 
 const settings: Settings = {
   updateServiceEnabled: true,
-  taskServiceEnabled: true,
   sessionServiceEnabled: true,
   sessionTimeoutS: 1_800,
   taskAutoDeleteMinutes: 1_440,

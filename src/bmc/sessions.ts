@@ -32,6 +32,7 @@ export class Sessions {
     const session = bmc.state.sessions.get(token.slice(0, Math.max(0, token.indexOf('-'))))
     if (session === undefined) return undefined
     if (!timingSafeEqual(Buffer.from(digest(token)), Buffer.from(session.tokenHash))) return undefined
+    if (this.#leftMs(bmc, session) <= 0) return undefined
     this.#lastUse.set(session, this.#clock.now())
     return session
   }
@@ -41,11 +42,15 @@ export class Sessions {
   }
 
   #expireWhenIdle(bmc: Bmc, session: Session): void {
-    const idleMs = this.#clock.now() - (this.#lastUse.get(session) ?? 0)
-    const leftMs = bmc.state.settings.sessionTimeoutS * 1_000 - idleMs
     if (bmc.state.sessions.get(session.id) !== session) return
+    const leftMs = this.#leftMs(bmc, session)
     if (leftMs <= 0) return this.end(bmc, session.id)
     this.#clock.schedule(leftMs, () => this.#expireWhenIdle(bmc, session))
+  }
+
+  #leftMs(bmc: Bmc, session: Session): number {
+    const idleMs = this.#clock.now() - (this.#lastUse.get(session) ?? 0)
+    return bmc.state.settings.sessionTimeoutS * 1_000 - idleMs
   }
 }
 

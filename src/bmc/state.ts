@@ -20,7 +20,6 @@ export interface BmcState {
 
 export interface Settings {
   readonly updateServiceEnabled: boolean
-  readonly taskServiceEnabled: boolean
   readonly sessionServiceEnabled: boolean
   /** Seconds without a request after which a session ends. */
   readonly sessionTimeoutS: number
