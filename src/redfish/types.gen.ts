@@ -2,6 +2,12 @@
 
 /** The value of `@odata.type`, without its leading `#`, of every resource type that has a schema here. */
 export const resourceTypes = {
+  AccountService: 'AccountService.v1_18_1.AccountService',
+  Bios: 'Bios.v1_2_3.Bios',
+  Certificate: 'Certificate.v1_11_0.Certificate',
+  CertificateCollection: 'CertificateCollection.CertificateCollection',
+  CertificateLocations: 'CertificateLocations.v1_0_4.CertificateLocations',
+  CertificateService: 'CertificateService.v1_2_1.CertificateService',
   Chassis: 'Chassis.v1_28_0.Chassis',
   ChassisCollection: 'ChassisCollection.ChassisCollection',
   ComputerSystem: 'ComputerSystem.v1_27_0.ComputerSystem',
@@ -10,14 +16,23 @@ export const resourceTypes = {
   EnvironmentMetrics: 'EnvironmentMetrics.v1_5_0.EnvironmentMetrics',
   EthernetInterface: 'EthernetInterface.v1_12_4.EthernetInterface',
   EthernetInterfaceCollection: 'EthernetInterfaceCollection.EthernetInterfaceCollection',
+  Event: 'Event.v1_13_0.Event',
+  EventDestination: 'EventDestination.v1_16_0.EventDestination',
+  EventDestinationCollection: 'EventDestinationCollection.EventDestinationCollection',
+  EventService: 'EventService.v1_12_0.EventService',
   Fan: 'Fan.v1_6_0.Fan',
   FanCollection: 'FanCollection.FanCollection',
+  JsonSchemaFile: 'JsonSchemaFile.v1_1_5.JsonSchemaFile',
+  JsonSchemaFileCollection: 'JsonSchemaFileCollection.JsonSchemaFileCollection',
   LogEntry: 'LogEntry.v1_21_0.LogEntry',
   LogEntryCollection: 'LogEntryCollection.LogEntryCollection',
   LogService: 'LogService.v1_9_0.LogService',
   LogServiceCollection: 'LogServiceCollection.LogServiceCollection',
   Manager: 'Manager.v1_24_0.Manager',
+  ManagerAccount: 'ManagerAccount.v1_14_1.ManagerAccount',
+  ManagerAccountCollection: 'ManagerAccountCollection.ManagerAccountCollection',
   ManagerCollection: 'ManagerCollection.ManagerCollection',
+  ManagerNetworkProtocol: 'ManagerNetworkProtocol.v1_12_0.ManagerNetworkProtocol',
   Memory: 'Memory.v1_23_0.Memory',
   MemoryCollection: 'MemoryCollection.MemoryCollection',
   Message: 'Message.v1_3_0.Message',
@@ -29,8 +44,11 @@ export const resourceTypes = {
   PowerSubsystem: 'PowerSubsystem.v1_1_3.PowerSubsystem',
   PowerSupply: 'PowerSupply.v1_6_0.PowerSupply',
   PowerSupplyCollection: 'PowerSupplyCollection.PowerSupplyCollection',
+  PrivilegeRegistry: 'PrivilegeRegistry.v1_2_0.PrivilegeRegistry',
   Processor: 'Processor.v1_22_0.Processor',
   ProcessorCollection: 'ProcessorCollection.ProcessorCollection',
+  Role: 'Role.v1_3_3.Role',
+  RoleCollection: 'RoleCollection.RoleCollection',
   Sensor: 'Sensor.v1_12_0.Sensor',
   SensorCollection: 'SensorCollection.SensorCollection',
   ServiceRoot: 'ServiceRoot.v1_20_0.ServiceRoot',
@@ -54,3 +72,23 @@ export const resourceTypes = {
 } as const
 
 export type ResourceTypeName = keyof typeof resourceTypes
+
+/** The properties of an excerpt, for every type whose schema has one. */
+export const excerptProperties = {
+  Sensor: [
+    'ApparentVA',
+    'ApparentkVAh',
+    'CrestFactor',
+    'LifetimeReading',
+    'PhaseAngleDegrees',
+    'PhysicalContext',
+    'PhysicalSubContext',
+    'PowerFactor',
+    'ReactiveVAR',
+    'ReactivekVARh',
+    'Reading',
+    'SensorResetTime',
+    'SpeedRPM',
+    'THDPercent',
+  ],
+} as const satisfies { readonly [N in ResourceTypeName]?: readonly string[] }

@@ -1,4 +1,8 @@
+import accountSecurity from '../../../schemas/registries/AccountSecurity.1.0.1.json' with { type: 'json' }
 import base from '../../../schemas/registries/Base.1.22.1.json' with { type: 'json' }
+import heartbeatEvent from '../../../schemas/registries/HeartbeatEvent.1.1.1.json' with { type: 'json' }
+import logService from '../../../schemas/registries/LogService.1.1.0.json' with { type: 'json' }
+import managerEvent from '../../../schemas/registries/ManagerEvent.1.0.0.json' with { type: 'json' }
 import resourceEvent from '../../../schemas/registries/ResourceEvent.1.4.3.json' with { type: 'json' }
 import taskEvent from '../../../schemas/registries/TaskEvent.1.0.5.json' with { type: 'json' }
 import update from '../../../schemas/registries/Update.1.3.0.json' with { type: 'json' }
@@ -35,7 +39,16 @@ interface Registry {
 }
 
 /** The registries whose messages this service emits, as published (reduced to facts). */
-export const registries: readonly Registry[] = [base, update, taskEvent, resourceEvent]
+export const registries: readonly Registry[] = [
+  base,
+  update,
+  taskEvent,
+  resourceEvent,
+  accountSecurity,
+  logService,
+  managerEvent,
+  heartbeatEvent,
+]
 
 const byPrefix = new Map(registries.map((registry) => [registry.RegistryPrefix, registry]))
 
@@ -49,10 +62,24 @@ export function message<K extends MessageKey>(key: K, ...args: MessageArgs[K]): 
   return {
     '@odata.type': '#Message.v1_3_0.Message',
     MessageId: `${registry.RegistryPrefix}.${majorMinor(registry)}.${key.slice(dot + 1)}`,
-    Message: template.Message.replace(/%(\d)/g, (_, n: string) => values[Number(n) - 1] ?? ''),
+    Message: filled(template.Message, values),
     MessageArgs: values,
     MessageSeverity: severity(template.MessageSeverity),
     Resolution: template.Resolution,
+  }
+}
+
+/** A message that somebody else names, in whatever version: as our registries describe it, where they know it. */
+export function describeMessage(messageId: string, args: readonly string[]): Message {
+  const [prefix = '', key = ''] = [messageId.split('.', 1)[0], messageId.split('.').at(-1)]
+  const template = byPrefix.get(prefix)?.Messages[key]
+  return {
+    '@odata.type': '#Message.v1_3_0.Message',
+    MessageId: messageId,
+    Message: filled(template?.Message ?? '', args),
+    MessageArgs: args,
+    MessageSeverity: severity(template?.MessageSeverity ?? 'OK'),
+    Resolution: template?.Resolution ?? 'None.',
   }
 }
 
@@ -75,6 +102,10 @@ export function worstSeverity(messages: readonly Message[]): Severity {
 /** `Base.1.22`: how a registry is named in MessageRegistryFile.Registry and in message ids. */
 export function registryName(registry: Registry): string {
   return `${registry.RegistryPrefix}.${majorMinor(registry)}`
+}
+
+function filled(template: string, args: readonly string[]): string {
+  return template.replace(/%(\d)/g, (_, n: string) => args[Number(n) - 1] ?? '')
 }
 
 function majorMinor(registry: Registry): string {

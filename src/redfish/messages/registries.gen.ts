@@ -5,6 +5,10 @@ export const registryVersions = {
   Update: '1.3.0',
   TaskEvent: '1.0.5',
   ResourceEvent: '1.4.3',
+  AccountSecurity: '1.0.1',
+  LogService: '1.1.0',
+  ManagerEvent: '1.0.0',
+  HeartbeatEvent: '1.1.1',
 } as const
 
 /** The arguments that each message takes, in the order of its template. */
@@ -190,4 +194,31 @@ export interface MessageArgs {
   'ResourceEvent.LicenseChanged': [string, string]
   /** @deprecated since 1.1.0 */
   'ResourceEvent.LicenseAdded': [string, string]
+  'AccountSecurity.InsufficientPrivilege': [string, string, string, string]
+  'AccountSecurity.InvalidCredentials': [string, string]
+  'AccountSecurity.SuccessfulLogin': [string, string, string]
+  'AccountSecurity.AccountCreated': [string]
+  'AccountSecurity.AccountRemoved': [string]
+  'AccountSecurity.AccountLocked': [string]
+  'AccountSecurity.AccountLockoutExpired': [string]
+  'AccountSecurity.AccountUnlocked': [string]
+  'AccountSecurity.AccountEnabled': [string]
+  'AccountSecurity.AccountDisabled': [string]
+  'AccountSecurity.PasswordModified': [string]
+  'AccountSecurity.ManagerAccountRoleChanged': [string, string, string]
+  'AccountSecurity.RolePrivilegeRemoved': [string, string]
+  'AccountSecurity.RolePrivilegeAdded': [string, string]
+  'AccountSecurity.UserCertificateAdded': [string]
+  'AccountSecurity.UserCertificateRemoved': [string]
+  'AccountSecurity.UserCertificateReplaced': [string]
+  'AccountSecurity.UserKeyAdded': [string]
+  'AccountSecurity.UserKeyRemoved': [string]
+  'LogService.DiagnosticDataCollected': [string]
+  'LogService.LogCleared': [string]
+  'ManagerEvent.ManagerReset': [string, string]
+  'ManagerEvent.ManagerResetWatchdogTimer': [string, string]
+  'ManagerEvent.ManagerSwitchedToBackupSoftwareImage': [string]
+  'HeartbeatEvent.RedfishServiceFunctional': []
+  'HeartbeatEvent.RedfishServiceStarted': []
+  'HeartbeatEvent.RedfishServiceShuttingDown': []
 }
