@@ -1,7 +1,7 @@
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
+import type { Clock } from '../lib/clock.ts'
 
 /** One part of a multipart/form-data body (RFC 7578), in the order of arrival. */
 export interface Part {
@@ -11,36 +11,51 @@ export interface Part {
   readonly body: Readable
 }
 
-/** The body is not what its Content-Type says, or it ended early. */
-export class MultipartError extends Error {}
+export interface BodyLimits {
+  readonly clock: Clock
+  /** A client that is waited for and sends nothing for this long is given up. */
+  readonly stallMs: number
+  /** The whole body, whatever its parts are. */
+  readonly maxBodyBytes: number
+}
+
+/** The body is not what its Content-Type says, it ended early, or it does not end. */
+export class MultipartError extends Error {
+  readonly kind: 'malformed' | 'stalled' | 'too-large'
+
+  constructor(kind: MultipartError['kind'], options?: ErrorOptions) {
+    super(`${kind} multipart body`, options)
+    this.kind = kind
+  }
+}
 
 /**
  * Reads a body part by part, with backpressure down to the socket. Leaving the loop early leaves the rest of the body
  * unread and the socket usable. Throws a MultipartError.
  */
-export async function* readParts(request: IncomingMessage): AsyncGenerator<Part> {
+export async function* readParts(request: IncomingMessage, limits: BodyLimits): AsyncGenerator<Part> {
   const parser = createParser(request)
   const arrived: Part[] = []
   let wake = (): void => {}
   let ended = false
-  let failure: Error | undefined
-  const stop = new AbortController()
-  const settle = (error?: Error): void => {
+  let failure: MultipartError | undefined
+  const settle = (error?: MultipartError): void => {
     ended = true
     failure ??= error
     wake()
   }
-  parser.on('file', (name, body, fileName) => {
+  // Without a name in its header a part has none, whatever the parser's types say.
+  parser.on('file', (name: string | undefined, body, fileName) => {
     // The reader of the part learns of a failure by reading; nobody else may end the process with it.
     body.on('error', () => {})
-    arrived.push({ name, fileName, body })
+    arrived.push({ name: name ?? '', fileName, body })
     wake()
   })
   parser.on('finish', () => settle())
-  parser.on('error', (error) => settle(error instanceof Error ? error : new Error(String(error))))
-  const pumped = pump(request, parser, stop.signal).catch((error: unknown) => {
+  parser.on('error', (error) => settle(new MultipartError('malformed', { cause: error })))
+  const stop = pump(request, parser, limits, (error) => {
     for (const part of arrived) part.body.destroy()
-    settle(error instanceof Error ? error : new Error(String(error)))
+    settle(error)
   })
   try {
     for (;;) {
@@ -50,15 +65,14 @@ export async function* readParts(request: IncomingMessage): AsyncGenerator<Part>
         arrived.shift()
         continue
       }
-      if (failure) throw new MultipartError('broken multipart body', { cause: failure })
+      if (failure) throw failure
       if (ended) return
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
   } finally {
-    stop.abort()
-    await pumped
+    stop()
     for (const part of arrived) part.body.destroy()
     parser.destroy()
   }
@@ -74,22 +88,57 @@ function createParser(request: IncomingMessage): BusboyInstance {
       limits: { parts: 32, headerPairs: 64 },
     })
   } catch (error) {
-    throw new MultipartError('not a multipart body', { cause: error })
+    throw new MultipartError('malformed', { cause: error })
   }
 }
 
-/** By hand, because a pipe that breaks would destroy the request and with it the socket that the answer needs. */
-async function pump(request: IncomingMessage, parser: BusboyInstance, signal: AbortSignal): Promise<void> {
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    if (signal.aborted) return
-    if (!parser.write(chunk)) {
-      try {
-        await once(parser, 'drain', { signal })
-      } catch (error) {
-        if (signal.aborted) return
-        throw error
-      }
+/**
+ * By hand, because a pipe that breaks would destroy the request and with it the socket that the answer needs, and an
+ * iterator cannot be left while the client is silent. The returned function lets go of the request.
+ */
+function pump(
+  request: IncomingMessage,
+  parser: BusboyInstance,
+  { clock, stallMs, maxBodyBytes }: BodyLimits,
+  fail: (error: MultipartError) => void,
+): () => void {
+  let sizeBytes = 0
+  let cancelWatch = (): void => {}
+  const watch = (): void => {
+    cancelWatch = clock.schedule(stallMs, () => give('stalled'))
+  }
+  const stop = (): void => {
+    cancelWatch()
+    parser.off('drain', more)
+    request.off('data', take).off('end', end).off('error', broken).off('close', broken).pause()
+  }
+  const give = (kind: MultipartError['kind'], cause?: unknown): void => {
+    stop()
+    fail(new MultipartError(kind, { cause }))
+  }
+  const take = (chunk: Uint8Array): void => {
+    cancelWatch()
+    sizeBytes += chunk.byteLength
+    if (sizeBytes > maxBodyBytes) return give('too-large')
+    try {
+      if (parser.write(chunk)) watch()
+      else request.pause()
+    } catch (error) {
+      give('malformed', error)
     }
   }
-  parser.end()
+  const more = (): void => {
+    watch()
+    request.resume()
+  }
+  const end = (): void => {
+    stop()
+    parser.end()
+  }
+  const broken = (error?: Error): void => give('malformed', error)
+  watch()
+  parser.on('drain', more)
+  request.on('data', take).on('end', end).on('error', broken).on('close', broken)
+  if (request.destroyed) broken()
+  return stop
 }

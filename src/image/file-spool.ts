@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,53 +14,87 @@ const BUFFER_BYTES = 2 ** 20
  * the first image comes and removed at the end. Files are created exclusively, readable by their owner only.
  */
 export function createFileSpool(clock: Clock, parent = tmpdir()): Spool {
-  const entries = new Set<SpoolEntry>()
+  const entries = new Set<SpoolFile>()
   let folder: Promise<string> | undefined
-
   const makeFolder = async (): Promise<string> => {
     await mkdir(parent, { recursive: true })
     return mkdtemp(join(parent, 'redflash-'))
   }
+  return {
+    create: async () => {
+      folder ??= makeFolder()
+      const entry = new SpoolFile(join(await folder, randomUUID()), clock, () => entries.delete(entry))
+      entries.add(entry)
+      return entry
+    },
+    close: async () => {
+      await Promise.all([...entries].map((entry) => entry.discard()))
+      if (folder) await rm(await folder, { recursive: true, force: true })
+    },
+  }
+}
 
-  const create = async (): Promise<SpoolEntry> => {
-    folder ??= makeFolder()
-    const path = join(await folder, randomUUID())
-    const file = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: BUFFER_BYTES })
-    // Every failure reaches the one who appends; without a listener it would end the process.
-    let failure: Error | undefined
-    file.on('error', (error: NodeJS.ErrnoException) => {
-      failure = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? new SpoolFullError(error) : error
+class SpoolFile implements SpoolEntry {
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #forget: () => void
+  readonly #file: WriteStream
+  /** Reaches the one who appends; without a listener it would end the process. */
+  #failure: Error | undefined
+  #unwrittenBytes = 0
+  #wake = (): void => {}
+
+  constructor(path: string, clock: Clock, forget: () => void) {
+    this.#path = path
+    this.#clock = clock
+    this.#forget = forget
+    this.#file = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: BUFFER_BYTES })
+    this.#file.on('error', (error: NodeJS.ErrnoException) => {
+      this.#failure = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? new SpoolFullError(error) : error
+      this.#wake()
     })
-    const orFailure = async (work: Promise<unknown>): Promise<void> => {
-      await clock.io(work).catch((error: unknown) => {
-        throw failure ?? error
-      })
-    }
-    const entry: SpoolEntry = {
-      append: async (chunk) => {
-        if (failure) throw failure
-        if (!file.write(chunk)) await orFailure(once(file, 'drain'))
-      },
-      seal: () => {
-        file.end()
-        return orFailure(finished(file))
-      },
-      read: (start, end) => readFile(clock, path, start, end),
-      discard: async () => {
-        entries.delete(entry)
-        file.destroy()
-        await clock.io(rm(path, { force: true }))
-      },
-    }
-    entries.add(entry)
-    return entry
   }
 
-  const close = async (): Promise<void> => {
-    await Promise.all([...entries].map((entry) => entry.discard()))
-    if (folder) await rm(await folder, { recursive: true, force: true })
+  async append(chunk: Uint8Array): Promise<void> {
+    this.#unwrittenBytes += chunk.byteLength
+    this.#file.write(chunk, () => {
+      this.#unwrittenBytes -= chunk.byteLength
+      this.#wake()
+    })
+    // Waiting for `drain`, which comes when all is written, would let network and disk take turns.
+    while (this.#unwrittenBytes > BUFFER_BYTES && !this.#failure) await this.#clock.io(this.#nextWrite())
+    if (this.#failure) throw this.#failure
   }
-  return { create, close }
+
+  async seal(): Promise<void> {
+    this.#file.end()
+    await this.#clock.io(finished(this.#file)).catch((error: unknown) => {
+      throw this.#failure ?? error
+    })
+  }
+
+  read(start: number, end: number): AsyncIterable<Uint8Array> {
+    return readFile(this.#clock, this.#path, start, end)
+  }
+
+  async discard(): Promise<void> {
+    this.#forget()
+    // A file that is still being opened would come into being after its removal.
+    const closed = new Promise<void>((resolve) => {
+      if (this.#file.closed) resolve()
+      else this.#file.once('close', () => resolve())
+    })
+    this.#file.destroy(new Error('the image was discarded'))
+    await this.#clock.io(closed)
+    await this.#clock.io(rm(this.#path, { force: true }))
+  }
+
+  /** Resolves when some of what was appended is written, or cannot be. */
+  #nextWrite(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
 }
 
 async function* readFile(clock: Clock, path: string, start: number, end: number): AsyncIterable<Uint8Array> {

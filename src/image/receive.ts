@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type { Clock } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
+import { Digest } from './digest.ts'
 import type { ImageContents, ImageProblem } from './image-format.ts'
 import { inspectImage } from './inspect.ts'
 import { type Spool, type SpoolEntry, SpoolFullError } from './spool.ts'
@@ -52,7 +52,7 @@ export async function receiveImage(
 ): Promise<Result<ReceivedImage, ReceiveProblem>> {
   const spooled = await spool.create()
   const reader = inspectImage()
-  const digest = createHash('sha256')
+  const digest = new Digest(clock)
   const watch = (): (() => void) =>
     clock.schedule(stallMs, () => source.destroy(new Refused({ kind: 'stalled' })))
   let cancelWatch = watch()
@@ -62,7 +62,7 @@ export async function receiveImage(
       cancelWatch()
       sizeBytes += chunk.byteLength
       if (sizeBytes > maxImageBytes) throw new Refused({ kind: 'too-large', limit: maxImageBytes })
-      digest.update(chunk)
+      await digest.update(chunk)
       await reader.write(chunk)
       await spooled.append(chunk)
       cancelWatch = watch()
@@ -70,9 +70,10 @@ export async function receiveImage(
     if (sizeBytes === 0) throw new Refused({ kind: 'empty' })
     await spooled.seal()
     const contents = await reader.end()
-    return succeed({ fileName, sizeBytes, sha256: digest.digest('hex'), spooled, contents })
+    return succeed({ fileName, sizeBytes, sha256: await digest.finish(), spooled, contents })
   } catch (error) {
     reader.abandon()
+    await digest.abandon()
     await spooled.discard()
     if (error instanceof Refused) return fail(error.problem)
     if (error instanceof SpoolFullError) return fail({ kind: 'no-space' })

@@ -1,10 +1,12 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
-import type { Change, Payload, Task } from '../bmc/state.ts'
+import { audited } from '../bmc/log.ts'
+import type { Actor, Cause, Change, Payload, Task } from '../bmc/state.ts'
 import { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
-import { message } from '../redfish/messages/message.ts'
-import { type Ending, ended, isFinal, progressed, type TaskProgress } from './task.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
+import { uris } from '../redfish/uris.ts'
+import { type Ending, ended, endMessage, isFinal, progressed, type TaskProgress } from './task.ts'
 
 /** CompletedTaskOverWritePolicy Oldest: at this many tasks the oldest finished one gives way. */
 export const MAX_TASKS = 500
@@ -12,6 +14,8 @@ export const MAX_TASKS = 500
 /** What a task's work is given: where to report, and when to stop. */
 export interface TaskHandle {
   readonly id: string
+  /** For the log entries of what it does. */
+  readonly cause: Cause
   readonly signal: AbortSignal
   /** Records progress, in one commit with whatever else changed by it. */
   readonly report: (progress: TaskProgress, also?: Change) => void
@@ -23,6 +27,9 @@ export interface TaskWork {
   readonly name: string
   readonly description: string
   readonly payload: Payload
+  readonly actor?: Actor | undefined
+  /** The resources that it works on. */
+  readonly targets?: readonly string[]
   readonly run: (task: TaskHandle) => Promise<Ending>
 }
 
@@ -53,7 +60,8 @@ export class TaskEngine {
   }
 
   /** Creates a task and starts its work; returns as soon as the task exists. */
-  start(bmc: Bmc, { name, description, payload, run }: TaskWork): Task {
+  start(bmc: Bmc, work: TaskWork): Task {
+    const { name, description, payload, actor } = work
     const id = this.#nextId(bmc)
     const task: Task = {
       id,
@@ -65,12 +73,13 @@ export class TaskEngine {
       startTime: this.#clock.now(),
       endTime: undefined,
       payload,
+      actor,
       finalStatus: undefined,
     }
     const overdue = [...bmc.state.tasks.values()].filter((one) => isFinal(one.state)).slice(0, 1)
     const dropped = bmc.state.tasks.size < MAX_TASKS ? [] : overdue.map((one) => [one.id, undefined] as const)
     commit(bmc, { tasks: [...dropped, [id, task]] })
-    this.#background.start((closing) => this.#run(bmc, id, run, closing))
+    this.#background.start((closing) => this.#run(bmc, id, work, closing))
     return task
   }
 
@@ -110,29 +119,35 @@ export class TaskEngine {
     return this.#background.close()
   }
 
-  async #run(bmc: Bmc, id: string, run: TaskWork['run'], closing: AbortSignal): Promise<void> {
+  async #run(bmc: Bmc, id: string, work: TaskWork, closing: AbortSignal): Promise<void> {
+    const { run, actor, targets } = work
+    const cause = { actor, group: Number(id) }
+    const audit = (said: Message) =>
+      audited(bmc, this.#clock.now(), { ...cause, origin: uris.task(id), related: targets }, [said])
+    const end = (ending: Ending): void => this.#end(bmc, id, ending, audit)
     const running: Running = { abort: new AbortController(), cancellable: false }
     const byId = this.#running.get(bmc) ?? new Map<string, Running>()
     this.#running.set(bmc, byId.set(id, running))
     try {
       // A turn later: the answer that announces the task is made from a task that has not begun.
       await this.#clock.sleep(0, closing)
-      this.#report(bmc, id, { state: 'Running' })
+      this.#report(bmc, id, { state: 'Running' }, audit(message('TaskEvent.TaskStarted', id)))
       running.cancellable = true
       const ending = await run({
         id,
+        cause: { ...cause, related: [uris.task(id)] },
         signal: AbortSignal.any([closing, running.abort.signal]),
         report: (progress, also) => this.#report(bmc, id, progress, also),
         allowCancel: (allowed) => {
           running.cancellable = allowed
         },
       })
-      this.#end(bmc, id, ending)
+      end(ending)
     } catch (error) {
       if (closing.aborted) return
       this.#failed(error)
       this.#report(bmc, id, { messages: [message('Base.InternalError')] })
-      this.#end(bmc, id, { state: 'Exception', status: 500 })
+      end({ state: 'Exception', status: 500 })
     } finally {
       byId.delete(id)
     }
@@ -147,10 +162,11 @@ export class TaskEngine {
     if (isNews || Object.keys(also).length > 0) commit(bmc, { ...also, tasks: [[id, next]] })
   }
 
-  #end(bmc: Bmc, id: string, ending: Ending): void {
+  #end(bmc: Bmc, id: string, ending: Ending, audit: (said: Message) => Change): void {
     const task = bmc.state.tasks.get(id)
     if (task === undefined) throw new Error(`task ${id} ends but does not exist`)
-    commit(bmc, { tasks: [[id, ended(task, ending, this.#clock.now())]] })
+    const done = ended(task, ending, this.#clock.now())
+    commit(bmc, { ...audit(endMessage(done)), tasks: [[id, done]] })
     this.sweep(bmc)
   }
 

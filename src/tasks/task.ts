@@ -1,5 +1,5 @@
 import type { Task, TaskState } from '../bmc/state.ts'
-import { type Message, worstSeverity } from '../redfish/messages/message.ts'
+import { type Message, message, worstSeverity } from '../redfish/messages/message.ts'
 
 /** Legal moves between task states (Task v1_7, TaskState); a state without any is final. */
 const moves: Readonly<Record<TaskState, readonly TaskState[]>> = {
@@ -49,6 +49,16 @@ export function progressed(
 export function ended(task: Task, ending: Ending, now: number): Task {
   const percent = ending.state === 'Completed' ? 100 : task.percent
   return { ...progressed(task, { state: ending.state, percent }), endTime: now, finalStatus: ending.status }
+}
+
+/** The event that tells of a task's end. */
+export function endMessage(task: Task): Message {
+  if (task.state === 'Exception') return message('TaskEvent.TaskAborted', task.id)
+  if (task.state === 'Cancelled') return message('TaskEvent.TaskCancelled', task.id)
+  const isOk = taskStatus(task) === 'OK'
+  return isOk
+    ? message('TaskEvent.TaskCompletedOK', task.id)
+    : message('TaskEvent.TaskCompletedWarning', task.id)
 }
 
 /** TaskStatus: the worst severity of its messages, and only once it has ended (Task v1_7_4). */

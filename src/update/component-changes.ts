@@ -1,5 +1,5 @@
 import type { Component } from '../bmc/bmc.ts'
-import type { Change, ComponentState, PendingImage } from '../bmc/state.ts'
+import type { Cause, Change, ComponentState, PendingImage } from '../bmc/state.ts'
 import { type ImageComponent, imageName } from '../image/image-format.ts'
 
 type ComponentChange = Pick<Change, 'components'>
@@ -10,8 +10,8 @@ export function updating(component: Component): ComponentChange {
 }
 
 /** Installed, and waiting for the reset that activates it. */
-export function parked(component: Component, image: ImageComponent, now: number): ComponentChange {
-  return changed(component, { ...atRest(component), pending: pendingImage(image, now) })
+export function parked(component: Component, pending: PendingImage): ComponentChange {
+  return changed(component, { ...atRest(component), pending })
 }
 
 /** The new image runs: version, date, size and status change at once. */
@@ -34,9 +34,9 @@ export function failedUpdate(component: Component, isDamaged: boolean): Componen
   })
 }
 
-export function pendingImage(image: ImageComponent, now: number): PendingImage {
+export function pendingImage(image: ImageComponent, now: number, cause: Cause): PendingImage {
   const { version, releaseDate, sizeBytes } = image
-  return { image: imageName(image), version, releaseDate, sizeBytes, since: now }
+  return { image: imageName(image), version, releaseDate, sizeBytes, since: now, cause }
 }
 
 /** `Enabled`, or `StandbySpare` for the backup of a pair: the state that the machine gives it. */

@@ -48,21 +48,25 @@ export async function updateDevice(update: DeviceUpdate): Promise<Outcome> {
     task.report({ messages: [stage.started(name, target)] }, updating(component))
     const from = done
     const job = flashJob(update, (share) => progress(from + share * (stage.until - from)))
-    const result = await settle(update, stage.run(flasher, job))
+    const result = await settle(update, stage, stage.run(flasher, job))
     if (result === 'cancelled') return cancel(update)
     if (result === 'failed') return failAt(update, stage)
     done = stage.until
     progress(done)
   }
   const success = message('Update.UpdateSuccessful', target, name)
-  const change = activated(component, pendingImage(image, clock.now()))
-  task.report({ messages: [success] }, { ...change, ...logged(bmc, clock.now(), target, [success]) })
+  const change = activated(component, pendingImage(image, clock.now(), task.cause))
+  task.report(
+    { messages: [success] },
+    { ...change, ...logged(bmc, clock.now(), { ...task.cause, origin: target }, [success]) },
+  )
   return { kind: 'updated' }
 }
 
 /** What a device's promise came to: a device that was stopped rejects, and why decides what that means. */
 async function settle(
-  { task, interruption }: DeviceUpdate,
+  { component, task, interruption }: DeviceUpdate,
+  stage: DeviceStage,
   work: ReturnType<DeviceStage['run']>,
 ): Promise<'done' | 'failed' | 'cancelled'> {
   try {
@@ -70,6 +74,8 @@ async function settle(
   } catch (error) {
     if (interruption.aborted) return 'failed'
     if (task.signal.aborted) return 'cancelled'
+    // A bug, of which the task will tell; the component must not stay Updating for it.
+    task.report({}, failedUpdate(component, stage.damages))
     throw error
   }
 }
@@ -80,7 +86,10 @@ function park({ bmc, component, image, task, clock }: DeviceUpdate): Outcome {
   const messages = [message('Update.AwaitToActivate', name, target), ...resetRequired(component)]
   task.report(
     { messages },
-    { ...parked(component, image, clock.now()), ...logged(bmc, clock.now(), target, messages) },
+    {
+      ...parked(component, pendingImage(image, clock.now(), task.cause)),
+      ...logged(bmc, clock.now(), { ...task.cause, origin: target }, messages),
+    },
   )
   return { kind: 'waits' }
 }
@@ -97,7 +106,7 @@ function failAt({ bmc, component, image, task, flasher, clock }: DeviceUpdate, s
   const failure = stage.failed(imageName(image), component.uri)
   const change: Change = {
     ...failedUpdate(component, stage.damages),
-    ...logged(bmc, clock.now(), component.uri, [failure]),
+    ...logged(bmc, clock.now(), { ...task.cause, origin: component.uri }, [failure]),
   }
   task.report({ messages: [failure] }, change)
   return { kind: 'failed', status: stage.failedStatus }

@@ -32,14 +32,17 @@ export async function runUpdate(operation: Operation, task: TaskHandle, workshop
     const result = stage.run(operation)
     if (!result.ok) {
       const { messages, status } = result.problem
-      task.report({ messages }, logged(bmc, clock.now(), uris.updateService, messages))
+      task.report(
+        { messages },
+        logged(bmc, clock.now(), { ...task.cause, origin: uris.updateService }, messages),
+      )
       return { state: 'Exception', status }
     }
     task.report({ percent: stage.until, messages: result.value })
   }
   const updates = decisions.filter((decision) => decision.kind === 'update')
   const percents = updates.map(() => verifyOnManager.until)
-  const outcomes = await Promise.all(
+  const settled = await Promise.allSettled(
     updates.map(({ component, image: part }, index) => {
       const progress = (percent: number): void => {
         percents[index] = percent
@@ -49,7 +52,10 @@ export async function runUpdate(operation: Operation, task: TaskHandle, workshop
       return updateDevice({ ...base, component, image: part, interruption: interruption(component) })
     }),
   )
-  return ending(outcomes)
+  // Only when all have stopped may the image go: one device's bug must not pull it from under the others.
+  const bug = settled.find((one) => one.status === 'rejected')
+  if (bug !== undefined) throw bug.reason
+  return ending(settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])))
 }
 
 /** The whole is as good as its worst part; only where nothing came of it does the monitor answer an error. */

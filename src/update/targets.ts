@@ -18,20 +18,23 @@ export function resolveTarget(bmc: Bmc, reference: string): Target {
     ? findComponent(bmc, path.slice(uris.firmwareInventory.length + 1))
     : undefined
   if (item !== undefined) return updateable(path, [item])
-  if (path === uris.firmwareInventory) return updateable(path, listComponents(bmc))
+  // A component that is updated only when named is named by its own URI, not by a device or a collection.
+  const others = listComponents(bmc).filter(({ behaviour }) => behaviour.onlyWhenNamed !== true)
+  if (path === uris.firmwareInventory) return updateable(path, others)
   const resource = bmc.machine.resources.get(path)
   const isKnown = resource !== undefined || isSoftware(bmc, path)
   if (!isKnown) return { kind: 'unknown', path }
   const devices = [path, ...linkUris(resource?.['Members'])]
   return updateable(
     path,
-    listComponents(bmc).filter((component) => isPartOf(component, devices)),
+    others.filter((component) => isPartOf(component, devices)),
   )
 }
 
-/** Whether a component belongs to one of the resources: related to it, or to something below it. */
-function isPartOf({ relatedItems }: Component, resources: readonly string[]): boolean {
-  return relatedItems.some((item) => resources.some((uri) => item === uri || item.startsWith(`${uri}/`)))
+/** Whether a component belongs to one of the resources: lives on its power, or is related to it or to something below it. */
+function isPartOf({ relatedItems, behaviour }: Component, resources: readonly string[]): boolean {
+  const places = [...relatedItems, ...(behaviour.needsPowerOf === undefined ? [] : [behaviour.needsPowerOf])]
+  return places.some((place) => resources.some((uri) => place === uri || place.startsWith(`${uri}/`)))
 }
 
 function updateable(path: string, components: readonly Component[]): Target {

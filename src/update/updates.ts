@@ -1,12 +1,13 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import { logged } from '../bmc/log.ts'
-import type { Payload, Task } from '../bmc/state.ts'
+import type { Actor, Payload, Task } from '../bmc/state.ts'
 import type { Flasher } from '../devices/flasher.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
+import { uris } from '../redfish/uris.ts'
 import type { TaskEngine } from '../tasks/engine.ts'
 import { activated, failedUpdate, updating } from './component-changes.ts'
 import { hasPower } from './device-update.ts'
@@ -18,6 +19,12 @@ import { activate } from './stages/activate.ts'
 export type StartProblem =
   | { readonly kind: 'targets-busy'; readonly components: readonly Component[] }
   | { readonly kind: 'no-room' }
+
+/** The request that asks for an update, and whose it is. */
+export interface Order {
+  readonly payload: Payload
+  readonly actor: Actor
+}
 
 interface Underway {
   readonly component: Component
@@ -45,7 +52,7 @@ export class Updates {
     bmc: Bmc,
     image: ReceivedImage,
     request: UpdateRequest,
-    payload: Payload,
+    { payload, actor }: Order,
   ): Result<Task, StartProblem> {
     if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
     const decisions = image.contents.ok ? decide(bmc, image.contents.value, request) : []
@@ -58,6 +65,8 @@ export class Updates {
       name: 'Firmware update',
       description: `Updates firmware from ${image.fileName}`,
       payload,
+      actor,
+      targets: components.map(({ uri }) => uri),
       run: async (handle) => {
         try {
           return await runUpdate({ bmc, image, decisions }, handle, {
@@ -77,7 +86,10 @@ export class Updates {
   /** A machine lost its state or its power: what was being written to its devices is lost with it. */
   interrupt(bmc: Bmc, resource: string): void {
     for (const { component, interruption } of this.#of(bmc).values()) {
-      const isHit = resource === bmc.machine.manager || component.behaviour.needsPowerOf === resource
+      const { behaviour, relatedItems } = component
+      // The manager that serves Redfish holds the image; a manager beside it holds its own firmware's.
+      const isOwn = resource.startsWith(`${uris.managers}/`) && relatedItems.includes(resource)
+      const isHit = resource === bmc.machine.manager || isOwn || behaviour.needsPowerOf === resource
       if (isHit) interruption.abort(new Error(`${resource} was reset`))
     }
   }
@@ -93,8 +105,9 @@ export class Updates {
     const underway = this.#of(bmc)
     if (pending === undefined || underway.has(component.id)) return
     this.#begin(bmc, component)
+    const about = { ...pending.cause, origin: component.uri }
     const started = activate.started(pending.image, component.uri)
-    commit(bmc, { ...updating(component), ...logged(bmc, this.#clock.now(), component.uri, [started]) })
+    commit(bmc, { ...updating(component), ...logged(bmc, this.#clock.now(), about, [started]) })
     try {
       const job = {
         bmcId: bmc.id,
@@ -108,7 +121,7 @@ export class Updates {
         ? message('Update.UpdateSuccessful', component.uri, pending.image)
         : activate.failed(pending.image, component.uri)
       const change = ok ? activated(component, pending) : failedUpdate(component, activate.damages)
-      commit(bmc, { ...change, ...logged(bmc, this.#clock.now(), component.uri, [outcome]) })
+      commit(bmc, { ...change, ...logged(bmc, this.#clock.now(), about, [outcome]) })
     } catch (error) {
       if (!signal.aborted) throw error
       // The reset itself was cut short: the image goes on waiting for the next one.

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { type Extract, extract } from 'tar-stream'
-import { type Static, Type } from 'typebox'
+import { type Static, Type } from '../../lib/schema.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import { judge } from '../../redfish/validation.ts'
 import type {
@@ -66,12 +65,20 @@ export const bundle: ImageFormat = {
 
 function openBundle(): ImageReader {
   const tar = extract()
-  const read = readEntries(tar)
+  let isOver = false
+  let wake = (): void => {}
+  // A tar that breaks tells here why; the bytes that follow have nothing more to say.
+  const read = readEntries(tar).finally(() => {
+    isOver = true
+    wake()
+  })
+  tar.on('drain', () => wake())
   return {
     write: async (chunk) => {
-      // A tar that broke has told `read` why; the rest of the bytes have nothing more to say.
-      if (tar.destroyed || tar.write(chunk)) return
-      await Promise.race([once(tar, 'drain'), read])
+      if (isOver || tar.write(chunk)) return
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
     },
     end: () => {
       tar.end(null)

@@ -1,9 +1,9 @@
-import { type Static, Type } from 'typebox'
+import { type Static, Type } from '../../lib/schema.ts'
 import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
 import { formats } from '../../image/inspect.ts'
 import { link, resource } from '../../redfish/resource.ts'
-import { type Call, writableBy } from '../../redfish/resource-table.ts'
+import { type Call } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import { inventoryRows } from './inventory.ts'
 import { applyTimes } from './parameters.ts'
@@ -19,7 +19,6 @@ export function updateRows(maxImageBytes: number): Row[] {
     {
       path: uris.updateService,
       type: 'UpdateService',
-      privileges: writableBy('ConfigureComponents'),
       view: ({ state: { settings } }) => ({
         ...resource('UpdateService', uris.updateService, 'Update service'),
         ServiceEnabled: settings.updateServiceEnabled,

@@ -2,7 +2,6 @@ import { type Component, findComponent, type Row } from '../../bmc/bmc.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { message } from '../../redfish/messages/message.ts'
 import { collection, isObject, type JsonObject, link, type Resource } from '../../redfish/resource.ts'
-import { readable } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import { resetRequired } from '../../update/device-update.ts'
 
@@ -11,7 +10,6 @@ export const inventoryRows: readonly Row[] = [
   {
     path: uris.firmwareInventory,
     type: 'SoftwareInventoryCollection',
-    privileges: readable,
     view: ({ machine }) =>
       collection(
         'SoftwareInventoryCollection',
@@ -23,7 +21,6 @@ export const inventoryRows: readonly Row[] = [
   {
     path: uris.firmware(':id'),
     type: 'SoftwareInventory',
-    privileges: readable,
     view: (bmc, { id = '' }) => {
       const component = findComponent(bmc, id)
       return component && componentView(component)
@@ -32,7 +29,6 @@ export const inventoryRows: readonly Row[] = [
   {
     path: uris.softwareInventory,
     type: 'SoftwareInventoryCollection',
-    privileges: readable,
     view: ({ machine }) =>
       collection(
         'SoftwareInventoryCollection',
@@ -44,7 +40,6 @@ export const inventoryRows: readonly Row[] = [
   {
     path: uris.software(':id'),
     type: 'SoftwareInventory',
-    privileges: readable,
     view: ({ machine }, { id = '' }) => machine.software.get(id),
   },
 ]

@@ -1,9 +1,10 @@
-import { Type } from 'typebox'
+import { type Static, Type } from '../../lib/schema.ts'
 import type { Bmc } from '../../bmc/bmc.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
+import { readJson } from '../../redfish/json-body.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
-import { isObject, type Json } from '../../redfish/resource.ts'
-import { judge, propertyMessages } from '../../redfish/validation.ts'
+import { isObject, type JsonObject } from '../../redfish/resource.ts'
+import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
 import type { UpdateRequest } from '../../update/policy.ts'
 import { resolveTarget } from '../../update/targets.ts'
 
@@ -42,15 +43,23 @@ export interface ParsedParameters {
 
 /** Reads the UpdateParameters part of a push to this BMC; every mistake in it is told. */
 export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters, readonly Message[]> {
-  const data = parseJson(text)
+  const read = readJson(text)
+  if (!read.ok) return fail([read.problem])
+  const data = read.value
   if (!isObject(data)) return fail([message('Base.MalformedJSON')])
   const judged = judgeParameters(data)
-  if (!judged.ok) return fail(propertyMessages(judged.problem))
-  const { Targets, ExcludeTargets, ForceUpdate = false, Stage, LocalImage } = judged.value
+  const {
+    Targets,
+    ExcludeTargets,
+    ForceUpdate = false,
+    Stage,
+    LocalImage,
+  } = judged.ok ? judged.value : readable(data, judged.problem)
   const targets = resolveAll(bmc, 'Targets', Targets)
   // Targets with a member make ExcludeTargets of no account (UpdateService v1_17).
   const exclude = resolveAll(bmc, 'ExcludeTargets', targets.components.size > 0 ? null : ExcludeTargets)
   const mistakes = [
+    ...(judged.ok ? [] : propertyMessages(judged.problem)),
     ...targets.mistakes,
     ...exclude.mistakes,
     ...unsupported('Stage', Stage),
@@ -62,6 +71,12 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
     request: { targets: named, exclude: exclude.components, force: ForceUpdate },
     jsonBody: JSON.stringify(data, withoutSecrets),
   })
+}
+
+/** What the schema found nothing wrong with: its other mistakes belong in the same answer. */
+function readable(data: JsonObject, problem: readonly Mistake[]): Partial<Static<typeof UpdateParameters>> {
+  const wrong = new Set(problem.map(({ pointer }) => pointer.split('/')[1]))
+  return Object.fromEntries(Object.entries(data).filter(([name]) => !wrong.has(name)))
 }
 
 function resolveAll(bmc: Bmc, property: string, references: readonly (string | null)[] | null = null) {
@@ -92,14 +107,12 @@ function unsupported(property: string, asked: boolean | undefined): Message[] {
   return asked === true ? [about(message('Base.PropertyValueError', property), `/${property}`)] : []
 }
 
-function parseJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json
-  } catch {
-    return undefined // not JSON is not an object either
-  }
-}
+const SECRET =
+  /password|passphrase|passwd|pwd|token|secret|credential|authorization|(?:private|api|access)[-_ ]?key/i
+/** Name and password of a server, in the URI of what is there. */
+const USER_INFO = /(?<=:\/\/)[^/?#\s]*(?=@)/g
 
 function withoutSecrets(name: string, value: unknown): unknown {
-  return /password|token|secret|credential/i.test(name) ? '******' : value
+  if (SECRET.test(name)) return '******'
+  return typeof value === 'string' ? value.replace(USER_INFO, '******') : value
 }

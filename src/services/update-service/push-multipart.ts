@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Bmc } from '../../bmc/bmc.ts'
-import type { EndpointHandler } from '../../http/context.ts'
+import { actorOf, type EndpointHandler } from '../../http/context.ts'
 import { sendAccepted } from '../../http/accepted.ts'
 import { askForBody } from '../../http/expect-continue.ts'
 import type { Endpoint } from '../../http/mount.ts'
@@ -8,14 +8,11 @@ import type { Spool } from '../../image/spool.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { busy, RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
-import { writableBy } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { StartProblem, Updates } from '../../update/updates.ts'
 import { parseParameters } from './parameters.ts'
-import { receiveUpload, type Upload } from './upload.ts'
+import { maxBodyBytes, receiveUpload, type Upload } from './upload.ts'
 
-/** What a body may hold beside the image: the other parts, and the boundaries between them. */
-const MULTIPART_OVERHEAD_BYTES = 2 * 2 ** 20
 const BUSY_RETRY_S = 5
 /** Headers that a task's Payload repeats; whatever else came may be nobody's business. */
 const payloadHeaders = ['Host', 'User-Agent', 'Accept', 'Content-Type', 'Content-Length', 'Transfer-Encoding']
@@ -46,7 +43,7 @@ export function multipartPush(options: PushOptions): Endpoint {
   }
   return {
     path: uris.multipartPush,
-    privileges: writableBy('ConfigureComponents'),
+    privileges: { POST: [['ConfigureComponents']] },
     methods: { POST: push },
     holdsBody: true,
   }
@@ -61,7 +58,7 @@ function admit(request: FastifyRequest, bmc: Bmc, maxImageBytes: number, running
   if (!/^multipart\/form-data\b/i.test(headers['content-type'] ?? '')) {
     throw new RedfishError(415, message('Base.HeaderInvalid', 'Content-Type'))
   }
-  if (Number(headers['content-length'] ?? 0) > maxImageBytes + MULTIPART_OVERHEAD_BYTES) {
+  if (Number(headers['content-length'] ?? 0) > maxBodyBytes(maxImageBytes)) {
     throw new RedfishError(413, message('Base.PayloadTooLarge'))
   }
   if (running >= bmc.machine.maxParallelUploads) throw busy(BUSY_RETRY_S)
@@ -79,7 +76,7 @@ async function start(request: FastifyRequest, bmc: Bmc, upload: Upload, updates:
       httpHeaders: shownHeaders(request),
       jsonBody: parsed.value.jsonBody,
     }
-    const started = updates.start(bmc, image, parsed.value.request, payload)
+    const started = updates.start(bmc, image, parsed.value.request, { payload, actor: actorOf(request) })
     if (started.ok) return started.value
     await image.spooled.discard()
     throw notNow(started.problem)

@@ -11,6 +11,8 @@ import { unreachable } from '../../lib/result.ts'
 import { type Message, message } from '../../redfish/messages/message.ts'
 
 const MAX_PARAMETERS_BYTES = 2 ** 20
+/** What a body may hold beside the image: the other parts, and the boundaries between them. */
+const OVERHEAD_BYTES = 2 * 2 ** 20
 
 /** What came in one multipart request, mistakes and all. */
 export interface Upload {
@@ -26,6 +28,11 @@ export interface UploadMistake {
 
 export type UploadLimits = Omit<ReceiveOptions, 'fileName'>
 
+/** The largest body that can hold an image of the largest size. */
+export function maxBodyBytes(maxImageBytes: number): number {
+  return maxImageBytes + OVERHEAD_BYTES
+}
+
 /**
  * Receives the parts of a push in any order (UpdateService v1_17, MultipartHttpPushUri). A broken image ends it; any
  * other mistake is kept, so that one answer tells them all. An image that came is the caller's to discard.
@@ -34,13 +41,15 @@ export async function receiveUpload(request: IncomingMessage, limits: UploadLimi
   let image: ReceivedImage | undefined
   let parameters: string | undefined
   const mistakes: UploadMistake[] = []
-  const malformed = (): void =>
-    void mistakes.push({ status: 400, message: message('Base.MissingOrMalformedPart') })
+  const malformed = (): void => void mistakes.push(malformedPart())
+  const bodyLimits = { ...limits, maxBodyBytes: maxBodyBytes(limits.maxImageBytes) }
   try {
-    for await (const part of readParts(request)) {
+    for await (const part of readParts(request, bodyLimits)) {
       if (part.name === 'UpdateFile' && image === undefined) {
         const received = await receiveImage(part.body, { ...limits, fileName: part.fileName ?? 'UpdateFile' })
         if (received.ok) image = received.value
+        // What interrupted the part is wrong with the whole body: the parser knows it.
+        else if (received.problem.kind === 'interrupted') continue
         else mistakes.push(refusal(received.problem))
         if (!received.ok && received.problem.kind !== 'empty') break
       } else if (part.name === 'UpdateParameters' && parameters === undefined) {
@@ -55,10 +64,18 @@ export async function receiveUpload(request: IncomingMessage, limits: UploadLimi
       await image?.spooled.discard()
       throw error
     }
-    malformed()
+    mistakes.push(bodyRefusal(error))
   }
   if (mistakes.length === 0 && (image === undefined || parameters === undefined)) malformed()
   return { image, parameters, mistakes }
+}
+
+function malformedPart(): UploadMistake {
+  return { status: 400, message: message('Base.MissingOrMalformedPart') }
+}
+
+function bodyRefusal({ kind }: MultipartError): UploadMistake {
+  return kind === 'malformed' ? malformedPart() : refusal(kind === 'stalled' ? { kind } : { kind, limit: 0 })
 }
 
 function refusal(problem: ReceiveProblem): UploadMistake {
@@ -68,7 +85,7 @@ function refusal(problem: ReceiveProblem): UploadMistake {
     case 'empty':
       return { status: 400, message: message('Base.PropertyMissing', 'UpdateFile') }
     case 'interrupted':
-      return { status: 400, message: message('Base.MissingOrMalformedPart') }
+      return malformedPart()
     case 'stalled':
       return { status: 408, message: message('Base.OperationTimeout') }
     case 'no-space':
@@ -78,8 +95,8 @@ function refusal(problem: ReceiveProblem): UploadMistake {
   }
 }
 
-/** A small part as text; one that is too long or cut short is no text at all, which its reader will refuse. */
-async function readText({ body }: Part): Promise<string> {
+/** A small part as text; one that is too long is no text at all, which its reader will refuse. */
+async function readText({ body }: Part): Promise<string | undefined> {
   const chunks: Uint8Array[] = []
   let sizeBytes = 0
   try {
@@ -88,7 +105,7 @@ async function readText({ body }: Part): Promise<string> {
       if (sizeBytes <= MAX_PARAMETERS_BYTES) chunks.push(chunk as Uint8Array)
     }
   } catch {
-    return '' // the part ended early: the parser tells the same of the whole body
+    return undefined // the part ended early: the parser tells the same of the whole body
   }
   return sizeBytes <= MAX_PARAMETERS_BYTES ? Buffer.concat(chunks).toString('utf8') : ''
 }
