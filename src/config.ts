@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import { type Static, type TSchema, Type } from './lib/schema.ts'
+import { LOOPBACK, parseDestinations } from './events/destinations.ts'
 import type { Speed } from './lib/clock.ts'
 import { fail, type Result, succeed } from './lib/result.ts'
 import { judge, type Mistake } from './redfish/validation.ts'
@@ -22,7 +23,8 @@ interface Setting {
 
 const port = 'a port number from 0 (any free one) to 65535'
 const choice = <const T extends string>(...values: T[]) => ({
-  schema: Type.Unsafe<T>({ type: 'string', enum: values }),
+  // Without a type: one mistake is told once.
+  schema: Type.Unsafe<T>({ enum: values }),
   expected: `one of ${values.join(', ')}`,
 })
 
@@ -50,7 +52,19 @@ export const settings = {
     expected: port,
   },
   http: { schema: Type.Boolean(), default: true, help: 'serve HTTP', expected: 'true or false' },
+  httpMode: {
+    ...choice('serve', 'redirect'),
+    default: 'serve',
+    placeholder: 'mode',
+    help: 'what the HTTP port does: serve, or redirect to HTTPS',
+  },
   https: { schema: Type.Boolean(), default: true, help: 'serve HTTPS', expected: 'true or false' },
+  ssdp: {
+    schema: Type.Boolean(),
+    default: false,
+    help: 'answer SSDP searches for Redfish services',
+    expected: 'true or false',
+  },
   tlsCert: {
     schema: Type.String(),
     default: '',
@@ -118,11 +132,39 @@ export const settings = {
     help: 'an upload that sends nothing for this long is given up',
     expected: 'a number of seconds above 0',
   },
+  requestTimeout: {
+    schema: Type.Number({ exclusiveMinimum: 0 }),
+    default: 60,
+    placeholder: 'seconds',
+    help: 'how long a client may take for the headers of a request, and for a body that is no image',
+    expected: 'a number of seconds above 0',
+  },
+  maxConnections: {
+    schema: Type.Integer({ minimum: 1 }),
+    default: 4_096,
+    placeholder: 'number',
+    help: 'most connections to each port; more are closed at once',
+    expected: 'a whole number above 0',
+  },
   taskMonitor: {
     ...choice('response', 'task', 'empty'),
     default: 'response',
     placeholder: 'style',
     help: 'what a task monitor answers at the end: DSP2062’s response, the task, or nothing (204)',
+  },
+  pageSize: {
+    schema: Type.Integer({ minimum: 0 }),
+    default: 0,
+    placeholder: 'number',
+    help: 'most members of a collection in one answer, 0 for no limit',
+    expected: 'a whole number, 0 for no limit',
+  },
+  eventDestinations: {
+    schema: Type.String(),
+    default: LOOPBACK,
+    placeholder: 'list',
+    help: 'where events may be sent: addresses, CIDR ranges and host names, separated by commas',
+    expected: 'addresses, CIDR ranges and host names, separated by commas',
   },
   logLevel: {
     ...choice('silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'),
@@ -139,10 +181,14 @@ export type GivenSettings = { readonly [N in SettingName]?: Static<Settings[N]['
 
 /** The configuration of a service, complete and checked. */
 export type Config = Readonly<
-  Omit<{ [N in SettingName]: Static<Settings[N]['schema']> }, 'speed' | 'maxImageSize' | 'uploadTimeout'> & {
+  Omit<
+    { [N in SettingName]: Static<Settings[N]['schema']> },
+    'speed' | 'maxImageSize' | 'uploadTimeout' | 'requestTimeout'
+  > & {
     speed: Speed
     maxImageBytes: number
     uploadStallMs: number
+    requestTimeoutMs: number
   }
 >
 
@@ -197,6 +243,7 @@ function complete({
   speed,
   maxImageSize,
   uploadTimeout,
+  requestTimeout,
   ...rest
 }: { [N in SettingName]: Static<Settings[N]['schema']> }): Config {
   return {
@@ -204,14 +251,24 @@ function complete({
     speed: speed === 'max' ? 'max' : Number(speed),
     maxImageBytes: parseSize(maxImageSize) ?? 0,
     uploadStallMs: uploadTimeout * 1_000,
+    requestTimeoutMs: requestTimeout * 1_000,
   }
 }
 
 /** What is right one by one, and wrong together. */
 function findConflicts(config: Config, nameOf: (name: SettingName) => string): string[] {
   const conflicts: string[] = []
+  if (parseDestinations(config.eventDestinations) === undefined) {
+    const { expected } = settings.eventDestinations
+    conflicts.push(
+      `${nameOf('eventDestinations')}: ${JSON.stringify(config.eventDestinations)} is wrong, expected ${expected}`,
+    )
+  }
   if (!config.http && !config.https)
     conflicts.push(`${nameOf('http')}, ${nameOf('https')}: at least one must be served`)
+  if (config.http && !config.https && config.httpMode === 'redirect') {
+    conflicts.push(`${nameOf('httpMode')}, ${nameOf('https')}: redirect needs HTTPS`)
+  }
   if (!isLoopback(config.host) && config.password === DEFAULT_PASSWORD) {
     conflicts.push(
       `${nameOf('host')}: beyond loopback a ${nameOf('password')} other than the default is needed`,
@@ -221,6 +278,11 @@ function findConflicts(config: Config, nameOf: (name: SettingName) => string): s
     conflicts.push(`${nameOf('tlsCert')}, ${nameOf('tlsKey')}: give both or neither`)
   }
   return conflicts
+}
+
+/** Whether clients are told to use nothing but HTTPS: a promise for every service of the host, so not on loopback. */
+export function isStrict({ host, http, https }: Pick<Config, 'host' | 'http' | 'https'>): boolean {
+  return https && !http && !isLoopback(host)
 }
 
 function isLoopback(host: string): boolean {

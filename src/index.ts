@@ -4,12 +4,18 @@ import { createApp } from './app.ts'
 import { createAccount } from './bmc/accounts.ts'
 import { type Bmc, createBmc } from './bmc/bmc.ts'
 import { loadMachine } from './bmc/mockup-folder.ts'
-import { type Config, type GivenSettings, parseConfig } from './config.ts'
+import { commit } from './bmc/commit.ts'
+import { type Config, type GivenSettings, isStrict, parseConfig } from './config.ts'
+import type { Account } from './bmc/state.ts'
 import type { Flasher } from './devices/flasher.ts'
+import { Certificates } from './http/certificates.ts'
 import { readKeyPair } from './http/key-pair-files.ts'
-import { Server } from './http/server.ts'
+import { Server, type ServerOptions } from './http/server.ts'
+import { type Ssdp, startDiscovery } from './http/ssdp.ts'
 import { createFileSpool } from './image/file-spool.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
+import { uris } from './redfish/uris.ts'
+import { REDFISH_VERSION } from './services/service-root/index.ts'
 
 export type { Bmc } from './bmc/bmc.ts'
 export type { Config, GivenSettings } from './config.ts'
@@ -56,60 +62,93 @@ export async function startEmulator(
   config: Config,
   { clock = systemClock, logger, flasher }: Pick<EmulatorOptions, 'clock' | 'logger' | 'flasher'> = {},
 ): Promise<Emulator> {
-  const machine = loadMachine(config.machine)
+  // Hashing takes another thread some 60 ms: the app is made meanwhile.
+  const hashing = createAccount(config.user, config.password)
+  const accounts = new Map<string, Account>()
+  const bmc = createBmc('1', loadMachine(config.machine), accounts)
   const givenKeyPair = config.tlsCert === '' ? undefined : readKeyPair(config.tlsCert, config.tlsKey)
-  const account = await createAccount(config.user, config.password)
-  const bmc = createBmc('1', machine, new Map([[account.username, account]]))
   const spool = createFileSpool(clock, config.spool === '' ? undefined : config.spool)
   let server: Server | undefined
-  const { fastify: app } = createApp({
+  const certificates = new Certificates({ clock, names: names(config), given: givenKeyPair })
+  const { fastify: app, endStreams } = createApp({
     ...config,
     clock,
     spool,
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
     resolveBmc: () => bmc,
+    certificates,
     ...(logger && { logger }),
     ...(flasher && { flasher }),
     serverFactory: (handler) => {
       server = new Server(
-        {
-          host: config.host,
-          port: config.http ? config.port : undefined,
-          httpsPort: config.https ? config.httpsPort : undefined,
-          keyPair: async () =>
-            givenKeyPair ?? (await import('./http/certificate.ts')).makeCertificate(names(config), clock),
-        },
+        serverOptions(config, () => certificates.keyPair(bmc)),
         handler,
       )
       return server.http
     },
   })
   await app.ready()
+  const account = await hashing
+  accounts.set(account.id, account)
   if (server === undefined) throw new Error('Fastify did not ask for its server')
   const listening = server
+  const failed = (err: unknown): void => app.log.error({ err }, 'the network failed')
   const ports = await listening.listen()
-  bmc.listeners.add((change) => {
-    if (!('outage' in change)) return
-    if (change.outage === 'refuse') listening.suspend()
-    else if (!listening.isListening)
-      listening.listen().catch((err: unknown) => app.log.error({ err }, 'cannot listen again'))
+  commit(bmc, { network: { httpPort: ports.port, httpsPort: ports.httpsPort, ssdpEnabled: config.ssdp } })
+  certificates.watch((_bmc, pair) => void listening.setKeyPair(pair).catch(failed))
+  followOutages(bmc, listening, failed)
+  const discovery = await discover(bmc, config.host, failed).catch(async (error: unknown) => {
+    await listening.close(0)
+    await app.close()
+    throw error
   })
   let closing: Promise<void> | undefined
-  const close = (): Promise<void> => (closing ??= listening.close(GRACE_MS).then(() => app.close()))
-  const urlOf = (scheme: string, port: number | undefined): string | undefined =>
-    port === undefined
-      ? undefined
-      : `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  const close = (): Promise<void> => {
+    discovery.close()
+    endStreams()
+    return (closing ??= listening.close(GRACE_MS).then(() => app.close()))
+  }
   return {
-    url: urlOf('http', ports.port),
-    httpsUrl: urlOf('https', ports.httpsPort),
+    url: urlOf('http', ports.port, config.host),
+    httpsUrl: urlOf('https', ports.httpsPort, config.host),
     bmcs: [bmc],
     clock,
     config,
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function serverOptions(config: Config, keyPair: ServerOptions['keyPair']): ServerOptions {
+  return {
+    ...config,
+    port: config.http ? config.port : undefined,
+    httpsPort: config.https ? config.httpsPort : undefined,
+    keyPair,
+    isStrict: isStrict(config),
+  }
+}
+
+/** While the manager boots, a machine that refuses connections does so. */
+function followOutages(bmc: Bmc, server: Server, failed: (error: unknown) => void): void {
+  bmc.listeners.add((change) => {
+    if (!('outage' in change)) return
+    if (change.outage === 'refuse') server.suspend()
+    else if (!server.isListening) server.listen().catch(failed)
+  })
+}
+
+/** Lets searches find the service root: by HTTPS where it is served. */
+function discover(bmc: Bmc, host: string, failed: (error: unknown) => void): Promise<Ssdp> {
+  const { httpPort, httpsPort } = bmc.state.network
+  const [scheme, port] = httpsPort === undefined ? ['http', httpPort] : ['https', httpsPort]
+  const urlAt = (address: string): string => `${urlOf(scheme, port, address)}${uris.root}/`
+  return startDiscovery(bmc, { host, urlAt, minor: Number(REDFISH_VERSION.split('.')[1]), failed })
+}
+
+function urlOf(scheme: string, port: number | undefined, host: string): string | undefined {
+  return port === undefined ? undefined : `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function names({ host }: Config): string[] {

@@ -1,10 +1,14 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
 import { assertNodeVersion } from './cli/node-version.ts'
 
 assertNodeVersion(process.versions.node, (line) => {
   process.stderr.write(line)
   process.exit(1)
 })
+// A start leaves V8 with a young generation so large that an upload's spent buffers, which lie outside of it, wait for
+// full collections. Kept as small as it begins, uploads take a quarter less CPU and 70 MB less memory.
+setFlagsFromString('--semi-space-growth-factor=1')
 // Loaded after the check: an older Node would fail on the syntax of what follows, and not say why.
 const { createProgram } = await import('./cli/program.ts')
 

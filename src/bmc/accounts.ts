@@ -1,53 +1,72 @@
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { Privilege } from '../redfish/resource-table.ts'
 import type { Account } from './state.ts'
 
 const derive = promisify<string, Uint8Array, number, Buffer>(scrypt)
 const HASH_BYTES = 32
 const CACHED_CREDENTIALS = 1_000
 
-/** What the predefined role Administrator may do. */
-export const administrator: readonly Privilege[] = [
-  'Login',
-  'ConfigureManager',
-  'ConfigureUsers',
-  'ConfigureSelf',
-  'ConfigureComponents',
-]
+/** What stands in an account for its password. */
+export type PasswordHash = Pick<Account, 'salt' | 'hash'>
 
-/** An account with its password hashed by scrypt; the password itself is not kept. */
+/** Hashes a password by scrypt; the password itself is not kept. */
+export async function hashPassword(password: string): Promise<PasswordHash> {
+  const salt = randomBytes(16)
+  return { salt, hash: await derive(password, salt, HASH_BYTES) }
+}
+
+/** An enabled account for Redfish, of a role that is there. */
 export async function createAccount(
   username: string,
   password: string,
-  privileges: readonly Privilege[] = administrator,
+  roleId = 'Administrator',
 ): Promise<Account> {
-  const salt = randomBytes(16)
-  return { username, salt, hash: await derive(password, salt, HASH_BYTES), privileges: new Set(privileges) }
+  return {
+    id: newAccountId(new Map(), username),
+    username,
+    ...(await hashPassword(password)),
+    roleId,
+    enabled: true,
+    isLocked: false,
+    accountTypes: ['Redfish'],
+    mustChangePassword: false,
+    expiresAt: undefined,
+  }
+}
+
+/** The name where it makes a URI without escapes, else the next free number. */
+export function newAccountId(accounts: ReadonlyMap<string, Account>, username: string): string {
+  // Below a collection, `Members` is the collection's own.
+  if (/^[\w-]+$/.test(username) && username !== 'Members' && !accounts.has(username)) return username
+  let number = accounts.size + 1
+  while (accounts.has(String(number))) number++
+  return String(number)
+}
+
+/** The account of this name. */
+export function findAccount(accounts: ReadonlyMap<string, Account>, username: string): Account | undefined {
+  for (const account of accounts.values()) if (account.username === username) return account
+  return undefined
 }
 
 /** Checks passwords; remembers verified ones as keyed digests, so that Basic costs no scrypt per request. */
 export class PasswordChecker {
   readonly #key = randomBytes(32)
-  readonly #verified = new Map<string, Account>()
-  #nobody: Promise<Account> | undefined
+  /** By digest, the hash that it was verified against. */
+  readonly #verified = new Map<string, Uint8Array>()
+  /** Stands for unknown names: no password is known to have this hash, and to check one takes as long as any other. */
+  readonly #nobody: PasswordHash = { salt: randomBytes(16), hash: randomBytes(HASH_BYTES) }
 
-  /** The account that these credentials belong to; an unknown name takes as long as a wrong password. */
-  async check(
-    accounts: ReadonlyMap<string, Account>,
-    username: string,
-    password: string,
-  ): Promise<Account | undefined> {
-    const account = accounts.get(username)
-    const digest = createHmac('sha256', this.#key).update(`${username}\0${password}`).digest('base64')
-    if (account !== undefined && this.#verified.get(digest) === account) return account
-    const { salt, hash } =
-      account ?? (await (this.#nobody ??= createAccount('', randomBytes(16).toString('hex'), [])))
+  /** Whether this is the account's password; without an account it is not, after as long a time. */
+  async check(account: PasswordHash | undefined, password: string): Promise<boolean> {
+    const { salt, hash } = account ?? this.#nobody
+    const digest = createHmac('sha256', this.#key).update(salt).update(password).digest('base64')
+    if (account !== undefined && this.#verified.get(digest) === hash) return true
     const matches = timingSafeEqual(await derive(password, salt, HASH_BYTES), hash)
-    if (!matches || account === undefined) return undefined
+    if (!matches || account === undefined) return false
     const oldest = this.#verified.keys().next()
     if (this.#verified.size >= CACHED_CREDENTIALS && !oldest.done) this.#verified.delete(oldest.value)
-    this.#verified.set(digest, account)
-    return account
+    this.#verified.set(digest, hash)
+    return true
   }
 }

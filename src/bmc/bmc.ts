@@ -2,16 +2,19 @@ import type { JsonObject, Resource } from '../redfish/resource.ts'
 import type { Action, ResourceRow } from '../redfish/resource-table.ts'
 import type { ComponentFacts, Machine } from './machine.ts'
 import { setPointer } from '../redfish/pointer.ts'
-import type { Account, BmcState, Change, ComponentState } from './state.ts'
+import { predefinedRoles } from './roles.ts'
+import { factoryNetwork } from './network.ts'
+import type { Account, BmcState, Change, ComponentState, Role } from './state.ts'
+
+export type Listener = (change: Change, before: Change) => void
 
 /** One emulated BMC: what it shares with its like, and what it has for itself. */
 export interface Bmc {
   readonly id: string
   readonly machine: Machine
-  readonly accounts: ReadonlyMap<string, Account>
   readonly state: BmcState
-  /** Told of every commit, after it is made. */
-  readonly listeners: Set<(change: Change) => void>
+  /** Told of every commit, after it is made; `before` holds what the change replaced, in the same order. */
+  readonly listeners: Set<Listener>
 }
 
 /** A row of this service's resource table. */
@@ -24,21 +27,30 @@ export interface Component extends ComponentFacts {
 }
 
 /** A BMC as it leaves the factory. Machine and accounts are shared, so that another one costs little. */
-export function createBmc(id: string, machine: Machine, accounts: ReadonlyMap<string, Account>): Bmc {
+export function createBmc(
+  id: string,
+  machine: Machine,
+  accounts: ReadonlyMap<string, Account>,
+  roles: ReadonlyMap<string, Role> = predefinedRoles,
+): Bmc {
   return {
     id,
     machine,
-    accounts,
     listeners: new Set(),
     state: {
       version: 0,
       settings: machine.settings,
       outage: undefined,
+      network: factoryNetwork,
       components: new Map(),
       overlays: new Map(),
+      accounts,
+      roles,
       sessions: new Map(),
       tasks: new Map(),
       log: new Map(),
+      auditLog: new Map(),
+      subscriptions: new Map(),
     },
   }
 }
@@ -67,6 +79,12 @@ export function machineResource(bmc: Bmc, uri: string): Resource | undefined {
     const state = bmc.state.components.get(component)
     return state === undefined ? resource : setPointer(resource, pointer, state.version)
   }, overlaid)
+}
+
+/** A resource's type without its version; that of a mockup's resource is in the resource. */
+export function typeOfResource({ machine }: Bmc, uri: string, row: Row | undefined): string | undefined {
+  if (row === undefined || row.type !== 'mockup') return row?.type
+  return machine.resources.get(uri)?.['@odata.type'].split('.').at(-1)
 }
 
 /** A top-level member of a machine's resource as it is now. */

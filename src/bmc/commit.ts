@@ -1,23 +1,50 @@
 import type { Bmc } from './bmc.ts'
-import type { Change, Entries } from './state.ts'
+import type { Account, BmcState, Change, Entries, Role } from './state.ts'
 
 /** The one writer of a BMC's state: applies the change, outdates what was rendered, tells the listeners. */
 export function commit(bmc: Bmc, change: Change): void {
   const { state } = bmc
-  if (change.settings) state.settings = { ...state.settings, ...change.settings }
+  const { settings, outage, network } = state
+  if (change.settings) state.settings = { ...settings, ...change.settings }
+  if (change.network) state.network = { ...network, ...change.network }
   if ('outage' in change) state.outage = change.outage
-  write(state.components, change.components)
-  write(state.overlays, change.overlays)
-  write(state.sessions, change.sessions)
-  write(state.tasks, change.tasks)
-  write(state.log, change.log)
+  const before: Change = {
+    settings,
+    outage,
+    network,
+    components: write(state.components, change.components),
+    overlays: write(state.overlays, change.overlays),
+    ...(change.accounts && { accounts: write(ownAccounts(state), change.accounts) }),
+    ...(change.roles && { roles: write(ownRoles(state), change.roles) }),
+    sessions: write(state.sessions, change.sessions),
+    tasks: write(state.tasks, change.tasks),
+    log: write(state.log, change.log),
+    auditLog: write(state.auditLog, change.auditLog),
+    subscriptions: write(state.subscriptions, change.subscriptions),
+  }
   state.version++
-  for (const listener of bmc.listeners) listener(change)
+  for (const listener of bmc.listeners) listener(change, before)
 }
 
-function write<T>(map: Map<string, T>, entries: Entries<T> = []): void {
-  for (const [key, value] of entries) {
+/** Shared maps are not written: the first change of a BMC makes them its own. */
+function ownAccounts(state: BmcState): Map<string, Account> {
+  const own = new Map(state.accounts)
+  state.accounts = own
+  return own
+}
+
+function ownRoles(state: BmcState): Map<string, Role> {
+  const own = new Map(state.roles)
+  state.roles = own
+  return own
+}
+
+/** Writes the entries and tells what they replaced, in their order. */
+function write<T>(map: Map<string, T>, entries: Entries<T> = []): Entries<T> {
+  return entries.map(([key, value]) => {
+    const replaced = [key, map.get(key)] as const
     if (value === undefined) map.delete(key)
     else map.set(key, value)
-  }
+    return replaced
+  })
 }

@@ -1,31 +1,71 @@
 import type { Message } from '../redfish/messages/message.ts'
+import { AUDIT_LOG, LOG } from '../redfish/uris.ts'
 import type { Bmc } from './bmc.ts'
-import type { Change, LogEntry } from './state.ts'
+import type { BmcState, Cause, Change, Entries, LogEntry } from './state.ts'
 
-/** MaxNumberOfRecords of the log; the oldest entry gives way (OverWritePolicy WrapsWhenFull). */
+/** MaxNumberOfRecords of a log; the oldest entry gives way (OverWritePolicy WrapsWhenFull). */
 export const MAX_LOG_RECORDS = 1_000
 
-/** The change that adds messages about `origin` to the BMC's log, to be committed with what it reports. */
+/** Each log by its Id, as the state and a change name it. */
+export const logs = { [LOG]: 'log', [AUDIT_LOG]: 'auditLog' } as const satisfies Record<
+  string,
+  keyof BmcState
+>
+export type LogId = keyof typeof logs
+
+/** The last number that each log gave away: an entry that is gone takes its Id with it. */
+const numbers = new WeakMap<ReadonlyMap<string, LogEntry>, number>()
+
+/** The resource that entries are about, and what they come of. */
+export type About = Cause & Pick<LogEntry, 'origin'>
+
+/** The change that adds messages to the BMC's log, to be committed with what it reports. */
 export function logged(
   bmc: Bmc,
   now: number,
-  origin: string,
+  about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'log'> {
-  const { log } = bmc.state
-  const last = Number([...log.keys()].at(-1) ?? 0)
+  return { log: additions(bmc.state.log, messages, { ...factsOf(about), created: now }) }
+}
+
+/** The change that adds what somebody did, or was refused, to the BMC's audit log. */
+export function audited(
+  bmc: Bmc,
+  now: number,
+  about: string | About,
+  messages: readonly Message[],
+): Pick<Change, 'auditLog'> {
+  return { auditLog: additions(bmc.state.auditLog, messages, { ...factsOf(about), created: now }) }
+}
+
+/** The change that empties a log. */
+export function cleared(bmc: Bmc, id: LogId): Change {
+  const log = logs[id]
+  const entries = [...bmc.state[log].keys()].map((key) => [key, undefined] as const)
+  return { [log]: entries }
+}
+
+function factsOf(about: string | About): About {
+  return typeof about === 'string' ? { origin: about } : about
+}
+
+function additions(
+  log: ReadonlyMap<string, LogEntry>,
+  messages: readonly Message[],
+  facts: Omit<LogEntry, 'id' | 'message'>,
+): Entries<LogEntry> {
+  const last = Math.max(numbers.get(log) ?? 0, Number([...log.keys()].at(-1) ?? 0))
+  numbers.set(log, last + messages.length)
   const added = messages.map((message, index): LogEntry => ({
+    ...facts,
     id: String(last + index + 1),
-    created: now,
     message,
-    origin,
   }))
   const excess = Math.max(0, log.size + added.length - MAX_LOG_RECORDS)
   const dropped = [...log.keys()].slice(0, excess)
-  return {
-    log: [
-      ...dropped.map((id) => [id, undefined] as const),
-      ...added.map((entry) => [entry.id, entry] as const),
-    ],
-  }
+  return [
+    ...dropped.map((id) => [id, undefined] as const),
+    ...added.map((entry) => [entry.id, entry] as const),
+  ]
 }

@@ -1,7 +1,7 @@
-import { type Static, Type } from 'typebox'
+import { type Static, Type } from '../lib/schema.ts'
 import { getPointer } from '../redfish/pointer.ts'
 import { isObject, type JsonObject, linkUris, type Resource } from '../redfish/resource.ts'
-import { lastSegment, uris } from '../redfish/uris.ts'
+import { AUDIT_LOG, lastSegment, LOG, uris } from '../redfish/uris.ts'
 import { judge } from '../redfish/validation.ts'
 import type { ComponentState, Settings } from './state.ts'
 
@@ -98,11 +98,33 @@ const settings: Settings = {
   updateServiceEnabled: true,
   sessionServiceEnabled: true,
   sessionTimeoutS: 1_800,
+  absoluteSessionTimeoutS: 86_400,
+  absoluteSessionTimeoutEnabled: false,
+  accountServiceEnabled: true,
+  minPasswordLength: 8,
+  httpBasicAuth: 'Enabled',
+  lockoutThreshold: 10,
+  lockoutDurationS: 30,
+  lockoutResetAfterS: 30,
+  lockoutResetEnabled: true,
   taskAutoDeleteMinutes: 1_440,
+  eventServiceEnabled: true,
+  deliveryRetryAttempts: 3,
+  deliveryRetryIntervalS: 30,
 }
 
 /** What our services provide themselves: a mockup's resources there are not served. */
-const ours = [uris.updateService, uris.taskService, uris.sessionService, uris.registries, uris.odata]
+const ours = [
+  uris.updateService,
+  uris.taskService,
+  uris.sessionService,
+  uris.accountService,
+  uris.certificateService,
+  uris.registries,
+  uris.jsonSchemas,
+  uris.odata,
+  uris.eventService,
+]
 
 /**
  * Makes a machine of a mockup's resources and, where it comes with one, its `machine.json`.
@@ -121,7 +143,11 @@ export function createMachine(
       return [facts.id, facts] as const
     }),
   )
-  const taken = [...ours, uris.logService(manager)]
+  const taken = [
+    ...ours,
+    uris.networkProtocol(manager),
+    ...[LOG, AUDIT_LOG].map((log) => uris.logService(manager, log)),
+  ]
   const resources = new Map(
     [...documents]
       .filter(([uri]) => !taken.some((prefix) => uri === prefix || uri.startsWith(`${prefix}/`)))

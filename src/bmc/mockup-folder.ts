@@ -6,6 +6,7 @@ import { uris } from '../redfish/uris.ts'
 import { createMachine, type Machine } from './machine.ts'
 
 const ownMachines = new URL('../../mockups/', import.meta.url)
+const ofMockupFiles: ReadonlySet<string> = new Set(['@Redfish.Copyright', '@odata.etag'])
 
 /** The machines that come with redflash. */
 export const machineNames: readonly string[] = ['rackmount', 'bladed']
@@ -24,7 +25,7 @@ export function loadMachine(nameOrFolder: string): Machine {
     const path = name.split(sep)
     if (name === 'machine.json') file = readJson(join(folder, name))
     if (path.pop() !== 'index.json') continue
-    const body = withoutCopyright(readJson(join(folder, name)))
+    const body = asServed(readJson(join(folder, name)))
     if (!isObject(body)) continue
     documents.set([uris.root, ...path].join('/'), body)
   }
@@ -50,10 +51,10 @@ function readJson(path: string): Json {
   }
 }
 
-/** `@Redfish.Copyright` belongs in mockup files and nowhere else (DSP0266). */
-function withoutCopyright(value: Json): Json {
-  if (Array.isArray(value)) return value.map((item: Json) => withoutCopyright(item))
+/** `@Redfish.Copyright` belongs in mockup files and nowhere else (DSP0266); an ETag is of what we answer. */
+function asServed(value: Json): Json {
+  if (Array.isArray(value)) return value.map((item: Json) => asServed(item))
   if (!isObject(value)) return value
-  const members = Object.entries(value).filter(([name]) => name !== '@Redfish.Copyright')
-  return Object.fromEntries(members.map(([name, member]) => [name, withoutCopyright(member ?? null)]))
+  const members = Object.entries(value).filter(([name]) => !ofMockupFiles.has(name))
+  return Object.fromEntries(members.map(([name, member]) => [name, asServed(member ?? null)]))
 }

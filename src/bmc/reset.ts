@@ -1,9 +1,13 @@
 import { Background } from '../lib/background.ts'
 import { type Clock, type DeviceClock, timestamp } from '../lib/clock.ts'
+import { message } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
+import { uris } from '../redfish/uris.ts'
+import { appliedSettings } from './bios.ts'
 import { type Bmc, machineMember } from './bmc.ts'
+import { afterBoot, bootOverride } from './boot-override.ts'
 import { commit } from './commit.ts'
-import type { Change } from './state.ts'
+import type { Entries } from './state.ts'
 
 /** What resets set in motion elsewhere. */
 export interface ResetHooks {
@@ -15,7 +19,7 @@ export interface ResetHooks {
   readonly failed: (error: unknown) => void
 }
 
-type Power = 'boot' | 'shutdown' | 'off' | 'pause' | 'resume' | 'none'
+type Power = 'boot' | 'shutdown' | 'off' | 'pause' | 'resume'
 
 /** What each ResetType (Resource v1_23) does: steps for a system that runs, and for one that is off. */
 const resetTypes: Readonly<
@@ -30,7 +34,8 @@ const resetTypes: Readonly<
   PowerCycle: { on: ['off', 'boot'], off: ['boot'] },
   FullPowerCycle: { on: ['off', 'boot'], off: ['boot'] },
   PushPowerButton: { on: ['shutdown', 'off'], off: ['boot'] },
-  Nmi: { on: ['none'], off: [] },
+  // Seen by nobody outside; above all it must not end a boot that is under way.
+  Nmi: { on: [], off: [] },
   Suspend: { on: ['pause'], off: [] },
   Pause: { on: ['pause'], off: [] },
   Resume: { on: ['resume'], off: [] },
@@ -45,6 +50,9 @@ const bootSteps = [
   [0.6, 'OSBootStarted'],
   [1, 'OSRunning'],
 ] as const
+
+/** The way up ends in the setup menu where the boot override leads there. */
+const setupSteps = [...bootSteps.slice(0, -2), [0.6, 'SetupEntered']] as const
 
 /** Carries out resets by the clock: power follows, what waited is opened, the serving manager is away meanwhile. */
 export class Resets {
@@ -72,10 +80,14 @@ export class Resets {
   }
 
   /** Starts the reset of a Manager; when it serves Redfish, clients lose it and their sessions meanwhile. */
-  startManagerReset(bmc: Bmc, uri: string): void {
+  startManagerReset(bmc: Bmc, uri: string, type: string): void {
     this.#start(bmc, uri, async (signal) => {
       const { outage, manager } = bmc.machine
       const serves = uri === manager
+      // Told before the outage begins, which nobody is told of.
+      const farewell = { message: message('HeartbeatEvent.RedfishServiceShuttingDown'), origin: uris.root }
+      const told = { message: message('ManagerEvent.ManagerReset', uri, type), origin: uri }
+      commit(bmc, { notices: [told, ...(serves ? [farewell] : [])] })
       const sessions = [...bmc.state.sessions.keys()].map((id) => [id, undefined] as const)
       const status = { State: 'Starting', Health: 'OK' }
       commit(bmc, {
@@ -86,7 +98,11 @@ export class Resets {
       await this.#device.sleep(outage.bootMs, signal)
       await this.#hooks.opened(bmc, uri, signal)
       const back = { Status: bmc.machine.resources.get(uri)?.['Status'] }
-      commit(bmc, { ...(serves && { outage: undefined }), ...this.#overlaid(bmc, uri, back) })
+      const started = { message: message('HeartbeatEvent.RedfishServiceStarted'), origin: uris.root }
+      commit(bmc, {
+        ...(serves && { outage: undefined, notices: [started] }),
+        ...this.#overlaid(bmc, uri, back),
+      })
     })
   }
 
@@ -116,18 +132,21 @@ export class Resets {
         return this.#show(bmc, uri, { PowerState: 'Paused' })
       case 'resume':
         return this.#show(bmc, uri, { PowerState: 'On' })
-      case 'none':
-        return
     }
   }
 
   async #boot(bmc: Bmc, uri: string, bootMs: number, signal: AbortSignal): Promise<void> {
-    const last = { LastResetTime: timestamp(this.#clock.now()) }
-    this.#show(bmc, uri, { PowerState: 'PoweringOn', BootProgress: { LastState: 'None' }, ...last })
+    const override = bootOverride(bmc, uri)
+    const now = this.#clock.now()
+    const powering = { PowerState: 'PoweringOn', BootProgress: { LastState: 'None' } }
+    const members = { ...powering, LastResetTime: timestamp(now), ...afterBoot(bmc, uri) }
+    // One moment, one change: who sees the boot sees with what settings the machine boots.
+    const system = this.#overlaid(bmc, uri, members)
+    commit(bmc, { overlays: [...system.overlays, ...appliedSettings(bmc, uri, now)] })
     this.#hooks.interrupted(bmc, uri)
     await this.#hooks.opened(bmc, uri, signal)
     let passed = 0
-    for (const [share, state] of bootSteps) {
+    for (const [share, state] of override === 'BiosSetup' ? setupSteps : bootSteps) {
       await this.#device.sleep((share - passed) * bootMs, signal)
       passed = share
       this.#show(bmc, uri, { PowerState: 'On', BootProgress: { LastState: state } })
@@ -139,7 +158,7 @@ export class Resets {
   }
 
   /** Only members that the machine's resource has: a mockup of an older schema version stays true to it. */
-  #overlaid(bmc: Bmc, uri: string, members: JsonObject): Pick<Change, 'overlays'> {
+  #overlaid(bmc: Bmc, uri: string, members: JsonObject): { readonly overlays: Entries<JsonObject> } {
     const original = bmc.machine.resources.get(uri) ?? {}
     const known = Object.entries(members).filter(([name]) => name in original)
     return { overlays: [[uri, { ...bmc.state.overlays.get(uri), ...Object.fromEntries(known) }]] }

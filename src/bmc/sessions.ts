@@ -1,13 +1,26 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
+import { fail, type Result, succeed } from '../lib/result.ts'
 import type { Bmc } from './bmc.ts'
 import { commit } from './commit.ts'
-import type { Account, Session } from './state.ts'
+import type { Account, BmcState, Change, Session, Settings } from './state.ts'
 
-/** The sessions of all BMCs: they end when idle for longer than their BMC's SessionTimeout. */
+/** Open sessions of one BMC. */
+export const MAX_SESSIONS = 64
+
+interface Login {
+  readonly origin: string
+  readonly context: string | null
+}
+
+/** Of a token, at its end, in hexadecimal digits. */
+const SECRET_BYTES = 32
+
+/** The sessions of all BMCs: they end when idle for SessionTimeout, and AbsoluteSessionTimeout after their login. */
 export class Sessions {
   readonly #clock: Clock
   readonly #lastUse = new WeakMap<Session, number>()
+  readonly #timers = new WeakMap<Session, () => void>()
   #count = 0
 
   constructor(clock: Clock) {
@@ -15,21 +28,26 @@ export class Sessions {
   }
 
   /** Opens a session. The token is told once; only its hash is kept. */
-  open(bmc: Bmc, account: Account, origin: string): { readonly session: Session; readonly token: string } {
+  open(
+    bmc: Bmc,
+    account: Account,
+    login: Login,
+  ): Result<{ readonly session: Session; readonly token: string }, 'limit'> {
+    if (bmc.state.sessions.size >= MAX_SESSIONS) return fail('limit')
     const id = `${++this.#count}${randomBytes(4).toString('hex')}`
     // The token names its session, so that finding it needs no index; its random part is the secret.
-    const token = `${id}-${randomBytes(32).toString('base64url')}`
+    const token = `${id}${randomBytes(SECRET_BYTES).toString('hex')}`
     const createdAt = this.#clock.now()
-    const session: Session = { id, username: account.username, tokenHash: digest(token), createdAt, origin }
+    const session: Session = { id, username: account.username, tokenHash: digest(token), createdAt, ...login }
     this.#lastUse.set(session, createdAt)
     commit(bmc, { sessions: [[id, session]] })
-    this.#expireWhenIdle(bmc, session)
-    return { session, token }
+    this.#expireInTime(bmc, session)
+    return succeed({ session, token })
   }
 
   /** The live session of a token; using it keeps it alive. */
   use(bmc: Bmc, token: string): Session | undefined {
-    const session = bmc.state.sessions.get(token.slice(0, Math.max(0, token.indexOf('-'))))
+    const session = bmc.state.sessions.get(token.slice(0, -2 * SECRET_BYTES))
     if (session === undefined) return undefined
     if (!timingSafeEqual(Buffer.from(digest(token)), Buffer.from(session.tokenHash))) return undefined
     if (this.#leftMs(bmc, session) <= 0) return undefined
@@ -41,19 +59,43 @@ export class Sessions {
     commit(bmc, { sessions: [[id, undefined]] })
   }
 
-  #expireWhenIdle(bmc: Bmc, session: Session): void {
+  /** A timeout changed: it holds for the sessions that are open, too. */
+  reschedule(bmc: Bmc): void {
+    for (const session of bmc.state.sessions.values()) this.#expireInTime(bmc, session)
+  }
+
+  #expireInTime(bmc: Bmc, session: Session): void {
+    this.#timers.get(session)?.()
     if (bmc.state.sessions.get(session.id) !== session) return
     const leftMs = this.#leftMs(bmc, session)
     if (leftMs <= 0) return this.end(bmc, session.id)
-    this.#clock.schedule(leftMs, () => this.#expireWhenIdle(bmc, session))
+    const cancel = this.#clock.schedule(leftMs, () => this.#expireInTime(bmc, session))
+    this.#timers.set(session, cancel)
   }
 
   #leftMs(bmc: Bmc, session: Session): number {
-    const idleMs = this.#clock.now() - (this.#lastUse.get(session) ?? 0)
-    return bmc.state.settings.sessionTimeoutS * 1_000 - idleMs
+    const now = this.#clock.now()
+    const idleMs = now - (this.#lastUse.get(session) ?? 0)
+    const { settings } = bmc.state
+    return Math.min(
+      settings.sessionTimeoutS * 1_000 - idleMs,
+      (expirationOf(session, settings) ?? Infinity) - now,
+    )
   }
 }
 
+/** The change that ends the sessions of a user. */
+export function endedSessions({ sessions }: BmcState, username: string): Pick<Change, 'sessions'> {
+  const own = [...sessions.values()].filter((session) => session.username === username)
+  return { sessions: own.map(({ id }) => [id, undefined] as const) }
+}
+
+/** When a session ends however much it is used; `undefined` where it does not. */
+export function expirationOf({ createdAt }: Session, settings: Settings): number | undefined {
+  const { absoluteSessionTimeoutEnabled, absoluteSessionTimeoutS } = settings
+  return absoluteSessionTimeoutEnabled ? createdAt + absoluteSessionTimeoutS * 1_000 : undefined
+}
+
 function digest(token: string): string {
-  return createHash('sha256').update(token).digest('base64')
+  return hash('sha256', token, 'base64')
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { listComponents } from '../bmc/bmc.ts'
 import { createEmulator, type Emulator } from '../index.ts'
 import { bundleComponents, writeBundle } from './image.ts'
-import type { Finish, Terminal } from './program.ts'
 import { push } from './push.ts'
+import type { Finish, Terminal } from './terminal.ts'
 
 const wanted = [
   { name: 'BIOS', version: '1.9.0' },

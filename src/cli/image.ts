@@ -7,7 +7,7 @@ import { parseSize } from '../config.ts'
 import { buildBundle, type BundleComponent } from '../image/build-bundle.ts'
 import { inspectImage } from '../image/inspect.ts'
 import { describeImageProblem } from '../image/image-format.ts'
-import type { Finish, Terminal } from './program.ts'
+import type { Finish, Terminal } from './terminal.ts'
 
 interface Wanted {
   readonly name: string
@@ -24,7 +24,6 @@ export function addImageCommand(program: Command, terminal: Terminal, finish: Fi
       '--component <id=version>',
       'a component and its new version; may be repeated',
       collect,
-      [],
     )
     .option('--size <size>', 'size of each component’s firmware', parseSizeOption, 2 ** 20)
     .option('--machine <name|folder>', 'machine whose components these are', 'rackmount')
@@ -107,7 +106,7 @@ async function inspect(file: string, { out, err }: Terminal): Promise<number> {
   return 0
 }
 
-function collect(text: string, before: readonly Wanted[]): Wanted[] {
+function collect(text: string, before: readonly Wanted[] = []): Wanted[] {
   const [, name, version] = /^([^=]+)=(.+)$/.exec(text) ?? []
   if (name === undefined || version === undefined)
     throw new InvalidArgumentError('Write Id=version, as in NIC-1=22.42.1.')

@@ -3,18 +3,7 @@ import { addDemoCommand } from './demo.ts'
 import { addImageCommand } from './image.ts'
 import { addPushCommand } from './push.ts'
 import { addServeCommand } from './serve.ts'
-
-/** What a command may use of the process that runs it. */
-export interface Terminal {
-  readonly out: NodeJS.WriteStream
-  readonly err: NodeJS.WriteStream
-  readonly environment: Readonly<Record<string, string | undefined>>
-  /** Resolves when the user asks the program to end. */
-  readonly stopped: () => Promise<unknown>
-}
-
-/** A command that is done reports whether it did what it was asked. */
-export type Finish = (exitCode: number) => void
+import type { Finish, Terminal } from './terminal.ts'
 
 /** The command line: takes the process's arguments, resolves to its exit code. */
 export function createProgram(terminal: Terminal): (argv: readonly string[]) => Promise<number> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { systemClock } from '../lib/clock.ts'
-import type { Finish, Terminal } from './program.ts'
 import { createProgress } from './progress.ts'
+import type { Finish, Terminal } from './terminal.ts'
 
 interface PushOptions {
   readonly target?: readonly string[]

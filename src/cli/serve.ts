@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { defaultOf, parseConfig, type SettingName, settings, type Source } from '../config.ts'
 import { type Emulator, startEmulator } from '../index.ts'
 import { uris } from '../redfish/uris.ts'
-import type { Finish, Terminal } from './program.ts'
+import type { Finish, Terminal } from './terminal.ts'
 
 const PREFIX = 'REDFLASH_'
 
@@ -40,7 +40,11 @@ function serveOptions(): Option[] {
   const options = (Object.keys(settings) as SettingName[]).map((name) => {
     const { placeholder, help } = { placeholder: undefined, ...settings[name] }
     const flag = kebab(name)
-    if (placeholder === undefined) return new Option(`--no-${flag}`, `do not ${help}`)
+    if (placeholder === undefined) {
+      return settings[name].default === true
+        ? new Option(`--no-${flag}`, `do not ${help}`)
+        : new Option(`--${flag}`, help)
+    }
     const fallback = defaultOf(name)
     return new Option(`--${flag} <${placeholder}>`, fallback === '' ? help : `${help} (default: ${fallback})`)
   })
@@ -79,7 +83,8 @@ function readFile(file: unknown): Record<string, unknown> {
 
 /** One line per URL, who may log in, and a line to try. */
 function announce({ url, httpsUrl, config }: Emulator, { out }: Terminal): void {
-  const curl = url === undefined ? `curl -k ${httpsUrl}` : `curl ${url}`
+  const isPlain = url !== undefined && config.httpMode === 'serve'
+  const curl = isPlain ? `curl ${url}` : `curl -k ${httpsUrl}`
   const password = config.password === defaultOf('password') ? config.password : 'PASSWORD'
   const lines = [
     ...[url, httpsUrl].filter((one) => one !== undefined).map((one) => `redflash serves ${one}${uris.root}/`),
@@ -89,10 +94,12 @@ function announce({ url, httpsUrl, config }: Emulator, { out }: Terminal): void 
   out.write(`${lines.join('\n')}\n`)
 }
 
-function kebab(name: string): string {
+/** The option of a setting, without its hyphens: `httpsPort` is `https-port`. */
+export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
-function variable(name: string): string {
+/** The environment variable of a setting. */
+export function variable(name: string): string {
   return PREFIX + kebab(name).replaceAll('-', '_').toUpperCase()
 }

@@ -16,11 +16,16 @@ import type { Clock } from '../lib/clock.ts'
 
 const DAY_MS = 86_400_000
 const VALID_DAYS = 365
-const COMMON_NAME = '2.5.4.3'
+export const COMMON_NAME = '2.5.4.3'
 const BASIC_CONSTRAINTS = '2.5.29.19'
-const SUBJECT_ALT_NAME = '2.5.29.17'
-const EXTENDED_KEY_USAGE = '2.5.29.37'
+export const SUBJECT_ALT_NAME = '2.5.29.17'
+export const EXTENDED_KEY_USAGE = '2.5.29.37'
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
+
+/** Tells pkijs whose cryptography to use. */
+export function useNodeCrypto(): void {
+  setEngine('node', new CryptoEngine({ name: 'node', crypto: webcrypto }))
+}
 
 export interface KeyPair {
   readonly cert: string
@@ -29,7 +34,7 @@ export interface KeyPair {
 
 /** A self-signed certificate (ECDSA P-256, X.509 v3) for these DNS names and addresses, kept in memory only. */
 export async function makeCertificate(names: readonly string[], clock: Clock): Promise<KeyPair> {
-  setEngine('node', new CryptoEngine({ name: 'node', crypto: webcrypto }))
+  useNodeCrypto()
   const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
     'sign',
     'verify',
@@ -59,12 +64,12 @@ export async function makeCertificate(names: readonly string[], clock: Clock): P
   }
 }
 
-function extension(extnID: string, critical: boolean, value: { toBER(): ArrayBuffer }): Extension {
+export function extension(extnID: string, critical: boolean, value: { toBER(): ArrayBuffer }): Extension {
   return new Extension({ extnID, critical, extnValue: value.toBER() })
 }
 
 /** RFC 5280 §4.2.1.6: an address stands as its bytes (tag 7), a DNS name as text (tag 2). */
-function generalName(name: string): GeneralName {
+export function generalName(name: string): GeneralName {
   if (isIP(name) !== 4) return new GeneralName({ type: 2, value: name })
   return new GeneralName({
     type: 7,
@@ -72,7 +77,7 @@ function generalName(name: string): GeneralName {
   })
 }
 
-function pem(label: string, der: ArrayBuffer): string {
+export function pem(label: string, der: ArrayBuffer): string {
   const lines =
     Buffer.from(der)
       .toString('base64')

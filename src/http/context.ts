@@ -1,24 +1,39 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
-import type { Principal } from '../redfish/resource-table.ts'
+import type { Actor } from '../bmc/state.ts'
+import type { Query } from '../redfish/query/parse.ts'
+import type { Params, Principal, Requirement } from '../redfish/resource-table.ts'
 
 /** What is known of a request before its handler runs. */
 export interface RequestContext {
   readonly bmc: Bmc
   principal: Principal | undefined
+  /** What the request asks of its sender; known once that was looked at. */
+  needed?: Requirement
+  /** The query options of a GET. */
+  query: Query | undefined
 }
 
-const contexts = new WeakMap<FastifyRequest, RequestContext>()
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the handler asks for the body itself. */
+    holdsBody?: boolean
+  }
+  interface FastifyRequest {
+    /** Read it by `contextOf`. A property, because a WeakMap of all requests costs each more than its handler does. */
+    redflash?: RequestContext | undefined
+  }
+}
 
 /** Which BMC a request is for, and who sent it. */
 export function contextOf(request: FastifyRequest): RequestContext {
-  const context = contexts.get(request)
+  const context = request.redflash
   if (context === undefined) throw new Error(`request ${request.id} has no context`)
   return context
 }
 
 export function setContext(request: FastifyRequest, context: RequestContext): void {
-  contexts.set(request, context)
+  request.redflash = context
 }
 
 /** A handler of a path that is no resource: the push URI, a task monitor. */
@@ -27,6 +42,17 @@ export type EndpointHandler = (
   reply: FastifyReply,
   context: RequestContext,
 ) => unknown
+
+export function paramsOf(request: FastifyRequest): Params {
+  return request.params as Params // Fastify's router makes nothing but strings of a path
+}
+
+/** Who sent a request, as the logs name them. */
+export function actorOf(request: FastifyRequest): Actor {
+  const { ip, protocol } = request
+  const address = `${protocol}://${ip.includes(':') ? `[${ip}]` : ip}`
+  return { username: contextOf(request).principal?.username, address }
+}
 
 /** The path of a request without its query and its trailing slash. */
 export function pathOf(request: FastifyRequest): string {

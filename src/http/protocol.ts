@@ -1,14 +1,18 @@
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
 import type { Clock } from '../lib/clock.ts'
 import { busy, RedfishError } from '../redfish/errors.ts'
+import { readJson } from '../redfish/json-body.ts'
 import { message } from '../redfish/messages/message.ts'
-import type { Principal, Requirement } from '../redfish/resource-table.ts'
+import { parseQuery, type Query } from '../redfish/query/parse.ts'
+import type { Principal } from '../redfish/resource-table.ts'
+import { type Access, accessToEndpoint } from './access.ts'
 import { type Authenticator, authorize } from './auth.ts'
 import { contextOf, pathOf, setContext } from './context.ts'
-import { drainBody } from './drain.ts'
+import { drainBody, isUnread } from './drain.ts'
 import { notFound, sendError } from './errors.ts'
 
+const REQUEST_TIMEOUT_MS = 60_000
 const MAX_JSON_BYTES = 2 ** 20
 /** How soon a client may ask again while the manager boots. */
 const OUTAGE_RETRY_S = 5
@@ -16,28 +20,46 @@ const OUTAGE_RETRY_S = 5
 export interface Protocol {
   readonly clock: Clock
   readonly authenticator: Authenticator
+  /** How long a body may take that a handler does not ask for itself. */
+  readonly requestTimeoutMs?: number
   /** Which BMC a request is for. */
   readonly resolveBmc: (request: FastifyRequest) => Bmc
 }
 
+const everyAnswer = { 'OData-Version': '4.0', 'Cache-Control': 'no-cache' }
+
 /** What holds for every request: its BMC, the headers of every answer, errors, bodies (DSP0266, protocol details). */
 export function installProtocol(app: FastifyInstance, protocol: Protocol): void {
-  const { clock, authenticator, resolveBmc } = protocol
+  const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc } = protocol
+  app.decorateRequest('redflash')
   app.addHook('onRequest', (request, reply, done) => {
     const bmc = resolveBmc(request)
-    setContext(request, { bmc, principal: undefined })
-    void reply.headers({ 'OData-Version': '4.0', 'Cache-Control': 'no-cache' })
+    setContext(request, { bmc, principal: undefined, query: undefined })
+    void reply.headers(everyAnswer)
     if (bmc.state.outage === 'refuse') return void request.raw.socket.destroy()
     done(bmc.state.outage === undefined ? undefined : busy(OUTAGE_RETRY_S))
   })
-  app.addHook('onSend', async (request, reply, payload) => {
-    await drainBody(request, reply, clock)
-    return payload
+  app.addHook('preParsing', (request, _reply, payload, done) => {
+    if (request.routeOptions.config.holdsBody !== true && isUnread(request.raw)) {
+      // Emitted rather than destroyed by: who reads the body gives up, and the client is still told why.
+      const late = (): void =>
+        void payload.emit('error', new RedfishError(408, message('Base.OperationTimeout')))
+      const cancel = clock.schedule(requestTimeoutMs, late)
+      payload.once('end', cancel).once('close', cancel).once('error', cancel)
+    }
+    done(null, payload)
+  })
+  app.addHook('onSend', (request, reply, payload, done) => {
+    // Hardly any request leaves a body unread: no promise is made for the others.
+    if (!isUnread(request.raw)) return done(null, payload)
+    drainBody(request, reply, clock).then(() => done(null, payload), done)
   })
   app.setErrorHandler(sendError)
-  const loggedIn = guard(authenticator, () => [['Login']])
-  app.setNotFoundHandler({ preHandler: loggedIn }, (request) => {
-    throw notFound(pathOf(request))
+  const loggedIn = guard(authenticator, accessToEndpoint({}))
+  // Without a route there is nothing to guard it: whoever asks is judged here, before a body that nobody wants is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done()
+    loggedIn.call(app, request, reply, (problem) => done(problem ?? notFound(pathOf(request))))
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<string>(
@@ -49,21 +71,27 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 }
 
+/** A path whose escapes cannot be read is refused before any hook runs. */
+export function refuseBadPath(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers(everyAnswer)
+  void sendError(new RedfishError(400, message('Base.InvalidURI', request.url)), request, reply)
+}
+
 /** A hook that lets through who may pass; authentication comes before everything else that a request says. */
-export function guard(
-  authenticator: Authenticator,
-  requirement: (method: string) => Requirement,
-): onRequestHookHandler {
+export function guard(authenticator: Authenticator, { requirement, isOwn }: Access): onRequestHookHandler {
   return (request, _reply, done) => {
-    const needed = requirement(request.method)
+    const needed = requirement(request)
     const context = contextOf(request)
+    context.needed = needed
     const check = (principal: Principal | undefined): void => {
       context.principal = principal
-      authorize(needed, principal, request.headers['x-auth-token'] !== undefined)
+      authorize(request, needed, principal, isOwn(request, principal))
       checkVersion(request)
-      checkQuery(request)
+      context.query = queryOf(request)
     }
-    const sender = needed.length === 0 ? undefined : authenticator.identify(context.bmc, request)
+    // Whoever reads an open resource need not say who they are; what a query adds to it may depend on it.
+    const isAnybody = needed.length === 0 && !(isRead(request) && request.url.includes('?'))
+    const sender = isAnybody ? undefined : authenticator.identify(context.bmc, request)
     if (sender instanceof Promise) {
       // Resolved or rejected, the hook ends through `done`.
       sender.then(check).then(() => done(), done)
@@ -94,16 +122,16 @@ export function accepts(header: string | undefined, type: string): boolean {
   return best !== undefined && !best.isRefused
 }
 
-/** No query option is offered yet: those with `$` are refused, others ignored (DSP0266, query parameters). */
-function checkQuery({ url }: FastifyRequest): void {
-  const start = url.indexOf('?')
-  if (start === -1) return
-  const unsupported = [...new URLSearchParams(url.slice(start)).keys()].filter((name) => name.startsWith('$'))
-  if (unsupported.length === 0) return
-  throw new RedfishError(
-    501,
-    unsupported.map((name) => message('Base.QueryParameterUnsupported', name)),
-  )
+/** The query options of a request; only a GET may have any (DSP0266, query parameters). */
+function queryOf(request: FastifyRequest): Query | undefined {
+  const start = request.url.indexOf('?')
+  const query = start === -1 ? undefined : parseQuery(request.url.slice(start + 1))
+  if (query === undefined || isRead(request)) return query
+  throw new RedfishError(400, message('Base.QueryNotSupportedOnOperation'))
+}
+
+function isRead({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** A JSON body; an empty one is no body, whatever its type says. */
@@ -113,9 +141,7 @@ function parseJson(
   done: (error: Error | null, value?: unknown) => void,
 ): void {
   if (body.trim() === '') return done(null)
-  try {
-    done(null, JSON.parse(body))
-  } catch {
-    done(new RedfishError(400, message('Base.MalformedJSON')))
-  }
+  const read = readJson(body)
+  if (read.ok) done(null, read.value)
+  else done(new RedfishError(400, read.problem))
 }

@@ -1,10 +1,12 @@
-import { hash } from 'node:crypto'
-import type { Bmc } from '../bmc/bmc.ts'
+import type { Bmc, Row } from '../bmc/bmc.ts'
+import { etagOf, etagOfText } from '../redfish/etag.ts'
+import { firstPage } from '../redfish/query/page.ts'
 import type { Resource } from '../redfish/resource.ts'
 import { JSON_TYPE } from './errors.ts'
 
 /** A resource as it goes over the wire. */
 export interface Rendering {
+  /** All of it, where the body holds only the first page of a collection. */
   readonly resource: Resource
   readonly body: Buffer
   readonly etag: string
@@ -22,31 +24,56 @@ export class Renderings {
     string,
     { readonly bmc: Bmc; readonly version: number; readonly rendering: Rendering }
   >()
+  readonly #pageSize: number
+
+  constructor(pageSize: number) {
+    this.#pageSize = pageSize
+  }
 
   /** The rendering of what `view` shows at `path`, made anew only after a commit. */
-  get(bmc: Bmc, path: string, view: () => Resource | undefined, allow: string): Rendering | undefined {
+  get(bmc: Bmc, path: string, row: Row, view: () => Resource | undefined): Rendering | undefined {
     const key = `${bmc.id} ${path}`
     const kept = this.#kept.get(key)
     if (kept?.bmc === bmc && kept.version === bmc.state.version) return kept.rendering
     const resource = view()
     if (resource === undefined) return undefined
-    const rendering = render(resource, allow)
+    const rendering = render(resource, row, this.#pageSize)
     if (this.#kept.size >= MAX_RENDERINGS) this.#kept.clear()
     this.#kept.set(key, { bmc, version: bmc.state.version, rendering })
     return rendering
   }
 }
 
-function render(resource: Resource, allow: string): Rendering {
-  const plain = JSON.stringify(resource)
-  const etag = `"${hash('sha1', plain, 'base64url')}"`
-  const body = Buffer.from(`${plain.slice(0, -1)},"@odata.etag":${JSON.stringify(etag)}}`)
+/** What stands on every answer that shows a resource. */
+export function headersOf(resource: Resource, etag: string, row: Row): Rendering['headers'] {
   const schema = resource['@odata.type'].slice(1, resource['@odata.type'].lastIndexOf('.'))
-  const headers = {
+  return {
     'Content-Type': JSON_TYPE,
     ETag: etag,
-    Allow: allow,
+    Allow: allowOf(row, resource),
     Link: `<http://redfish.dmtf.org/schemas/v1/${schema}.json>; rel=describedby`,
+    Vary: 'Accept-Encoding',
   }
-  return { resource, body, etag, headers }
+}
+
+/** The methods that a resource of this row has: a PATCH only where it shows something that clients may write. */
+export function allowOf({ post, patch, put, delete: remove }: Row, resource: Resource): string {
+  const isOffered = (change: Row['patch']): boolean =>
+    change !== undefined &&
+    (change.writable === undefined || Object.keys(change.writable(resource)).length > 0)
+  return [
+    'GET',
+    'HEAD',
+    ...(post ? ['POST'] : []),
+    ...(isOffered(patch) ? ['PATCH'] : []),
+    ...(isOffered(put) ? ['PUT'] : []),
+    ...(remove ? ['DELETE'] : []),
+  ].join(', ')
+}
+
+function render(resource: Resource, row: Row, pageSize: number): Rendering {
+  const plain = JSON.stringify(firstPage(resource, pageSize))
+  const etag = '@Redfish.Settings' in resource ? etagOf(resource) : etagOfText(plain)
+  const body = Buffer.from(`${plain.slice(0, -1)},"@odata.etag":${JSON.stringify(etag)}}`)
+  return { resource, body, etag, headers: headersOf(resource, etag, row) }
 }

@@ -27,6 +27,11 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')
 }
 
+/** The milliseconds since the epoch that an ISO 8601 date-time names. */
+export function millisecondsOf(dateTime: string): number {
+  return Date.parse(dateTime)
+}
+
 /** The time of the machine that runs the process. */
 export const systemClock: Clock = {
   now: () => Date.now(),

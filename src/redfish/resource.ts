@@ -40,6 +40,11 @@ export function link(uri: string): Link {
   return { '@odata.id': uri }
 }
 
+/** Whether a resource is a collection, going by its type; `Members` of other resources are something else. */
+export function isCollection(value: Resource): value is Resource & { readonly Members: readonly Json[] } {
+  return value['@odata.type'].endsWith('Collection') && Array.isArray(value['Members'])
+}
+
 /** Narrows a JSON value to an object with members. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,11 +1,22 @@
 /** Every URI of the service is written here and nowhere else. `:name` marks a path parameter when a row is mounted. */
 const v1 = '/redfish/v1'
 
+/** The logs of the manager that serves Redfish. */
+export const LOG = 'Log'
+export const AUDIT_LOG = 'AuditLog'
+
 export const uris = {
   versions: '/redfish',
   root: v1,
   odata: `${v1}/odata`,
   metadata: `${v1}/$metadata`,
+
+  accountService: `${v1}/AccountService`,
+  accounts: `${v1}/AccountService/Accounts`,
+  account: (id: string) => `${v1}/AccountService/Accounts/${id}`,
+  roles: `${v1}/AccountService/Roles`,
+  role: (id: string) => `${v1}/AccountService/Roles/${id}`,
+  privilegeMap: `${v1}/AccountService/PrivilegeMap`,
 
   sessionService: `${v1}/SessionService`,
   sessions: `${v1}/SessionService/Sessions`,
@@ -23,19 +34,38 @@ export const uris = {
   task: (id: string) => `${v1}/TaskService/Tasks/${id}`,
   taskMonitor: (id: string) => `${v1}/TaskService/TaskMonitors/${id}`,
 
+  eventService: `${v1}/EventService`,
+  eventDestinations: `${v1}/EventService/Subscriptions`,
+  eventDestination: (id: string) => `${v1}/EventService/Subscriptions/${id}`,
+  eventStream: `${v1}/EventService/SSE`,
+
   registries: `${v1}/Registries`,
   registryFile: (id: string) => `${v1}/Registries/${id}`,
   registry: (id: string) => `${v1}/Registries/${id}/${id}`,
+
+  jsonSchemas: `${v1}/JsonSchemas`,
+  jsonSchema: (id: string) => `${v1}/JsonSchemas/${id}`,
 
   systems: `${v1}/Systems`,
   system: (id: string) => `${v1}/Systems/${id}`,
   managers: `${v1}/Managers`,
   manager: (id: string) => `${v1}/Managers/${id}`,
   chassis: `${v1}/Chassis`,
+  chassisMember: (id: string) => `${v1}/Chassis/${id}`,
+  bios: (system: string) => `${system}/Bios`,
+  biosSettings: (system: string) => `${system}/Bios/Settings`,
+  ethernetInterface: (owner: string, id: string) => `${owner}/EthernetInterfaces/${id}`,
   logServices: (manager: string) => `${manager}/LogServices`,
-  logService: (manager: string) => `${manager}/LogServices/Log`,
-  logEntries: (manager: string) => `${manager}/LogServices/Log/Entries`,
-  logEntry: (manager: string, id: string) => `${manager}/LogServices/Log/Entries/${id}`,
+  logService: (manager: string, log = LOG) => `${manager}/LogServices/${log}`,
+  logEntries: (manager: string, log = LOG) => `${manager}/LogServices/${log}/Entries`,
+  logEntry: (manager: string, id: string, log = LOG) => `${manager}/LogServices/${log}/Entries/${id}`,
+  rawLog: (manager: string, log = LOG) => `${manager}/LogServices/${log}/RawLog`,
+  networkProtocol: (manager: string) => `${manager}/NetworkProtocol`,
+  httpsCertificates: (manager: string) => `${manager}/NetworkProtocol/HTTPS/Certificates`,
+  httpsCertificate: (manager: string) => `${manager}/NetworkProtocol/HTTPS/Certificates/1`,
+
+  certificateService: `${v1}/CertificateService`,
+  certificateLocations: `${v1}/CertificateService/CertificateLocations`,
 
   action: (resource: string, action: string) => `${resource}/Actions/${action}`,
 } as const

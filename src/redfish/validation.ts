@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import type { Static, TSchema } from 'typebox'
 import { fail, type Result, succeed } from '../lib/result.ts'
@@ -25,15 +25,22 @@ const ajv = new Ajv({
   useDefaults: false,
   allowUnionTypes: true,
   verbose: true,
+  // The schemas are ours, checked by their types: compiling the schema of schemas would slow every start.
+  meta: false,
+  validateSchema: false,
 })
 formats.default(ajv, ['date-time', 'uri', 'uri-reference', 'uuid'])
 
-/** Compiles a schema into a judge of unknown data that reports every mistake. */
+/** Makes of a schema a judge of unknown data that reports every mistake. */
 export function judge<S extends TSchema>(
   schema: S,
 ): (data: unknown) => Result<Static<S>, readonly Mistake[]> {
-  const validate = ajv.compile<Static<S>>(schema)
-  return (data) => (validate(data) ? succeed(data) : fail((validate.errors ?? []).flatMap(toMistake)))
+  // Compiled when first used: a start does not wait for schemas that nobody has sent anything for.
+  let validate: ValidateFunction<Static<S>> | undefined
+  return (data) => {
+    validate ??= ajv.compile<Static<S>>(schema)
+    return validate(data) ? succeed(data) : fail((validate.errors ?? []).flatMap(toMistake))
+  }
 }
 
 /** A client's mistakes in a resource's properties, as messages of the Base registry. */
@@ -103,7 +110,7 @@ function toMistake(error: ErrorObject): Mistake[] {
       return mistake(
         'unknown',
         'nothing of that name',
-        `${at}/${escaped(String(params['additionalProperty']))}`,
+        memberPointer(at, String(params['additionalProperty'])),
       )
     case 'required':
       return mistake('missing', 'a value', `${at}/${String(params['missingProperty'])}`)
@@ -127,8 +134,9 @@ function toMistake(error: ErrorObject): Mistake[] {
   }
 }
 
-function escaped(segment: string): string {
-  return segment.replaceAll('~', '~0').replaceAll('/', '~1')
+/** The RFC 6901 pointer to a member of what `pointer` names. */
+export function memberPointer(pointer: string, name: string): string {
+  return `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
 /** The value as it may stand in a message: short, and never a secret. */

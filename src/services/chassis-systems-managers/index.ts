@@ -1,11 +1,14 @@
-import { type Static, Type } from 'typebox'
+import { type Static, Type } from '../../lib/schema.ts'
 import { type Bmc, type BmcAction, machineResource, type Row } from '../../bmc/bmc.ts'
 import type { Resets } from '../../bmc/reset.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { isObject, link, type Resource } from '../../redfish/resource.ts'
-import { type Call, readable, writableBy } from '../../redfish/resource-table.ts'
+import { type Call, type Params } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
+import { biosRows } from './bios.ts'
+import { networkProtocolRow } from './network-protocol.ts'
+import { machinePatch } from './writable.ts'
 
 const ResetParameters = Type.Object(
   { ResetType: Type.Optional(Type.String()) },
@@ -18,8 +21,8 @@ export function machineRows(resets: Resets): Row[] {
     {
       path: uris.system(':id'),
       type: 'ComputerSystem',
-      privileges: writableBy('ConfigureComponents'),
       view: (bmc, { id = '' }) => machineResource(bmc, uris.system(id)),
+      patch: machinePatch(({ id = '' }) => uris.system(id)),
       actions: {
         'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, ({ bmc }, uri, type) =>
           resets.startSystemReset(bmc, uri, type),
@@ -29,28 +32,46 @@ export function machineRows(resets: Resets): Row[] {
     {
       path: uris.manager(':id'),
       type: 'Manager',
-      privileges: writableBy('ConfigureManager'),
       view: (bmc, { id = '' }) => managerView(bmc, uris.manager(id)),
+      patch: machinePatch(({ id = '' }) => uris.manager(id)),
       actions: {
-        'Manager.Reset': resetAction('Manager.Reset', uris.manager, ({ bmc }, uri) =>
-          resets.startManagerReset(bmc, uri),
+        'Manager.Reset': resetAction('Manager.Reset', uris.manager, ({ bmc }, uri, type) =>
+          resets.startManagerReset(bmc, uri, type),
         ),
       },
+    },
+    networkProtocolRow,
+    ...biosRows,
+    {
+      path: uris.ethernetInterface(uris.manager(':manager'), ':id'),
+      type: 'EthernetInterface',
+      view: (bmc, params) => machineResource(bmc, interfaceOf(params)),
+      patch: machinePatch(interfaceOf),
+    },
+    {
+      path: uris.chassisMember(':id'),
+      type: 'Chassis',
+      view: (bmc, { id = '' }) => machineResource(bmc, uris.chassisMember(id)),
+      patch: machinePatch(({ id = '' }) => uris.chassisMember(id)),
     },
     {
       path: `${uris.root}/*`,
       type: 'mockup',
-      privileges: readable,
       view: (bmc, { '*': path = '' }) => machineResource(bmc, `${uris.root}/${path.replace(/\/$/, '')}`),
     },
   ]
 }
 
-/** The manager that serves Redfish has our log beside what the machine's data gives it. */
+function interfaceOf({ manager = '', id = '' }: Params): string {
+  return uris.ethernetInterface(uris.manager(manager), id)
+}
+
+/** The manager that serves Redfish has our logs and network protocols beside what the machine's data gives it. */
 function managerView(bmc: Bmc, uri: string): Resource | undefined {
   const manager = machineResource(bmc, uri)
   const isOurs = uri === bmc.machine.manager
-  return manager && isOurs ? { ...manager, LogServices: link(uris.logServices(uri)) } : manager
+  const own = { LogServices: link(uris.logServices(uri)), NetworkProtocol: link(uris.networkProtocol(uri)) }
+  return manager && isOurs ? { ...manager, ...own } : manager
 }
 
 /** A reset answers first and happens then; which types there are is what the resource itself allows. */

@@ -1,87 +1,157 @@
-import { type Bmc, machineResource, type Row } from '../../bmc/bmc.ts'
-import { MAX_LOG_RECORDS } from '../../bmc/log.ts'
+import type { Bmc, BmcAction, Row } from '../../bmc/bmc.ts'
+import { commit } from '../../bmc/commit.ts'
+import { cleared, type LogId, logs, MAX_LOG_RECORDS } from '../../bmc/log.ts'
+import { managerPath, servedBelow, servingManager } from '../../bmc/serving-manager.ts'
 import type { LogEntry } from '../../bmc/state.ts'
-import { timestamp } from '../../lib/clock.ts'
+import { Type, type Static } from '../../lib/schema.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { etagOf } from '../../redfish/etag.ts'
+import { about, message } from '../../redfish/messages/message.ts'
+import { present } from '../../redfish/patch.ts'
+import { firstPage } from '../../redfish/query/page.ts'
 import { collection, link, linkUris, type Resource, resource } from '../../redfish/resource.ts'
-import { readable } from '../../redfish/resource-table.ts'
-import { uris } from '../../redfish/uris.ts'
+import { type Answer, type Call } from '../../redfish/resource-table.ts'
+import { AUDIT_LOG, LOG, uris } from '../../redfish/uris.ts'
+import { entryView } from './entry-view.ts'
 
-const path = uris.manager(':manager')
+const CLEAR = 'LogService.ClearLog'
+const DOWNLOAD = 'LogService.DownloadRawLog'
 
-type ManagerView = (bmc: Bmc, manager: string, id: string) => Resource | undefined
+const ClearParameters = Type.Object(
+  { LogEntriesETag: Type.Optional(Type.String()) },
+  { additionalProperties: false },
+)
+const NoParameters = Type.Object({}, { additionalProperties: false })
 
-/** The log of the manager that serves Redfish: what updates came to, and what resets did to them. */
-export const logRows: readonly Row[] = [
+const descriptions: Readonly<Record<LogId, { readonly name: string; readonly purposes: readonly string[] }>> =
   {
-    path: uris.logServices(path),
-    type: 'LogServiceCollection',
-    privileges: readable,
-    view: ownManager(uris.logServices, (bmc, manager) => {
-      const uri = uris.logServices(manager)
-      const others = linkUris(bmc.machine.resources.get(uri)?.['Members'])
-      const members = [...new Set([...others, uris.logService(manager)])]
-      return collection('LogServiceCollection', uri, 'Log services', members)
-    }),
-  },
-  {
-    path: uris.logService(path),
-    type: 'LogService',
-    privileges: readable,
-    view: ownManager(uris.logService, (_bmc, manager) => ({
-      ...resource('LogService', uris.logService(manager), 'Firmware update log'),
-      ServiceEnabled: true,
-      LogEntryType: 'Event',
-      LogPurposes: ['Operations'],
-      MaxNumberOfRecords: MAX_LOG_RECORDS,
-      OverWritePolicy: 'WrapsWhenFull',
-      Status: { State: 'Enabled', Health: 'OK' },
-      Entries: link(uris.logEntries(manager)),
-    })),
-  },
-  {
-    path: uris.logEntries(path),
-    type: 'LogEntryCollection',
-    privileges: readable,
-    view: ownManager(uris.logEntries, (bmc, manager) => {
-      const uri = uris.logEntries(manager)
-      const entries = [...bmc.state.log.values()]
-      return {
-        ...collection('LogEntryCollection', uri, 'Firmware update log entries', []),
-        'Members@odata.count': entries.length,
-        // Log entries stand in their collection in full (LogEntryCollection, AutoExpand).
-        Members: entries.map((entry) => entryView(manager, entry)),
-      }
-    }),
-  },
-  {
-    path: uris.logEntry(path, ':id'),
-    type: 'LogEntry',
-    privileges: readable,
-    view: ownManager(uris.logEntry, (bmc, manager, id) => {
-      const entry = bmc.state.log.get(id)
-      return entry && entryView(manager, entry)
-    }),
-  },
-]
+    [LOG]: { name: 'Firmware update log', purposes: ['Operations'] },
+    [AUDIT_LOG]: { name: 'Audit log', purposes: ['Security', 'Operations'] },
+  }
 
-/** A view below the serving manager; below any other manager the machine's own data answers. */
-function ownManager(uriOf: (manager: string, id: string) => string, view: ManagerView): Row['view'] {
-  return (bmc, { manager = '', id = '' }) => {
-    const uri = uris.manager(manager)
-    return uri === bmc.machine.manager ? view(bmc, uri, id) : machineResource(bmc, uriOf(uri, id))
+/** The logs of the manager that serves Redfish: what updates came to, and who did what and was refused what. */
+export function logRows(pageSize: number): Row[] {
+  return [
+    {
+      path: uris.logServices(managerPath),
+      type: 'LogServiceCollection',
+      view: servedBelow(uris.logServices, (bmc, manager) => {
+        const uri = uris.logServices(manager)
+        const others = linkUris(bmc.machine.resources.get(uri)?.['Members'])
+        const own = Object.keys(logs).map((log) => uris.logService(manager, log))
+        return collection('LogServiceCollection', uri, 'Log services', [...new Set([...others, ...own])])
+      }),
+    },
+    ...rowsOf(LOG, pageSize),
+    ...rowsOf(AUDIT_LOG, pageSize),
+  ]
+}
+
+function rowsOf(log: LogId, pageSize: number): Row[] {
+  const { name, purposes } = descriptions[log]
+  return [
+    {
+      path: uris.logService(managerPath, log),
+      type: 'LogService',
+      view: servedBelow(
+        (manager) => uris.logService(manager, log),
+        (_bmc, manager) => {
+          const uri = uris.logService(manager, log)
+          return {
+            ...resource('LogService', uri, name),
+            ServiceEnabled: true,
+            LogEntryType: 'Event',
+            LogPurposes: purposes,
+            MaxNumberOfRecords: MAX_LOG_RECORDS,
+            OverWritePolicy: 'WrapsWhenFull',
+            Status: { State: 'Enabled', Health: 'OK' },
+            Entries: link(uris.logEntries(manager, log)),
+            Actions: {
+              [`#${CLEAR}`]: { target: uris.action(uri, CLEAR) },
+              [`#${DOWNLOAD}`]: { target: uris.action(uri, DOWNLOAD) },
+            },
+          }
+        },
+      ),
+      actions: { [CLEAR]: clearAction(log, pageSize), [DOWNLOAD]: downloadAction(log) },
+    },
+    {
+      path: uris.logEntries(managerPath, log),
+      type: 'LogEntryCollection',
+      view: servedBelow(
+        (manager) => uris.logEntries(manager, log),
+        (bmc, manager) => entriesView(bmc, manager, log),
+      ),
+    },
+    {
+      path: uris.logEntry(managerPath, ':id', log),
+      type: 'LogEntry',
+      view: servedBelow(
+        (manager, id) => uris.logEntry(manager, id, log),
+        (bmc, manager, id) => {
+          const entry = bmc.state[logs[log]].get(id)
+          return entry && entryView(bmc, uris.logEntry(manager, id, log), entry)
+        },
+      ),
+      patch: { writable: (shown) => present({ Resolved: true }, shown), apply: (call) => resolve(log, call) },
+      delete: (call) => remove(log, call),
+    },
+  ]
+}
+
+function entriesView(bmc: Bmc, manager: string, log: LogId): Resource {
+  const uri = uris.logEntries(manager, log)
+  const entries = [...bmc.state[logs[log]].values()]
+  return {
+    ...collection('LogEntryCollection', uri, `${descriptions[log].name} entries`, []),
+    'Members@odata.count': entries.length,
+    // Log entries stand in their collection in full (LogEntryCollection, AutoExpand).
+    Members: entries.map((entry) => entryView(bmc, uris.logEntry(manager, entry.id, log), entry)),
   }
 }
 
-function entryView(manager: string, { id, created, message, origin }: LogEntry): Resource {
+/** ClearLog; a client that knows an older state of the entries loses nothing that it has not seen (428). */
+function clearAction(log: LogId, pageSize: number): BmcAction {
   return {
-    ...resource('LogEntry', uris.logEntry(manager, id), `Log entry ${id}`),
-    EntryType: 'Event',
-    Created: timestamp(created),
-    Severity: message.MessageSeverity,
-    MessageId: message.MessageId,
-    Message: message.Message,
-    MessageArgs: message.MessageArgs,
-    Resolution: message.Resolution,
-    Links: { OriginOfCondition: link(origin) },
+    parameters: ClearParameters,
+    run: (call) => {
+      const { bmc, body } = call
+      const { LogEntriesETag } = body as Static<typeof ClearParameters>
+      const seen = entriesView(bmc, servingManager(call), log)
+      if (LogEntriesETag !== undefined && LogEntriesETag !== etagOf(firstPage(seen, pageSize))) {
+        throw new RedfishError(428, about(message('Base.PreconditionRequired'), '/LogEntriesETag'))
+      }
+      commit(bmc, cleared(bmc, log))
+      return { status: 204 }
+    },
   }
+}
+
+function downloadAction(log: LogId): BmcAction {
+  return {
+    parameters: NoParameters,
+    run: (call) => ({ status: 200, body: { DownloadURI: uris.rawLog(servingManager(call), log) } }),
+  }
+}
+
+function resolve(log: LogId, call: Call<Bmc>): void {
+  const entry = find(log, call)
+  const { Resolved } = call.body as { readonly Resolved: boolean }
+  change(log, call.bmc, entry.id, { ...entry, isResolved: Resolved })
+}
+
+function remove(log: LogId, call: Call<Bmc>): Answer {
+  change(log, call.bmc, find(log, call).id, undefined)
+  return { status: 204 }
+}
+
+function find(log: LogId, call: Call<Bmc>): LogEntry {
+  servingManager(call)
+  const entry = call.bmc.state[logs[log]].get(call.params['id'] ?? '')
+  if (entry === undefined) throw new Error(`no entry ${call.params['id']} in ${log}, though it was shown`)
+  return entry
+}
+
+function change(log: LogId, bmc: Bmc, id: string, entry: LogEntry | undefined): void {
+  commit(bmc, { [logs[log]]: [[id, entry]] })
 }

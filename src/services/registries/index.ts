@@ -1,7 +1,6 @@
 import type { Row } from '../../bmc/bmc.ts'
 import { registries, registryName } from '../../redfish/messages/message.ts'
 import { collection, type JsonObject, odataType, resource } from '../../redfish/resource.ts'
-import { readable } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 
 const byName = new Map(registries.map((registry) => [registryName(registry), registry]))
@@ -11,7 +10,6 @@ export const registryRows: readonly Row[] = [
   {
     path: uris.registries,
     type: 'MessageRegistryFileCollection',
-    privileges: readable,
     view: () =>
       collection(
         'MessageRegistryFileCollection',
@@ -23,7 +21,6 @@ export const registryRows: readonly Row[] = [
   {
     path: uris.registryFile(':id'),
     type: 'MessageRegistryFile',
-    privileges: readable,
     view: (_bmc, { id = '' }) => {
       const registry = byName.get(id)
       return (
@@ -39,7 +36,6 @@ export const registryRows: readonly Row[] = [
   {
     path: `${uris.registryFile(':id')}/:file`,
     type: 'MessageRegistry',
-    privileges: readable,
     view: (_bmc, { id = '', file }) => {
       const registry = byName.get(id)
       if (registry === undefined || file !== id) return undefined

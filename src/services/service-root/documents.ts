@@ -1,6 +1,9 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Machine } from '../../bmc/machine.ts'
+import { typesInUse } from '../../bmc/types-in-use.ts'
+import type { EndpointHandler } from '../../http/context.ts'
 import type { Endpoint } from '../../http/mount.ts'
+import { sendCoded } from '../../http/encoding.ts'
 import { JSON_TYPE } from '../../http/errors.ts'
 import { odataType } from '../../redfish/resource.ts'
 import { open } from '../../redfish/resource-table.ts'
@@ -10,31 +13,33 @@ import { uris } from '../../redfish/uris.ts'
 const EDMX = 'http://docs.oasis-open.org/odata/ns/edmx'
 const EDM = 'http://docs.oasis-open.org/odata/ns/edm'
 const SCHEMAS = 'http://redfish.dmtf.org/schemas/v1'
+// DSP0266, OData metadata: asked for beside the namespaces of the resource types.
+const extensions = [
+  `  <edmx:Reference Uri="${SCHEMAS}/RedfishExtensions_v1.xml">`,
+  '    <edmx:Include Namespace="RedfishExtensions.v1_0_0" Alias="Redfish"/>',
+  '  </edmx:Reference>',
+]
 
 /** The documents that OData and DSP0266 put beside the service root; `types` are those of our own rows. */
 export function documentEndpoints(types: ReadonlySet<ResourceTypeName>): Endpoint[] {
-  const metadataOf = new WeakMap<Machine, string>()
-  const metadata = (machine: Machine): string => {
-    const known = metadataOf.get(machine) ?? renderMetadata(machine, types)
+  const metadataOf = new WeakMap<Machine, Buffer>()
+  const metadata = (machine: Machine): Buffer => {
+    const known = metadataOf.get(machine) ?? Buffer.from(renderMetadata(machine, types))
     metadataOf.set(machine, known)
     return known
   }
-  const json = (body: unknown) => (_request: unknown, reply: FastifyReply) =>
-    sendDocument(reply, JSON_TYPE, JSON.stringify(body))
+  const json = (document: unknown): EndpointHandler => {
+    const body = Buffer.from(JSON.stringify(document))
+    return (request, reply) => sendDocument(request, reply, JSON_TYPE, body)
+  }
+  const xml: EndpointHandler = (request, reply, { bmc }) =>
+    sendDocument(request, reply, 'application/xml', metadata(bmc.machine))
   const versions = json({ v1: `${uris.root}/` })
   const service = json({ '@odata.context': uris.metadata, value: serviceDocument })
   return [
     { path: uris.versions, privileges: open, methods: { GET: versions, HEAD: versions } },
     { path: uris.odata, privileges: open, methods: { GET: service, HEAD: service } },
-    // A router matches undecoded paths: the encoded spelling is a path of its own.
-    ...[uris.metadata, uris.metadata.replace('$', '%24')].map((path): Endpoint => {
-      const get = (
-        _request: unknown,
-        reply: FastifyReply,
-        { bmc }: { readonly bmc: { readonly machine: Machine } },
-      ) => sendDocument(reply, 'application/xml', metadata(bmc.machine))
-      return { path, privileges: open, methods: { GET: get, HEAD: get }, produces: 'application/xml' }
-    }),
+    { path: uris.metadata, privileges: open, methods: { GET: xml, HEAD: xml }, produces: 'application/xml' },
   ]
 }
 
@@ -46,21 +51,21 @@ const serviceDocument = [
   ['SessionService', uris.sessionService],
   ['UpdateService', uris.updateService],
   ['Tasks', uris.taskService],
+  ['EventService', uris.eventService],
+  ['CertificateService', uris.certificateService],
   ['Registries', uris.registries],
+  ['JsonSchemas', uris.jsonSchemas],
 ].map(([name, url]) => ({ name, kind: 'Singleton', url }))
 
-function sendDocument(reply: FastifyReply, type: string, body: string): FastifyReply {
-  return reply.header('Allow', 'GET, HEAD').type(type).send(body)
+function sendDocument(request: FastifyRequest, reply: FastifyReply, type: string, body: Buffer): unknown {
+  const headers = { 'Content-Type': type, Allow: 'GET, HEAD', Vary: 'Accept-Encoding' }
+  return sendCoded(request, reply, { body, headers })
 }
 
 /** References to DMTF's schema of every type in use; the first schema holds the entity container (DSP0266). */
 function renderMetadata(machine: Machine, types: ReadonlySet<ResourceTypeName>): string {
-  const odataTypes = new Set([
-    ...[...types].map(odataType),
-    ...[...machine.resources.values()].map((resource) => resource['@odata.type']),
-  ])
   const byNamespace = new Map<string, Set<string>>()
-  for (const type of odataTypes) {
+  for (const type of typesInUse(machine, types)) {
     const [namespace = '', version] = type.slice(1).split('.')
     const versions = byNamespace.get(namespace) ?? new Set<string>()
     byNamespace.set(namespace, version?.startsWith('v') ? versions.add(`${namespace}.${version}`) : versions)
@@ -82,6 +87,7 @@ function renderMetadata(machine: Machine, types: ReadonlySet<ResourceTypeName>):
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<edmx:Edmx xmlns:edmx="${EDMX}" Version="4.0">`,
     ...references,
+    ...extensions,
     '  <edmx:DataServices>',
     `    <Schema xmlns="${EDM}" Namespace="Service">`,
     `      <EntityContainer Name="Service" Extends="${root}.ServiceContainer"/>`,

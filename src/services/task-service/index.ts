@@ -1,11 +1,12 @@
-import { type Static, Type } from 'typebox'
+import { type Static, Type } from '../../lib/schema.ts'
 import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
 
 import { RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
+import { standardRequirement } from '../../redfish/privileges.ts'
 import { collection, link, resource } from '../../redfish/resource.ts'
-import { type Answer, type Call, readable, writableBy } from '../../redfish/resource-table.ts'
+import { type Answer, type Call, type Privileges } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
 import { isFinal } from '../../tasks/task.ts'
@@ -16,19 +17,23 @@ const ServicePatch = Type.Object(
   { additionalProperties: false },
 )
 
+/** A monitor is ended as its task is. */
+export const monitorPrivileges: Privileges = { DELETE: standardRequirement('Task', uris.tasks, 'DELETE') }
+export const taskOwner: NonNullable<Row['owner']> = ({ state }, { id = '' }) =>
+  state.tasks.get(id)?.actor?.username
+
 /** TaskService and its tasks, which stay for TaskAutoDeleteTimeoutMinutes after their end. */
 export function taskRows(engine: TaskEngine): Row[] {
   return [
     {
       path: uris.taskService,
       type: 'TaskService',
-      privileges: writableBy('ConfigureManager'),
       view: ({ state: { settings } }) => ({
         ...resource('TaskService', uris.taskService, 'Task service'),
         ServiceEnabled: true,
         Status: { State: 'Enabled', Health: 'OK' },
         CompletedTaskOverWritePolicy: 'Oldest',
-        LifeCycleEventOnTaskStateChange: false,
+        LifeCycleEventOnTaskStateChange: true,
         TaskAutoDeleteTimeoutMinutes: settings.taskAutoDeleteMinutes,
         Tasks: link(uris.tasks),
       }),
@@ -45,14 +50,13 @@ export function taskRows(engine: TaskEngine): Row[] {
     {
       path: uris.tasks,
       type: 'TaskCollection',
-      privileges: readable,
       view: ({ state }) =>
         collection('TaskCollection', uris.tasks, 'Tasks', [...state.tasks.keys()].map(uris.task)),
     },
     {
       path: uris.task(':id'),
       type: 'Task',
-      privileges: writableBy('ConfigureManager'),
+      owner: taskOwner,
       view: ({ state }, { id = '' }) => {
         const task = state.tasks.get(id)
         return task && taskView(task)

@@ -1,16 +1,15 @@
 import type { FastifyReply } from 'fastify'
 import type { Task } from '../../bmc/state.ts'
 import { JSON_TYPE, notFound } from '../../http/errors.ts'
-import type { EndpointHandler } from '../../http/context.ts'
+import { type EndpointHandler, pathOf } from '../../http/context.ts'
 import type { Endpoint } from '../../http/mount.ts'
 import { sendAccepted } from '../../http/accepted.ts'
 import { errorBody } from '../../redfish/errors.ts'
 import { type Message, worstSeverity } from '../../redfish/messages/message.ts'
-import { writableBy } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
 import { isFinal } from '../../tasks/task.ts'
-import { deleteTask } from './index.ts'
+import { deleteTask, taskOwner, monitorPrivileges } from './index.ts'
 import { taskView } from '../../tasks/task-resource.ts'
 
 /** What a monitor answers at the end: DSP2062's response, the finished Task (fwupd), or nothing (OpenBMC). */
@@ -21,19 +20,20 @@ export function taskMonitor(engine: TaskEngine, ending: MonitorEnding): Endpoint
   const get: EndpointHandler = (request, reply, { bmc }) => {
     const task = bmc.state.tasks.get(idOf(request.params))
     // Cancelled before its end, an operation leaves no answer: its monitor is gone at once (TaskService v1_3).
-    if (task === undefined || task.state === 'Cancelled') throw notFound(request.url)
+    if (task === undefined || task.state === 'Cancelled') throw notFound(pathOf(request))
     void reply.header('Allow', 'GET, HEAD, DELETE')
     return isFinal(task.state) ? sendEnding(reply, task, ending) : sendAccepted(reply, task)
   }
   return {
     path: uris.taskMonitor(':id'),
-    privileges: writableBy('ConfigureManager'),
+    privileges: monitorPrivileges,
+    owner: taskOwner,
     methods: {
       GET: get,
       HEAD: get,
       DELETE: (request, reply, { bmc }) => {
         const id = idOf(request.params)
-        if (!bmc.state.tasks.has(id)) throw notFound(request.url)
+        if (!bmc.state.tasks.has(id)) throw notFound(pathOf(request))
         const { status, headers = {}, body } = deleteTask(engine, { bmc, params: { id } })
         return reply.code(status).headers(headers).type(JSON_TYPE).send(JSON.stringify(body))
       },

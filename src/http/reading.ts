@@ -1,0 +1,79 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Bmc, Row } from '../bmc/bmc.ts'
+import { etagOfText } from '../redfish/etag.ts'
+import { applyQuery, isAboutOneResource } from '../redfish/query/apply.ts'
+import { firstPage } from '../redfish/query/page.ts'
+import type { Query } from '../redfish/query/parse.ts'
+import type { Resource } from '../redfish/resource.ts'
+import { allows, type Principal } from '../redfish/resource-table.ts'
+import { requirementOfRow } from './access.ts'
+import { contextOf, paramsOf, pathOf } from './context.ts'
+import { sendCoded } from './encoding.ts'
+import { notFound } from './errors.ts'
+import { headersOf, type Rendering, Renderings } from './rendering.ts'
+import { indexRows } from './row-index.ts'
+
+/** How resources are read: whole from what is rendered already, or as a query asks. */
+export class Reading {
+  readonly #renderings: Renderings
+  readonly #pageSize: number
+  readonly #rowOf: ReturnType<typeof indexRows>
+
+  constructor(rows: readonly Row[], pageSize: number) {
+    this.#renderings = new Renderings(pageSize)
+    this.#pageSize = pageSize
+    this.#rowOf = indexRows(rows)
+  }
+
+  /** GET and HEAD of a row's resource. */
+  answer(request: FastifyRequest, reply: FastifyReply, row: Row): unknown {
+    const { query, bmc, principal } = contextOf(request)
+    const plain = this.render(request, row)
+    const sent = query === undefined ? plain : this.#queried(plain, query, { bmc, principal, row })
+    return sendCoded(request, reply, sent)
+  }
+
+  /** The resource of a request as it is now. Throws a RedfishError (404) where there is none. */
+  render(request: FastifyRequest, row: Row): Rendering {
+    const { bmc } = contextOf(request)
+    const path = pathOf(request)
+    const rendering = this.#renderings.get(bmc, path, row, () => row.view(bmc, paramsOf(request)))
+    if (rendering === undefined) throw notFound(path)
+    return rendering
+  }
+
+  #queried({ resource, etag, headers }: Rendering, query: Query, { bmc, principal, row }: Asked): Rendering {
+    // What clients may write is seen by the whole resource.
+    const { Allow = '' } = headers
+    const shown = applyQuery({ ...resource, '@odata.etag': etag }, query, {
+      lookup: (uri) => this.#lookup(bmc, principal, uri),
+      pageSize: this.#pageSize,
+    })
+    const body = Buffer.from(JSON.stringify(shown))
+    // Until other resources are in it, the ETag of the resource changes with every change of the answer, and is the
+    // one that a PATCH wants to hear.
+    const own = isAboutOneResource(query) ? etag : etagOfText(body)
+    return { resource: shown, body, etag: own, headers: { ...headersOf(shown, own, row), Allow } }
+  }
+
+  /** What a GET of another resource would show to the same requester. */
+  #lookup(bmc: Bmc, principal: Principal | undefined, uri: string): Resource | undefined {
+    const path = uri.replace(/\/$/, '')
+    const found = this.#rowOf(path)
+    // Whoever must change a password first sees nothing else.
+    if (found === undefined || principal?.mustChangePassword === true) return undefined
+    const { row, params } = found
+    const isOwn = row.owner === undefined || row.owner(bmc, params) === principal?.username
+    if (!allows(requirementOfRow(row, bmc, path, 'GET'), principal, isOwn)) return undefined
+    const rendering = this.#renderings.get(bmc, path, row, () => row.view(bmc, params))
+    if (rendering === undefined) return undefined
+    return { ...firstPage(rendering.resource, this.#pageSize), '@odata.etag': rendering.etag }
+  }
+}
+
+/** Who asked what of which row. */
+interface Asked {
+  readonly bmc: Bmc
+  readonly principal: Principal | undefined
+  readonly row: Row
+}

@@ -1,0 +1,76 @@
+import type { DistinguishedName, PublicCertificate } from '../../bmc/network.ts'
+import { timestamp } from '../../lib/clock.ts'
+import { type JsonObject, type Resource, resource } from '../../redfish/resource.ts'
+
+/** Purposes of a key (RFC 5280 §4.2.1.12) by the names that Certificate.KeyUsage has for them. */
+const purposes: Readonly<Record<string, string>> = {
+  '1.3.6.1.5.5.7.3.1': 'ServerAuthentication',
+  '1.3.6.1.5.5.7.3.2': 'ClientAuthentication',
+  '1.3.6.1.5.5.7.3.3': 'CodeSigning',
+  '1.3.6.1.5.5.7.3.4': 'EmailProtection',
+  '1.3.6.1.5.5.7.3.8': 'Timestamping',
+  '1.3.6.1.5.5.7.3.9': 'OCSPSigning',
+}
+
+/** All that Certificate v1_11 calls a key's usage. */
+export const keyUsages: readonly string[] = [
+  'DigitalSignature',
+  'NonRepudiation',
+  'KeyEncipherment',
+  'DataEncipherment',
+  'KeyAgreement',
+  'KeyCertSign',
+  'CRLSigning',
+  'EncipherOnly',
+  'DecipherOnly',
+  ...Object.values(purposes),
+]
+
+/** A Certificate; of one that is not made yet there is little to say. */
+export function certificateView(uri: string, certificate: PublicCertificate | undefined): Resource {
+  const base = { ...resource('Certificate', uri, 'HTTPS certificate'), CertificateUsageTypes: ['Web'] }
+  if (certificate === undefined) return base
+  const { chain, subject, issuer, alternativeNames, usages } = certificate
+  const known = usages.flatMap((usage) => purposes[usage] ?? [])
+  return {
+    ...base,
+    CertificateString: `${chain.join('\n')}\n`,
+    CertificateType: chain.length > 1 ? 'PEMchain' : 'PEM',
+    Subject: {
+      ...identifier(subject),
+      ...(alternativeNames.length > 0 && { AlternativeNames: alternativeNames }),
+    },
+    Issuer: identifier(issuer),
+    ValidNotBefore: timestamp(certificate.validFrom),
+    ValidNotAfter: timestamp(certificate.validTo),
+    SerialNumber: certificate.serialNumber,
+    Fingerprint: certificate.fingerprint,
+    FingerprintHashAlgorithm: 'TPM_ALG_SHA256',
+    SignatureAlgorithm: certificate.signatureAlgorithm,
+    ...(known.length > 0 && { KeyUsage: known }),
+  }
+}
+
+function identifier(name: DistinguishedName): JsonObject {
+  const first = (attribute: string): string | undefined => name.get(attribute)?.[0]
+  const more = (attribute: string): readonly string[] | undefined => {
+    const rest = name.get(attribute)?.slice(1) ?? []
+    return rest.length > 0 ? rest : undefined
+  }
+  const attributes = [...name].flatMap(([attribute, values]) =>
+    values.map((value) => `${attribute}=${value}`),
+  )
+  return {
+    CommonName: first('CN'),
+    AdditionalCommonNames: more('CN'),
+    Organization: first('O'),
+    OrganizationalUnit: first('OU'),
+    AdditionalOrganizationalUnits: more('OU'),
+    City: first('L'),
+    State: first('ST'),
+    Country: first('C'),
+    Email: first('emailAddress'),
+    DomainComponents: name.get('DC'),
+    DisplayString: attributes.join(', '),
+  }
+}
