@@ -1,11 +1,14 @@
+import type { FastifyBaseLogger } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { createAccount } from '../../src/bmc/accounts.ts'
 import { type Bmc, createBmc } from '../../src/bmc/bmc.ts'
 import type { Machine } from '../../src/bmc/machine.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
-import type { Account } from '../../src/bmc/state.ts'
+import { predefinedRoles } from '../../src/bmc/roles.ts'
+import type { Account, Role } from '../../src/bmc/state.ts'
 import type { Flasher } from '../../src/devices/flasher.ts'
+import type { EventSink } from '../../src/events/event-sink.ts'
 import { createMemorySpool } from '../../src/image/memory-spool.ts'
 import { type Speed, VirtualClock } from '../../src/lib/clock.ts'
 import { type JsonObject } from '../../src/redfish/resource.ts'
@@ -15,10 +18,13 @@ export const PASSWORD = 'redflash'
 export const basic = (user: string, password = PASSWORD): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
+/** A role that may look, and nothing else. */
+const guest: Role = { id: 'Guest', privileges: ['Login'], oemPrivileges: [], isPredefined: false }
+
 // Hashing a password is slow on purpose; the accounts of all tests are made once.
 const accounts: Promise<ReadonlyMap<string, Account>> = Promise.all([
   createAccount('admin', PASSWORD),
-  createAccount('reader', PASSWORD, ['Login']),
+  createAccount('reader', PASSWORD, 'Guest'),
 ]).then((all) => new Map(all.map((account) => [account.username, account])))
 
 export interface TestOptions {
@@ -28,11 +34,15 @@ export interface TestOptions {
   readonly monitorEnding?: MonitorEnding
   readonly flasher?: Flasher
   readonly spoolBytes?: number
+  /** Where events go; by HTTP unless given. */
+  readonly eventSink?: EventSink
+  readonly pageSize?: number
+  readonly logger?: FastifyBaseLogger
 }
 
 /** What a test needs to send: a path, and what differs from an administrator's GET. */
 export interface TestRequest {
-  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE' | 'OPTIONS'
   readonly headers?: Readonly<Record<string, string>>
   /** An object is sent as JSON. */
   readonly body?: JsonObject | string | Buffer
@@ -49,6 +59,7 @@ export async function startEmulator(options: TestOptions = {}) {
     '1',
     typeof machine === 'string' ? loadMachine(machine) : machine,
     await accounts,
+    new Map([...predefinedRoles, [guest.id, guest]]),
   )
   const app = createApp({
     clock,
@@ -57,8 +68,11 @@ export async function startEmulator(options: TestOptions = {}) {
     maxImageBytes,
     stallMs: 60_000,
     monitorEnding,
+    pageSize: options.pageSize ?? 0,
     resolveBmc: () => bmc,
     ...(options.flasher && { flasher: options.flasher }),
+    ...(options.eventSink && { eventSink: options.eventSink }),
+    ...(options.logger && { logger: options.logger }),
   })
   await app.fastify.ready()
   onTestFinished(() => app.fastify.close())

@@ -38,7 +38,7 @@ export function pushParts(image: Buffer, parameters: JsonObject = {}): WrittenPa
 
 /** Pushes an image by inject. */
 export function push(
-  { send }: TestEmulator,
+  { send }: Pick<TestEmulator, 'send'>,
   image: Buffer,
   parameters: JsonObject = {},
   request: TestRequest = {},

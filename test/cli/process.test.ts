@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { join, resolve } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { uris } from '../../src/redfish/uris.ts'
+import { basic } from '../support/emulator.ts'
+import { bundleOf } from '../support/images.ts'
+import { multipartBody, pushParts } from '../support/multipart.ts'
+import { filesBelow, head, rawClient, temporaryFolder } from '../support/wire.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** The program as users run it: a process of its own. */
+function start(...args: readonly string[]) {
+  const child = spawn(process.execPath, ['src/main.ts', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  return { child, ended, err: text(child.stderr) }
+}
+
+async function serve() {
+  const spool = await temporaryFolder()
+  const running = start('serve', '--port', '0', '--https-port', '0', '--spool', spool, '--log-level', 'warn')
+  const lines: string[] = []
+  for await (const line of createInterface({ input: running.child.stdout })) {
+    lines.push(line)
+    if (line.startsWith('try:')) break
+  }
+  const url = /http:\/\/\S+:\d+/.exec(lines[0] ?? '')?.[0] ?? ''
+  return { ...running, lines, spool, url, port: Number(new URL(url).port) }
+}
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
+  test('ends a service that is ready, with exit code 0 and nothing in its log', async () => {
+    const { child, ended, err, lines, url } = await serve()
+    expect(lines).toHaveLength(4)
+    expect((await fetch(url + uris.root)).status).toBe(200)
+    child.kill(signal)
+    expect(await ended).toEqual([0, null])
+    expect(await err).toBe('')
+  })
+
+  test('lets a running upload end and leaves an empty spool', async () => {
+    const { child, ended, err, spool, url, port } = await serve()
+    const { headers, body } = multipartBody(pushParts(await bundleOf({ 'NIC-1': '22.42.1000' })))
+    const pushed = await fetch(url + uris.multipartPush, {
+      method: 'POST',
+      headers: { ...headers, authorization: basic('admin') },
+      body: Uint8Array.from(body),
+    })
+    expect(pushed.status).toBe(202) // its task runs for minutes
+    const client = rawClient(port).send(
+      head('POST', uris.multipartPush, { ...headers, 'Content-Length': body.length }),
+      body.subarray(0, -1),
+    )
+    await expect.poll(() => filesBelow(spool)).toHaveLength(2)
+    child.kill(signal)
+    // Who connects is refused from then on; who is being served is answered.
+    await expect
+      .poll(() =>
+        fetch(url + uris.root).then(
+          () => 'served',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
+    expect((await client.send(body.subarray(-1)).answer()).status).toBe(503)
+    expect(await ended).toEqual([0, null])
+    expect(await filesBelow(spool)).toEqual([])
+    expect(await err).toBe('')
+  })
+
+  test('cuts an upload that does not end, and leaves an empty spool', async () => {
+    const { child, ended, err, spool, port } = await serve()
+    const { headers, body } = multipartBody(pushParts(await bundleOf({ 'NIC-1': '22.42.1000' })))
+    const client = rawClient(port).send(
+      head('POST', uris.multipartPush, { ...headers, 'Content-Length': body.length }),
+      body.subarray(0, -1),
+    )
+    await expect.poll(() => filesBelow(spool)).toHaveLength(1)
+    child.kill(signal)
+    expect(await client.ended()).toBe('')
+    expect(await ended).toEqual([0, null])
+    expect(await filesBelow(spool)).toEqual([])
+    expect(await err).toBe('')
+  })
+})
+
+describe('exit codes', () => {
+  test.each([
+    [['serve', '--port', 'x'], 1, '--port'],
+    [['image', 'inspect', join('test', 'missing.tar')], 1, 'missing.tar'],
+    [['brew'], 1, 'error'],
+    [['--help'], 0, ''],
+  ])('%j ends with %i', async (args, code, complaint) => {
+    const { child, ended, err } = start(...args)
+    child.stdout.resume()
+    expect(await ended).toEqual([code, null])
+    expect(await err).toContain(complaint)
+  })
+})

@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest'
+import {
+  defaultOf,
+  type GivenSettings,
+  parseConfig,
+  parseSize,
+  type SettingName,
+  settings,
+  type Source,
+} from '../src/config.ts'
+
+describe('a configuration', () => {
+  test('of nothing is that of the defaults', () => {
+    expect(parseConfig([])).toEqual({
+      ok: true,
+      value: {
+        host: '127.0.0.1',
+        port: 8000,
+        httpsPort: 8443,
+        http: true,
+        httpMode: 'serve',
+        ssdp: false,
+        https: true,
+        tlsCert: '',
+        tlsKey: '',
+        user: 'admin',
+        password: 'redflash',
+        machine: 'rackmount',
+        speed: 1,
+        spool: '',
+        maxImageBytes: 2_047 * 2 ** 20,
+        uploadStallMs: 60_000,
+        taskMonitor: 'response',
+        pageSize: 0,
+        eventDestinations: '127.0.0.0/8,::1,localhost',
+        logLevel: 'info',
+      },
+    })
+  })
+
+  test('cannot be changed afterwards', () => {
+    const parsed = parseConfig([])
+    expect(parsed.ok && Object.isFrozen(parsed.value)).toBe(true)
+  })
+
+  test('takes each setting from the strongest source that has it', () => {
+    const parsed = parseConfig([
+      file({ port: 1, httpsPort: 1, user: 'file' }),
+      environment({ REDFLASH_PORT: '2', REDFLASH_HTTPS_PORT: '2' }),
+      commandLine({ port: '3' }),
+    ])
+    expect(parsed).toMatchObject({ ok: true, value: { port: 3, httpsPort: 2, user: 'file' } })
+  })
+
+  test('reports all mistakes of all sources at once, each by the name that its source gives it', () => {
+    const parsed = parseConfig([
+      file({ port: '1', colour: 'red', http: 'no' }),
+      environment({ REDFLASH_SPEED: 'fast', REDFLASH_HTTPS_PORT: '70000' }),
+      commandLine({ logLevel: 'loud' }),
+    ])
+    expect(lines(parsed)).toEqual([
+      expect.stringMatching(/^--log-level: "loud" is wrong, expected one of silent, fatal/),
+      expect.stringMatching(/^REDFLASH_HTTPS_PORT: 70000 is wrong, expected a port number/),
+      expect.stringMatching(/^REDFLASH_SPEED: "fast" is wrong, expected a number above 0, or max/),
+      expect.stringMatching(/^redflash\.json: colour: there is no such setting/),
+      expect.stringMatching(/^redflash\.json: http: "no" is wrong, expected true or false/),
+      expect.stringMatching(/^redflash\.json: port: "1" is wrong, expected a port number/),
+    ])
+  })
+
+  test('reports a mistake even where a stronger source overrides it', () => {
+    expect(lines(parseConfig([file({ port: -1 }), commandLine({ port: '80' })]))).toHaveLength(1)
+  })
+
+  test('never repeats a password', () => {
+    const [line = ''] = lines(parseConfig([file({ password: ['hunter2'] })]))
+    expect(line).toMatch(/^redflash\.json: password: expected a password/)
+    expect(line).not.toContain('hunter2')
+  })
+})
+
+describe('a setting', () => {
+  const right: { readonly [N in SettingName]: readonly GivenSettings[N][] } = {
+    host: ['::1', 'localhost', '127.1.2.3'],
+    port: [0, 1, 65_535],
+    httpsPort: [0, 65_535],
+    http: [true, false],
+    httpMode: ['serve', 'redirect'],
+    ssdp: [true, false],
+    https: [true, false],
+    tlsCert: [''],
+    tlsKey: [''],
+    user: ['root', 'Jürgen'],
+    password: ['x', 'with: colon'],
+    machine: ['bladed', './my-machine'],
+    speed: [1, 0.001, 'max', '10', '0.5', '.5'],
+    spool: ['', '/var/spool'],
+    maxImageSize: ['1', '10B', '64KiB', '2047MiB', '4GiB'],
+    uploadTimeout: [0.1, 60],
+    requestTimeout: [0.1, 60],
+    maxConnections: [1, 100_000],
+    taskMonitor: ['response', 'task', 'empty'],
+    pageSize: [0, 1, 1_000],
+    eventDestinations: ['', '10.0.0.0/8', 'fd00::/8, receiver.example,192.0.2.1'],
+    logLevel: ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+  }
+  const wrong: { readonly [N in SettingName]: readonly unknown[] } = {
+    host: ['', 1, null],
+    port: [-1, 65_536, 1.5, '80', null],
+    httpsPort: [-1, 65_536, '443'],
+    http: ['true', 1, null],
+    https: ['false', 0],
+    httpMode: ['off', true, null],
+    ssdp: ['true', 1],
+    tlsCert: [1, null],
+    tlsKey: [1, null],
+    user: ['', 'a:b', 1],
+    password: ['', 1],
+    machine: ['', 1],
+    speed: [0, -1, 'fast', '0', '0.0', '-1', '', '1x', null, true],
+    spool: [1, null],
+    maxImageSize: ['', '0', '-1', '1.5MiB', '10MB', '10 MiB', 'MiB', 10],
+    uploadTimeout: [0, -1, '60'],
+    requestTimeout: [0, -1, '60'],
+    maxConnections: [0, 1.5, '10', null],
+    taskMonitor: ['Response', '', null],
+    pageSize: [-1, 1.5, '10', null],
+    eventDestinations: [1, null, '10.0.0.0/33', 'http://receiver', '1.2.3', '-receiver'],
+    logLevel: ['verbose', 1],
+  }
+  const names = Object.keys(settings) as SettingName[]
+
+  test.each(names.flatMap((name) => right[name].map((value) => [name, value] as const)))(
+    '%s may be %j',
+    (name, value) => {
+      expect(lines(parseConfig([file({ [name]: value })]))).toEqual([])
+    },
+  )
+
+  test.each(names.flatMap((name) => wrong[name].map((value) => [name, value] as const)))(
+    '%s may not be %j',
+    (name, value) => {
+      expect(lines(parseConfig([file({ [name]: value })]))).toEqual([
+        expect.stringContaining(`redflash.json: ${name}: `),
+      ])
+    },
+  )
+
+  test.each(names)('%s has a default that is right, and a help', (name) => {
+    const { default: value, help, expected } = settings[name]
+    expect(lines(parseConfig([file({ [name]: value })]))).toEqual([])
+    expect(defaultOf(name)).toBe(String(value))
+    expect(help.length * expected.length).toBeGreaterThan(0)
+  })
+
+  test.each([
+    ['port', '8080', { port: 8080 }],
+    ['http', 'false', { http: false }],
+    ['https', 'true', { https: true }],
+    ['uploadTimeout', '1.5', { uploadStallMs: 1_500 }],
+    ['requestTimeout', '0.5', { requestTimeoutMs: 500 }],
+    ['user', '123', { user: '123' }],
+    ['password', 'true', { password: 'true' }],
+    ['speed', '2.5', { speed: 2.5 }],
+    ['speed', 'max', { speed: 'max' }],
+    ['maxImageSize', '1KiB', { maxImageBytes: 1_024 }],
+  ])('%s is read from the text %j', (name, value, config) => {
+    expect(parseConfig([commandLine({ [name]: value })])).toMatchObject({ ok: true, value: config })
+  })
+
+  test.each([
+    ['port', ''],
+    ['port', ' '],
+    ['port', '0x'],
+    ['port', 'Infinity'],
+    ['port', '1.5'],
+    ['http', 'yes'],
+    ['http', ''],
+    ['uploadTimeout', 'soon'],
+  ])('%s is not read from the text %j', (name, value) => {
+    expect(lines(parseConfig([commandLine({ [name]: value })]))).toHaveLength(1)
+  })
+})
+
+describe('settings that do not go together:', () => {
+  test.each<[string, GivenSettings, RegExp]>([
+    [
+      'nothing served',
+      { http: false, https: false },
+      /redflash\.json: http, redflash\.json: https: at least one/,
+    ],
+    ['a certificate without its key', { tlsCert: 'a.pem' }, /tlsCert, tlsKey: give both/],
+    [
+      'HTTPS off, and HTTP that redirects to it',
+      { https: false, httpMode: 'redirect' },
+      /httpMode, .*https: redirect/,
+    ],
+    ['a key without its certificate', { tlsKey: 'a.key' }, /tlsKey: give both/],
+    ['the default password for everybody', { host: '0.0.0.0' }, /host: beyond loopback a password/],
+    ['the default password for everybody by IPv6', { host: '::' }, /beyond loopback/],
+    ['the default password for a name', { host: 'bmc.example' }, /beyond loopback/],
+    [
+      'the default password for an address that only looks like loopback',
+      { host: '127.0.0.1.example' },
+      /beyond loopback/,
+    ],
+  ])('%s', (_what, given, problem) => {
+    expect(lines(parseConfig([file(given)]))).toEqual([expect.stringMatching(problem)])
+  })
+
+  test.each<[string, GivenSettings]>([
+    ['HTTPS alone', { http: false }],
+    ['HTTP alone', { https: false }],
+    ['a certificate with its key', { tlsCert: 'a.pem', tlsKey: 'a.key' }],
+    ['a password of their own for everybody', { host: '0.0.0.0', password: 'correct horse' }],
+    ['the default password for this machine', { host: '127.0.0.2' }],
+  ])('but %s does', (_what, given) => {
+    expect(lines(parseConfig([file(given)]))).toEqual([])
+  })
+
+  test('are all told, whichever sources they come from', () => {
+    const parsed = parseConfig([
+      file({ http: false }),
+      environment({ REDFLASH_HTTPS: 'false' }),
+      commandLine({ host: '::' }),
+    ])
+    expect(lines(parsed)).toEqual([
+      expect.stringMatching(/^--host: beyond loopback a password/),
+      expect.stringMatching(/^redflash\.json: http, REDFLASH_HTTPS: at least one/),
+    ])
+  })
+})
+
+test.each([
+  ['1', 1],
+  ['10B', 10],
+  ['3KiB', 3_072],
+  ['64MiB', 67_108_864],
+  ['4GiB', 4_294_967_296],
+  ['', undefined],
+  ['0', undefined],
+  ['-1', undefined],
+  ['1.5MiB', undefined],
+  ['1 MiB', undefined],
+  ['1MB', undefined],
+  ['1mib', undefined],
+])('the size %j means %s bytes', (text, sizeBytes) => {
+  expect(parseSize(text)).toBe(sizeBytes)
+})
+
+function file(values: Readonly<Record<string, unknown>>): Source {
+  return { nameOf: (name) => `redflash.json: ${name}`, isText: false, values }
+}
+
+/** Named as variables are; the values are by setting. */
+function environment(variables: Readonly<Record<string, string>>): Source {
+  const names = new Map<string, string>(
+    Object.keys(settings).map((name) => [`REDFLASH_${snake(name)}`, name] as const),
+  )
+  const values = Object.entries(variables).map(([name, value]) => [names.get(name) ?? name, value] as const)
+  return { nameOf: (name) => `REDFLASH_${snake(name)}`, isText: true, values: Object.fromEntries(values) }
+}
+
+function commandLine(values: Readonly<Record<string, unknown>>): Source {
+  return { nameOf: (name) => `--${snake(name).toLowerCase().replaceAll('_', '-')}`, isText: true, values }
+}
+
+function snake(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+}
+
+/** What a configuration is refused for, sorted. */
+function lines(parsed: ReturnType<typeof parseConfig>): string[] {
+  return parsed.ok ? [] : parsed.problem.toSorted()
+}

@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
+import { pack } from 'tar-stream'
+import { describe, expect, test } from 'vitest'
+import { buildBundle } from '../../src/image/build-bundle.ts'
+import { bundle } from '../../src/image/formats/bundle.ts'
+import { inspectImage } from '../../src/image/inspect.ts'
+import { type ComponentInImage, type Defect, imageFormatContract, pattern, readAll } from './image-format.ts'
+
+interface Entry {
+  readonly name: string
+  readonly body: Buffer
+  readonly type?: 'file' | 'directory' | 'symlink'
+}
+
+const firmware = pattern(40_000, 5)
+const listed = {
+  name: 'NIC-1',
+  softwareId: 'id-of-nic',
+  version: '1.0',
+  file: 'nic.bin',
+  sha256: createHash('sha256').update(firmware).digest('hex'),
+  size: firmware.length,
+}
+const nic: Entry = { name: 'nic.bin', body: firmware }
+/** Where the second entry's header begins: after the manifest's header and its one block. */
+const SECOND_HEADER = 1_024
+
+const withComponents = (...components: readonly unknown[]): Entry => manifest({ bundle: 1, components })
+const good = withComponents(listed)
+
+const defects: readonly Defect[] = [
+  { what: 'the first entry is not the manifest', image: () => tar([nic, good]), problem: 'unreadable' },
+  { what: 'the manifest is not JSON', image: () => tar([manifest('{'), nic]), problem: 'unreadable' },
+  {
+    what: 'the manifest is of another version',
+    image: () => tar([manifest({ bundle: 2, components: [listed] }), nic]),
+    problem: 'unreadable',
+  },
+  { what: 'the manifest lists nothing', image: () => tar([withComponents()]), problem: 'unreadable' },
+  {
+    what: 'the manifest has a member that nobody knows',
+    image: () => tar([withComponents({ ...listed, signed: true }), nic]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'the manifest leaves out a version',
+    image: () => tar([withComponents({ ...listed, version: undefined }), nic]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'the manifest gives a digest that is none',
+    image: () => tar([withComponents({ ...listed, sha256: 'abc' }), nic]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'the manifest gives a release date that is none',
+    image: () => tar([withComponents({ ...listed, releaseDate: 'yesterday' }), nic]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'two components have the same SoftwareId',
+    image: () => tar([withComponents(listed, { ...listed, name: 'NIC-2' }), nic]),
+    problem: 'unreadable',
+  },
+  { what: 'a file is missing', image: () => tar([good]), problem: 'unreadable' },
+  {
+    what: 'a file is not listed',
+    image: () => tar([good, nic, { ...nic, name: 'more.bin' }]),
+    problem: 'unreadable',
+  },
+  { what: 'a file is there twice', image: () => tar([good, nic, nic]), problem: 'unreadable' },
+  { what: 'the manifest is there twice', image: () => tar([good, good, nic]), problem: 'unreadable' },
+  {
+    what: 'an entry is a folder',
+    image: () => tar([good, { name: 'folder', body: Buffer.alloc(0), type: 'directory' }, nic]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'an entry is a link',
+    image: () => tar([good, { name: 'nic.bin', body: Buffer.alloc(0), type: 'symlink' }]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'a file is a byte shorter than listed',
+    image: () => tar([good, { ...nic, body: firmware.subarray(1) }]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'a file is a byte longer than listed',
+    image: () => tar([good, { ...nic, body: pattern(firmware.length + 1, 5) }]),
+    problem: 'unreadable',
+  },
+  {
+    what: 'a bit of the firmware is flipped',
+    image: () => flipped(SECOND_HEADER + 512 + 20_000),
+    problem: 'digest-mismatch',
+  },
+  {
+    what: 'a bit of a tar header is flipped',
+    image: () => flipped(SECOND_HEADER + 3),
+    problem: 'unreadable',
+  },
+  {
+    what: 'noise follows the manifest',
+    image: async () => Buffer.concat([(await tar([good])).subarray(0, SECOND_HEADER), pattern(200_000, 8)]),
+    problem: 'unreadable',
+  },
+]
+
+imageFormatContract('update bundle', { format: bundle, build, defects })
+
+describe('a manifest', () => {
+  // The limit is about the entry; what fills it is white space, which JSON allows.
+  const padded = (sizeBytes: number): Entry => ({
+    ...good,
+    body: Buffer.concat([good.body, Buffer.alloc(sizeBytes - good.body.length, ' ')]),
+  })
+
+  test('of 1 MiB is read', async () => {
+    expect(await readAll(bundle.open(), await tar([padded(2 ** 20), nic]))).toMatchObject({ ok: true })
+  })
+
+  test('that is a byte larger is not', async () => {
+    const read = await readAll(bundle.open(), await tar([padded(2 ** 20 + 1), nic]))
+    expect(read).toMatchObject({ ok: false, problem: { kind: 'unreadable' } })
+  })
+
+  test('may list a component of no bytes', async () => {
+    const none = { ...listed, size: 0, sha256: createHash('sha256').digest('hex') }
+    const read = await readAll(
+      bundle.open(),
+      await tar([withComponents(none), { ...nic, body: Buffer.alloc(0) }]),
+    )
+    expect(read).toMatchObject({ ok: true, value: { components: [{ name: 'NIC-1', sizeBytes: 0 }] } })
+  })
+
+  test('tells when a component was released, and what it requires', async () => {
+    const more = { releaseDate: '2026-01-02T03:04:05Z', requires: [{ component: 'BIOS', min: '1.2' }] }
+    const read = await readAll(bundle.open(), await tar([withComponents({ ...listed, ...more }), nic]))
+    expect(read).toMatchObject({ ok: true, value: { components: [more] } })
+  })
+})
+
+describe('the reader of any image', () => {
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['less than a head', Buffer.from('short')],
+    ['noise', pattern(100_000, 6)],
+  ])('knows no format for %s', async (_what, bytes) => {
+    expect(await readAll(inspectImage(), bytes, 513)).toEqual({
+      ok: false,
+      problem: { kind: 'unknown-format' },
+    })
+  })
+
+  test.each([1, 511, 512, 513, Infinity])(
+    'finds the format whatever the chunks are: %d bytes',
+    async (size) => {
+      const image = await tar([good, nic])
+      expect(await readAll(inspectImage(), image, size)).toMatchObject({
+        ok: true,
+        value: { format: 'VendorDefined', components: [{ name: 'NIC-1' }] },
+      })
+    },
+  )
+
+  test('can be abandoned before and after it knows the format', async () => {
+    const image = await tar([good, nic])
+    for (const length of [0, 100, 20_000]) {
+      const reader = inspectImage()
+      await reader.write(image.subarray(0, length))
+      reader.abandon()
+      expect(await reader.write(image.subarray(length))).toBeUndefined()
+    }
+  })
+})
+
+test('a bundle of made-up firmware is the same every time, and another for another version', async () => {
+  const one = { name: 'NIC-1', softwareId: 'id', version: '1', sizeBytes: 300_000 }
+  const make = (version: string): Promise<Buffer> => buffer(buildBundle([{ ...one, version }]))
+  const [first, again, other] = [await make('1'), await make('1'), await make('2')]
+  expect(first.equals(again)).toBe(true)
+  expect(first.equals(other)).toBe(false)
+  expect(await readAll(bundle.open(), first)).toMatchObject({
+    ok: true,
+    value: { components: [{ name: 'NIC-1', version: '1', sizeBytes: 300_000 }] },
+  })
+})
+
+function manifest(content: unknown): Entry {
+  const body = typeof content === 'string' ? content : JSON.stringify(content)
+  return { name: 'manifest.json', body: Buffer.from(body) }
+}
+
+function tar(entries: readonly Entry[]): Promise<Buffer> {
+  const packed = pack()
+  for (const { name, body, type = 'file' } of entries)
+    packed.entry({ name, type, ...(type === 'symlink' && { linkname: '/etc/passwd' }) }, body)
+  packed.finalize()
+  return buffer(packed as AsyncIterable<Uint8Array>)
+}
+
+function build(components: readonly ComponentInImage[]): Promise<Buffer> {
+  return tar([
+    withComponents(
+      ...components.map(({ name, softwareId, version, firmware: body }) => ({
+        name,
+        softwareId,
+        version,
+        file: `${name}.bin`,
+        size: body.length,
+        sha256: createHash('sha256').update(body).digest('hex'),
+      })),
+    ),
+    ...components.map(({ name, firmware: body }) => ({ name: `${name}.bin`, body })),
+  ])
+}
+
+async function flipped(offset: number): Promise<Buffer> {
+  const image = await tar([good, nic])
+  image[offset] = (image[offset] ?? 0) ^ 1
+  return image
+}

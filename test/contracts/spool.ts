@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest'
+import { type Spool, type SpoolEntry, SpoolFullError } from '../../src/image/spool.ts'
+
+export interface SpoolUnderTest {
+  readonly spool: Spool
+  /** How many images it holds now, as far as anybody else can see. */
+  readonly held: () => number | Promise<number>
+}
+
+export interface SpoolMaking {
+  readonly make: () => SpoolUnderTest
+  /** A spool with room for that many bytes, where room can be limited. */
+  readonly bounded?: (capacityBytes: number) => Spool
+}
+
+/** What every Spool must do; each implementation applies it once. */
+export function spoolContract(name: string, { make, bounded }: SpoolMaking): void {
+  describe(`${name}: a spool`, () => {
+    test('gives back what was appended, in that order', async () => {
+      const { spool } = make()
+      const entry = await filled(spool, ['one ', '', 'two ', 'three'])
+      expect(await text(entry, 0, 13)).toBe('one two three')
+      await spool.close()
+    })
+
+    test.each([
+      ['the first byte', 0, 1, '0'],
+      ['the last byte', 8, 9, '8'],
+      ['across chunks', 2, 7, '23456'],
+      ['exactly one chunk', 3, 6, '345'],
+      ['nothing', 4, 4, ''],
+      ['nothing at the end', 9, 9, ''],
+    ])('reads a range: %s', async (_what, start, end, expected) => {
+      const { spool } = make()
+      const entry = await filled(spool, ['012', '345', '678'])
+      expect(await text(entry, start, end)).toBe(expected)
+      await spool.close()
+    })
+
+    test('can be read any number of times, and by several at once', async () => {
+      const { spool } = make()
+      const entry = await filled(spool, ['abc', 'def'])
+      const all = [text(entry, 0, 6), text(entry, 0, 6), text(entry, 3, 6)]
+      expect(await Promise.all(all)).toEqual(['abcdef', 'abcdef', 'def'])
+      expect(await text(entry, 0, 6)).toBe('abcdef')
+      await spool.close()
+    })
+
+    test('survives a reader that leaves early', async () => {
+      const { spool } = make()
+      const entry = await filled(spool, ['abc', 'def'])
+      for await (const chunk of entry.read(0, 6)) {
+        expect(chunk.byteLength).toBeGreaterThan(0)
+        break
+      }
+      expect(await text(entry, 0, 6)).toBe('abcdef')
+      await spool.close()
+    })
+
+    test('keeps the bytes as they were when appended, whatever becomes of the chunk', async () => {
+      const { spool } = make()
+      const entry = await spool.create()
+      const chunk = Buffer.from('before')
+      await entry.append(chunk)
+      await entry.seal()
+      chunk.fill('x')
+      expect(await text(entry, 0, 6)).toBe('before')
+      await spool.close()
+    })
+
+    test('takes chunks that are larger than any buffer, without loss', async () => {
+      const { spool } = make()
+      const entry = await spool.create()
+      const chunks = [1, 2, 3].map((n) => Buffer.alloc(3 * 2 ** 20 + n, n))
+      for (const chunk of chunks) await entry.append(chunk)
+      await entry.seal()
+      const whole = Buffer.concat(chunks)
+      expect((await bytes(entry, 0, whole.byteLength)).equals(whole)).toBe(true)
+      await spool.close()
+    })
+
+    test('keeps entries apart', async () => {
+      const { spool } = make()
+      const [first, second] = [await filled(spool, ['first']), await filled(spool, ['second'])]
+      await first.discard()
+      expect(await text(second, 0, 6)).toBe('second')
+      await spool.close()
+    })
+
+    test.each([
+      ['before a byte came', 0, false],
+      ['while it is written', 1, false],
+      ['when it is complete', 1, true],
+    ])('discards an entry %s, and is not bothered by a second time', async (_when, chunks, isSealed) => {
+      const { spool, held } = make()
+      const entry = await spool.create()
+      for (let i = 0; i < chunks; i++) await entry.append(Buffer.alloc(2 ** 16))
+      if (isSealed) await entry.seal()
+      await entry.discard()
+      await entry.discard()
+      expect(await held()).toBe(0)
+      await spool.close()
+    })
+
+    test('ends an append that waits when its entry is discarded', async () => {
+      const { spool, held } = make()
+      const entry = await spool.create()
+      const appended = entry.append(Buffer.alloc(8 * 2 ** 20)).then(
+        () => 'ended',
+        () => 'ended',
+      )
+      await entry.discard()
+      expect(await appended).toBe('ended')
+      expect(await held()).toBe(0)
+      await spool.close()
+    })
+
+    test('is empty after close, whatever state its entries were in', async () => {
+      const { spool, held } = make()
+      const [open, written] = [await spool.create(), await spool.create(), await filled(spool, ['abc'])]
+      await open.seal()
+      await written.append(Buffer.from('abc'))
+      expect(await held()).toBe(3)
+      await spool.close()
+      expect(await held()).toBe(0)
+    })
+
+    test('can be closed without ever having been used', async () => {
+      const { spool, held } = make()
+      await spool.close()
+      expect(await held()).toBe(0)
+    })
+
+    if (bounded === undefined) return
+
+    test('is full at its capacity and not before, and has room again after a discard', async () => {
+      const spool = bounded(8)
+      const [first, second] = [await spool.create(), await spool.create()]
+      await first.append(Buffer.alloc(5))
+      await second.append(Buffer.alloc(3))
+      await expect(second.append(Buffer.alloc(1))).rejects.toThrow(SpoolFullError)
+      await first.discard()
+      await first.discard()
+      await second.append(Buffer.alloc(5))
+      await expect(second.append(Buffer.alloc(1))).rejects.toThrow(SpoolFullError)
+      await spool.close()
+    })
+  })
+}
+
+/** A sealed entry with these texts, appended one by one. */
+export async function filled(spool: Spool, texts: readonly string[]): Promise<SpoolEntry> {
+  const entry = await spool.create()
+  for (const one of texts) await entry.append(Buffer.from(one))
+  await entry.seal()
+  return entry
+}
+
+async function bytes(entry: SpoolEntry, start: number, end: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of entry.read(start, end)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+async function text(entry: SpoolEntry, start: number, end: number): Promise<string> {
+  return (await bytes(entry, start, end)).toString('utf8')
+}

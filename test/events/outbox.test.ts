@@ -1,0 +1,152 @@
+import { expect, onTestFinished, test } from 'vitest'
+import type { DeliveryRetryPolicy } from '../../src/bmc/state.ts'
+import { Outbox } from '../../src/events/outbox.ts'
+import { Background } from '../../src/lib/background.ts'
+import { VirtualClock } from '../../src/lib/clock.ts'
+
+const INTERVAL_MS = 1_000
+const LONG_MS = 10 * INTERVAL_MS
+
+/** An outbox to a receiver that answers as `takes` says, two attempts after the first. */
+function startOutbox(
+  takes: (body: string) => boolean | Promise<boolean>,
+  policy: DeliveryRetryPolicy = 'SuspendRetries',
+) {
+  const clock = new VirtualClock()
+  const background = new Background((error) => {
+    throw error
+  })
+  onTestFinished(() => background.close())
+  const sent: string[] = []
+  const times: number[] = []
+  const start = clock.now()
+  let exhausted = 0
+  const outbox = new Outbox({
+    clock,
+    background,
+    send: async (body, signal) => {
+      sent.push(body)
+      times.push(clock.now() - start)
+      const isTaken = await takes(body)
+      signal.throwIfAborted()
+      return isTaken
+    },
+    rules: () => ({ attempts: 2, intervalMs: INTERVAL_MS, policy }),
+    exhausted: () => {
+      exhausted += 1
+    },
+    lossNotice: () => 'lost',
+  })
+  return { outbox, clock, sent, times, exhausted: () => exhausted }
+}
+
+test('an outbox sends in order, the next only when the one before has been taken', async () => {
+  let isDown = true
+  const { outbox, clock, sent } = startOutbox((body) => body !== 'b' || !isDown)
+  for (const body of ['a', 'b', 'c']) outbox.push(body)
+  await clock.advance(1)
+  expect(sent).toEqual(['a', 'b'])
+  isDown = false
+  await clock.advance(INTERVAL_MS)
+  expect(sent).toEqual(['a', 'b', 'b', 'c'])
+})
+
+test('attempts that are used up end the sending, and what was not taken waits', async () => {
+  let isDown = true
+  const { outbox, clock, sent, times, exhausted } = startOutbox(() => !isDown)
+  outbox.push('a')
+  outbox.push('b')
+  await clock.advance(LONG_MS)
+  expect(sent).toEqual(['a', 'a', 'a'])
+  expect(times).toEqual([0, INTERVAL_MS, 2 * INTERVAL_MS])
+  expect(exhausted()).toBe(1)
+  outbox.suspend()
+  isDown = false
+  outbox.resume()
+  await clock.advance(1)
+  expect(sent.slice(3)).toEqual(['a', 'b'])
+})
+
+test('who retries for ever does so at the same pace, or at half the pace each time', async () => {
+  const forever = startOutbox(() => false, 'RetryForever')
+  forever.outbox.push('a')
+  await forever.clock.advance(5 * INTERVAL_MS)
+  expect(forever.times).toEqual([0, 1, 2, 3, 4, 5].map((n) => n * INTERVAL_MS))
+  const backing = startOutbox(() => false, 'RetryForeverWithBackoff')
+  backing.outbox.push('a')
+  await backing.clock.advance(200 * INTERVAL_MS)
+  expect(backing.times).toEqual([0, 1, 3, 7, 15, 31, 63, 127, 191].map((n) => n * INTERVAL_MS))
+  expect([forever.exhausted(), backing.exhausted()]).toEqual([0, 0])
+})
+
+test('what waits is bounded: the oldest is lost, and that is told first', async () => {
+  let isDown = true
+  const { outbox, clock, sent } = startOutbox(() => !isDown)
+  outbox.suspend()
+  for (let n = 1; n <= 501; n++) outbox.push(String(n))
+  isDown = false
+  outbox.resume()
+  await clock.advance(1)
+  expect(sent.slice(0, 3)).toEqual(['lost', '2', '3'])
+  expect(sent).toHaveLength(501)
+})
+
+test('nothing is said to be lost at the bound itself', async () => {
+  const { outbox, clock, sent } = startOutbox(() => true)
+  outbox.suspend()
+  for (let n = 1; n <= 500; n++) outbox.push(String(n))
+  outbox.resume()
+  await clock.advance(1)
+  expect(sent).toEqual(Array.from({ length: 500 }, (_, index) => String(index + 1)))
+})
+
+test('large events count by their bytes', async () => {
+  const { outbox, clock, sent } = startOutbox(() => true)
+  outbox.suspend()
+  for (const letter of ['a', 'b', 'c', 'd', 'e']) outbox.push(letter.repeat(2 ** 18))
+  outbox.resume()
+  await clock.advance(1)
+  expect(sent.map((body) => body.slice(0, 4))).toEqual(['lost', 'bbbb', 'cccc', 'dddd', 'eeee'])
+})
+
+test('who resumes may leave behind what is older than it says', async () => {
+  const { outbox, clock, sent } = startOutbox(() => true)
+  outbox.suspend()
+  outbox.push('old')
+  await clock.advance(5_000)
+  outbox.push('new')
+  outbox.resume(4_999)
+  await clock.advance(1)
+  expect(sent).toEqual(['new'])
+  outbox.suspend()
+  outbox.push('never')
+  outbox.resume(0)
+  await clock.advance(1)
+  expect(sent).toEqual(['new'])
+})
+
+test('what is suspended on its way is sent again, before what came after it', async () => {
+  const answers: ((isTaken: boolean) => void)[] = []
+  const { outbox, clock, sent } = startOutbox(() => new Promise((resolve) => answers.push(resolve)))
+  outbox.push('a')
+  outbox.push('b')
+  await clock.advance(1)
+  outbox.suspend()
+  outbox.resume()
+  await clock.advance(1)
+  expect(sent).toEqual(['a', 'a'])
+  for (const answer of answers.splice(0)) answer(true)
+  await clock.advance(1)
+  expect(sent).toEqual(['a', 'a', 'b'])
+  for (const answer of answers) answer(true)
+})
+
+test('a closed outbox sends nothing more', async () => {
+  const { outbox, clock, sent } = startOutbox(() => false)
+  outbox.push('a')
+  outbox.push('b')
+  await clock.advance(1)
+  outbox.close()
+  await clock.advance(LONG_MS)
+  expect(sent).toEqual(['a'])
+})

@@ -1,0 +1,113 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { makeCertificate } from '../../src/http/certificate.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { uris } from '../../src/redfish/uris.ts'
+import { basic } from '../support/emulator.ts'
+import { head, RawClient, startWire, type Wire } from '../support/wire.ts'
+
+const certificate = uris.httpsCertificate(uris.manager('1'))
+
+async function tls({ emulator }: Wire): Promise<TLSSocket> {
+  const { port } = new URL(emulator.httpsUrl ?? '')
+  const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false })
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  return socket
+}
+
+const fingerprint = (socket: TLSSocket): string | undefined => socket.getPeerX509Certificate()?.fingerprint256
+
+const shownFingerprint = async ({ get }: Wire): Promise<unknown> =>
+  (await get(certificate)).json['Fingerprint']
+
+async function replaceWith({ url }: Wire, pem: string): Promise<number> {
+  const target = uris.action(uris.certificateService, 'CertificateService.ReplaceCertificate')
+  const body = {
+    CertificateUri: { '@odata.id': certificate },
+    CertificateString: pem,
+    CertificateType: 'PEM',
+  }
+  const answer = await fetch(`${url}${target}`, {
+    method: 'POST',
+    headers: { authorization: basic('admin'), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return answer.status
+}
+
+describe('the certificate that TLS shows', () => {
+  test('is the one of the resource, whoever asks first', async () => {
+    const [one, other] = [await startWire({ https: true }), await startWire({ https: true })]
+    expect(fingerprint(await tls(one))).toBe(await shownFingerprint(one))
+    const before = await shownFingerprint(other)
+    expect(before).toMatch(/^([0-9A-F]{2}:)+[0-9A-F]{2}$/)
+    expect(fingerprint(await tls(other))).toBe(before)
+  })
+
+  test('is replaced for those who come, and nobody who is there is cut off', async () => {
+    const wire = await startWire({ https: true })
+    const early = new RawClient(await tls(wire))
+    expect((await early.send(head('GET', uris.root)).answer()).status).toBe(200)
+    const { cert, key } = await makeCertificate(['replaced.example'], systemClock)
+    expect(await replaceWith(wire, `${cert}${key}`)).toBe(204)
+    expect(fingerprint(await tls(wire))).toBe(new X509Certificate(cert).fingerprint256)
+    expect(await shownFingerprint(wire)).toBe(new X509Certificate(cert).fingerprint256)
+    expect((await early.send(head('GET', uris.root)).answer()).status).toBe(200)
+  })
+
+  test('may be replaced before anybody came by TLS', async () => {
+    const wire = await startWire({ https: true })
+    const { cert, key } = await makeCertificate(['replaced.example'], systemClock)
+    expect(await replaceWith(wire, `${cert}${key}`)).toBe(204)
+    expect(fingerprint(await tls(wire))).toBe(new X509Certificate(cert).fingerprint256)
+  })
+
+  test('stays TLS 1.2 and up after it was replaced', async () => {
+    const wire = await startWire({ https: true })
+    await tls(wire)
+    const { cert, key } = await makeCertificate(['replaced.example'], systemClock)
+    await replaceWith(wire, `${cert}${key}`)
+    const { port } = new URL(wire.emulator.httpsUrl ?? '')
+    const old = connect({
+      host: '127.0.0.1',
+      port: Number(port),
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0', // this side would speak it
+    })
+    onTestFinished(() => void old.destroy())
+    await expect(once(old, 'secureConnect')).rejects.toThrow(/alert protocol version|protocol version/i)
+  })
+})
+
+test('what makes certificates is loaded by nobody before it is needed', () => {
+  const folder = resolve(import.meta.dirname, '../../src')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  const heavy = ['http/certificate.ts', 'http/signing-request.ts']
+  const importing = (pattern: RegExp): string[] =>
+    files.filter((name) => pattern.test(readFileSync(join(folder, name), 'utf8')))
+  expect(importing(/from '(pkijs|asn1js)'/).toSorted()).toEqual(heavy)
+  const atStart = importing(/^import (?!type )[^']*'[./a-z]*\/(certificate|signing-request)\.ts'/m)
+  expect(atStart).toEqual(['http/signing-request.ts'])
+})
+
+test('ManagerNetworkProtocol tells the ports as they are', async () => {
+  const wire = await startWire({ https: true })
+  const { json } = await wire.get(uris.networkProtocol(uris.manager('1')))
+  expect(json).toMatchObject({
+    HTTP: { ProtocolEnabled: true, Port: Number(new URL(wire.url).port) },
+    HTTPS: { ProtocolEnabled: true, Port: Number(new URL(wire.emulator.httpsUrl ?? '').port) },
+  })
+  const plain = await startWire()
+  expect((await plain.get(uris.networkProtocol(uris.manager('1')))).json).toMatchObject({
+    HTTPS: { ProtocolEnabled: false, Port: null },
+  })
+})
