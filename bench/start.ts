@@ -19,7 +19,7 @@ export async function benchStart(): Promise<Row[]> {
       bare: () => startServer('baselines/bare-fastify.mjs', [bodyFile]),
     }
     const times = { http: [] as number[], both: [] as number[], bare: [] as number[] }
-    // One more than counts: the first is for the page cache.
+    // One more than counts: the first is for the page cache, and for Node's compile cache.
     for (let round = 0; round <= ROUNDS; round++) {
       times.bare.push(await firstAnswerMs(starts.bare))
       times.http.push(await firstAnswerMs(starts.http))

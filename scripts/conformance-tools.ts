@@ -113,7 +113,9 @@ async function findingsIn(folder: string, pattern: RegExp): Promise<string[]> {
   return logs.flatMap((log) => [...log.matchAll(pattern)].map(([, finding = '']) => finding))
 }
 
-const common = ({ user, password }: Service): string[] => ['--user', user, '--password', password]
+function common(url: string, { user, password }: Service): string[] {
+  return ['--rhost', url, '--user', user, '--password', password]
+}
 
 const serviceValidator: Tool = {
   name: 'Service Validator',
@@ -127,8 +129,12 @@ const serviceValidator: Tool = {
       script: 'RedfishServiceValidator.py',
       // It fetches no schema: what is not among the files is not known.
       args: [
-        ...['--rhost', service.url, ...common(service), '--logdir', reports],
-        ...['--schema_directory', installation.csdl ?? '', '--skipschema'],
+        ...common(service.url, service),
+        '--logdir',
+        reports,
+        '--schema_directory',
+        installation.csdl ?? '',
+        '--skipschema',
       ],
     })
     const totals = /\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|/.exec(output)
@@ -147,8 +153,12 @@ const protocolValidator: Tool = {
       name: 'Redfish-Protocol-Validator',
       script: 'rf_protocol_validator.py',
       args: [
-        ...['--rhost', service.httpsUrl, ...common(service), '--no-cert-check'],
-        ...['--report-dir', reports, '--report-type', 'tsv'],
+        ...common(service.httpsUrl, service),
+        '--no-cert-check',
+        '--report-dir',
+        reports,
+        '--report-type',
+        'tsv',
       ],
     })
     const [tsv] = await filesIn(reports, '.tsv')
@@ -194,7 +204,7 @@ const useCaseCheckers: Tool = {
     const output = await runScript(installation, {
       name: 'Redfish-Usecase-Checkers',
       script: 'rf_use_case_checkers.py',
-      args: ['--rhost', service.url, ...common(service), '--report-dir', reports],
+      args: [...common(service.url, service), '--report-dir', reports],
     })
     const totals = /Summary - PASS: (\d+), WARN: (\d+), FAIL: (\d+), NOT TESTED: (\d+)/.exec(output)
     if (totals === null) throw noSummary('the Use Case Checkers', output)

@@ -22,6 +22,7 @@ import { Authenticator } from './http/auth.ts'
 import { Certificates } from './http/certificates.ts'
 import type { Directory } from './events/watch.ts'
 import { createDirectory } from './http/directory.ts'
+import type { Metrics } from './http/metrics.ts'
 import { type Endpoint, mountEndpoints, mountRows } from './http/mount.ts'
 import { installProtocol, refuseBadPath } from './http/protocol.ts'
 import { Reading } from './http/reading.ts'
@@ -71,6 +72,8 @@ export interface AppOptions {
   readonly eventDestinations?: string
   /** How events leave, where it is not by HTTP. */
   readonly eventSink?: EventSink
+  /** Counts what happens, where somebody wants to know. */
+  readonly counters?: Metrics
   /** Devices other than the simulated ones. */
   readonly flasher?: Flasher
   /** How connections are made: see `http/server.ts`. */
@@ -89,6 +92,7 @@ export interface App {
 /** The composition root: makes the engines, hands them to the services, and mounts what those serve. */
 export function createApp(options: AppOptions): App {
   const { clock, certificates = new Certificates({ clock, names: ['localhost'] }) } = options
+  const spool = options.counters?.countSpool(options.spool) ?? options.spool
   const app = createFastify(options)
   const directory = createDirectory(() => rows)
   const engines = createEngines(options, directory, (err) => app.log.error({ err }, 'background work failed'))
@@ -112,12 +116,14 @@ export function createApp(options: AppOptions): App {
   )
   const endpoints: readonly Endpoint[] = [
     ...documentEndpoints(types),
-    multipartPush({ ...options, updates }),
+    multipartPush({ ...options, spool, updates }),
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,
     eventStream(events),
+    ...(options.counters ? [options.counters.endpoint()] : []),
   ]
   const authenticator = new Authenticator(sessions, logins)
+  options.counters?.install(app)
   installAudit(app, clock)
   installProtocol(app, { ...options, authenticator })
   mountRows(app, rows, { authenticator, reading: new Reading(rows, options.pageSize) })
@@ -153,12 +159,14 @@ function createEngines(options: AppOptions, directory: Directory, failed: (error
     opened: (bmc, resource, signal) => updates.activatePending(bmc, resource, signal),
     failed,
   })
+  const sink = options.eventSink ?? createHttpSink(clock)
   const events = new Events({
     clock,
-    sink: options.eventSink ?? createHttpSink(clock),
+    sink: options.counters?.countSink(sink) ?? sink,
     destinations: requireDestinations(options.eventDestinations ?? LOOPBACK),
     directory,
     failed,
+    ...(options.counters && { dropped: options.counters.eventDropped }),
   })
   const logins = new Logins(clock, new PasswordChecker())
   const close = async (): Promise<void> => {

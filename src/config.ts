@@ -65,6 +65,12 @@ export const settings = {
     help: 'answer SSDP searches for Redfish services',
     expected: 'true or false',
   },
+  metrics: {
+    schema: Type.Boolean(),
+    default: false,
+    help: 'serve counters for Prometheus at /metrics',
+    expected: 'true or false',
+  },
   tlsCert: {
     schema: Type.String(),
     default: '',

@@ -1,6 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { hostname } from 'node:os'
-import { createApp } from './app.ts'
 import { createAccount } from './bmc/accounts.ts'
 import { type Bmc, createBmc } from './bmc/bmc.ts'
 import { loadMachine } from './bmc/mockup-folder.ts'
@@ -57,52 +56,35 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   return startEmulator(parsed.value, { clock, ...(logger && { logger }), ...(flasher && { flasher }) })
 }
 
+type Given = Required<Pick<EmulatorOptions, 'clock'>> & Pick<EmulatorOptions, 'logger' | 'flasher'>
+
 /** Starts the service of a checked configuration: what `createEmulator` and the command line share. */
 export async function startEmulator(
   config: Config,
-  { clock = systemClock, logger, flasher }: Pick<EmulatorOptions, 'clock' | 'logger' | 'flasher'> = {},
+  { clock = systemClock, ...given }: Pick<EmulatorOptions, 'clock' | 'logger' | 'flasher'> = {},
 ): Promise<Emulator> {
-  // Hashing takes another thread some 60 ms: the app is made meanwhile.
+  // Hashing takes another thread some 60 ms: the app is loaded and made meanwhile.
   const hashing = createAccount(config.user, config.password)
   const accounts = new Map<string, Account>()
   const bmc = createBmc('1', loadMachine(config.machine), accounts)
-  const givenKeyPair = config.tlsCert === '' ? undefined : readKeyPair(config.tlsCert, config.tlsKey)
-  const spool = createFileSpool(clock, config.spool === '' ? undefined : config.spool)
-  let server: Server | undefined
-  const certificates = new Certificates({ clock, names: names(config), given: givenKeyPair })
-  const { fastify: app, endStreams } = createApp({
-    ...config,
-    clock,
-    spool,
-    stallMs: config.uploadStallMs,
-    monitorEnding: config.taskMonitor,
-    resolveBmc: () => bmc,
+  const {
+    app,
+    server: listening,
     certificates,
-    ...(logger && { logger }),
-    ...(flasher && { flasher }),
-    serverFactory: (handler) => {
-      server = new Server(
-        serverOptions(config, () => certificates.keyPair(bmc)),
-        handler,
-      )
-      return server.http
-    },
-  })
+    endStreams,
+  } = await makeService(config, bmc, { clock, ...given })
   await app.ready()
   const account = await hashing
   accounts.set(account.id, account)
-  if (server === undefined) throw new Error('Fastify did not ask for its server')
-  const listening = server
   const failed = (err: unknown): void => app.log.error({ err }, 'the network failed')
-  const ports = await listening.listen()
-  commit(bmc, { network: { httpPort: ports.port, httpsPort: ports.httpsPort, ssdpEnabled: config.ssdp } })
   certificates.watch((_bmc, pair) => void listening.setKeyPair(pair).catch(failed))
-  followOutages(bmc, listening, failed)
-  const discovery = await discover(bmc, config.host, failed).catch(async (error: unknown) => {
-    await listening.close(0)
-    await app.close()
-    throw error
-  })
+  const { ports, discovery } = await openDoors(bmc, listening, config, failed).catch(
+    async (error: unknown) => {
+      await listening.close(0)
+      await app.close()
+      throw error
+    },
+  )
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => {
     discovery.close()
@@ -118,6 +100,41 @@ export async function startEmulator(
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** The app and the sockets that it will be reached by; nothing listens yet. */
+async function makeService(config: Config, bmc: Bmc, { clock, ...given }: Given) {
+  const { createApp } = await import('./app.ts')
+  const givenKeyPair = config.tlsCert === '' ? undefined : readKeyPair(config.tlsCert, config.tlsKey)
+  const certificates = new Certificates({ clock, names: names(config), given: givenKeyPair })
+  const counters = config.metrics ? new (await import('./http/metrics.ts')).Metrics(bmc) : undefined
+  let server: Server | undefined
+  const { fastify: app, endStreams } = createApp({
+    ...config,
+    clock,
+    spool: createFileSpool(clock, config.spool === '' ? undefined : config.spool),
+    stallMs: config.uploadStallMs,
+    monitorEnding: config.taskMonitor,
+    resolveBmc: () => bmc,
+    certificates,
+    ...(counters && { counters }),
+    ...given,
+    serverFactory: (handler) => {
+      const options = serverOptions(config, () => certificates.keyPair(bmc))
+      server = new Server(options, handler)
+      return server.http
+    },
+  })
+  if (server === undefined) throw new Error('Fastify did not ask for its server')
+  return { app, server, certificates, endStreams }
+}
+
+/** Listens, tells the BMC where, and lets it be found; from now on the sockets follow its outages. */
+async function openDoors(bmc: Bmc, server: Server, config: Config, failed: (error: unknown) => void) {
+  const ports = await server.listen()
+  commit(bmc, { network: { httpPort: ports.port, httpsPort: ports.httpsPort, ssdpEnabled: config.ssdp } })
+  followOutages(bmc, server, failed)
+  return { ports, discovery: await discover(bmc, config.host, failed) }
 }
 
 function serverOptions(config: Config, keyPair: ServerOptions['keyPair']): ServerOptions {

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import module from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { assertNodeVersion } from './cli/node-version.ts'
 
@@ -6,6 +7,8 @@ assertNodeVersion(process.versions.node, (line) => {
   process.stderr.write(line)
   process.exit(1)
 })
+// Node keeps what it compiled in the system's temporary folder: a second start takes a tenth less time.
+module.enableCompileCache()
 // A start leaves V8 with a young generation so large that an upload's spent buffers, which lie outside of it, wait for
 // full collections. Kept as small as it begins, uploads take a quarter less CPU and 70 MB less memory.
 setFlagsFromString('--semi-space-growth-factor=1')

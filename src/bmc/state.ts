@@ -55,7 +55,7 @@ export interface Settings {
 }
 
 /** `refuse`: connections are refused; `unavailable`: every answer is 503. */
-export type Outage = 'refuse' | 'unavailable'
+type Outage = 'refuse' | 'unavailable'
 
 export interface ComponentState {
   readonly version: string
@@ -186,7 +186,7 @@ export interface Subscription {
   readonly suspended: Suspension | undefined
 }
 
-export interface Suspension {
+interface Suspension {
   readonly since: number
   /** What keeps events from being sent; absent where a client asked for it. */
   readonly reason: Message | undefined
@@ -212,7 +212,7 @@ export interface EventFilter {
 }
 
 /** Something that happened and that no state shows: told to observers, kept nowhere. */
-export interface Notice {
+interface Notice {
   readonly message: Message
   /** The resource that it speaks of. */
   readonly origin: string

@@ -20,11 +20,7 @@ export function addImageCommand(program: Command, terminal: Terminal, finish: Fi
   image
     .command('build')
     .description('make an update bundle whose firmware is made up')
-    .requiredOption(
-      '--component <id=version>',
-      'a component and its new version; may be repeated',
-      collect,
-    )
+    .requiredOption('--component <id=version>', 'a component and its new version; may be repeated', collect)
     .option('--size <size>', 'size of each component’s firmware', parseSizeOption, 2 ** 20)
     .option('--machine <name|folder>', 'machine whose components these are', 'rackmount')
     .requiredOption('-o, --output <file>', 'file to write')

@@ -31,7 +31,7 @@ export interface FlashJob extends ActivationJob {
 }
 
 /** The bytes for one device. */
-export interface FirmwareImage {
+interface FirmwareImage {
   readonly sizeBytes: number
   readonly sha256: string
   readonly read: () => AsyncIterable<Uint8Array>

@@ -22,6 +22,8 @@ export interface EventsOptions {
   readonly destinations: Destinations
   readonly directory: Directory
   readonly failed: (error: unknown) => void
+  /** Told of every event that its subscriber will never be sent. */
+  readonly dropped?: () => void
 }
 
 /** What a client says of its subscription. */
@@ -142,12 +144,13 @@ export class Events {
       known.begin()
       return known
     }
-    const { clock, sink, directory } = this.#options
+    const { clock, sink, directory, dropped = () => {} } = this.#options
     const watch = new Watch(bmc, {
       clock,
       sink,
       directory,
       background: this.#background,
+      dropped,
       mayReach: (url) => this.mayReach(url),
       exhausted: (one, id) => this.#exhausted(one, id),
     })

@@ -17,6 +17,8 @@ interface RetryRules {
 export interface OutboxOptions {
   readonly clock: Clock
   readonly background: Background
+  /** Told of every event that is given up to make room. */
+  readonly dropped: () => void
   /** Whether the subscriber took it. */
   readonly send: (body: string, signal: AbortSignal) => Promise<boolean>
   /** As they are now: a client may change them while it is tried again. */
@@ -54,6 +56,7 @@ export class Outbox {
       (this.#bytes > MAX_WAITING_BYTES && this.#waiting.length > 1)
     ) {
       this.#hasLost = true
+      this.#options.dropped()
       this.#take()
     }
     this.#go()

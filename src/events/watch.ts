@@ -31,6 +31,8 @@ export interface WatchOptions {
   readonly sink: EventSink
   readonly background: Background
   readonly directory: Directory
+  /** Told of every event that its subscriber will never be sent. */
+  readonly dropped: () => void
   /** Whether events may be sent to a URL. */
   readonly mayReach: (url: string) => boolean
   /** A subscriber's attempts are used up. */
@@ -155,6 +157,7 @@ export class Watch {
     const outbox = new Outbox({
       clock: this.#options.clock,
       background: this.#options.background,
+      dropped: this.#options.dropped,
       send: (body, signal) => this.#deliver(id, body, signal),
       rules: () => {
         const { deliveryRetryAttempts, deliveryRetryIntervalS } = this.#bmc.state.settings

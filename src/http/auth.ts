@@ -21,7 +21,10 @@ export class Authenticator {
   }
 
   /** `undefined` where nobody is named, or the proof is wrong. Only Basic has to wait. */
-  identify(bmc: Bmc, { headers, ip }: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
+  identify(
+    bmc: Bmc,
+    { headers, ip }: FastifyRequest,
+  ): Principal | undefined | Promise<Principal | undefined> {
     const token = headers['x-auth-token']
     if (typeof token === 'string') {
       const session = this.#sessions.use(bmc, token)

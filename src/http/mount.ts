@@ -25,7 +25,7 @@ export interface Endpoint {
   /** Whose it is: ConfigureSelf counts for nobody else. */
   readonly owner?: Row['owner']
   readonly methods: { readonly [M in Method]?: EndpointHandler }
-  readonly produces?: 'application/xml' | 'text/event-stream'
+  readonly produces?: 'application/xml' | 'text/event-stream' | 'text/plain'
   /** Whether the handler asks for the body itself, after it has looked at the headers. */
   readonly holdsBody?: boolean
   /** Whether a GET may have query options. */

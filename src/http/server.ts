@@ -17,6 +17,8 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 const REQUEST_TIMEOUT_MS = 60_000
 /** How often, at least, Node looks for those that take too long. */
 const CHECK_MS = 10_000
+/** Clients that come all at once: those beyond it are kept waiting for a second by their own systems. */
+const BACKLOG = 2_048
 const IDLE_CHECK_MS = 20
 const MIN_TLS = 'TLSv1.2'
 /** How a TLS connection begins: the record type of its first message (RFC 8446 §5.1). */
@@ -134,7 +136,7 @@ export class Server {
   }
 
   async #listenOn(server: TcpServer, port: number): Promise<number> {
-    server.listen(port, this.#options.host)
+    server.listen({ port, host: this.#options.host, backlog: BACKLOG })
     await once(server, 'listening')
     return (server.address() as AddressInfo).port // a TCP server's address, once it listens
   }

@@ -14,6 +14,8 @@ export interface Ring {
   readonly news: Int32Array
 }
 
+const PART_BYTES = 2 ** 20
+
 /** What runs in the thread: hashes what comes through the ring until it ends, and posts the digest. */
 const { bytes, put, taken, ended, news } = workerData as Ring // what `digest.ts` starts it with
 const hash = createHash('sha256')
@@ -24,7 +26,8 @@ for (;;) {
   const waiting = (Atomics.load(put, 0) - from) | 0
   if (waiting > 0) {
     const start = from & (bytes.length - 1)
-    const end = Math.min(start + waiting, bytes.length)
+    // A part at a time, so that there is room again soon.
+    const end = Math.min(start + waiting, start + PART_BYTES, bytes.length)
     hash.update(bytes.subarray(start, end))
     Atomics.add(taken, 0, end - start)
     Atomics.notify(taken, 0)

@@ -6,6 +6,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { Ring } from './digest-thread.ts'
 
 const RING_BYTES = 2 ** 22
+/** To wake a thread for every chunk costs more than to hash it. */
+const WAKE_BYTES = 2 ** 20
 
 /**
  * SHA-256 of a stream. What fits into the ring is hashed here; for more, a thread is started: hashing an image costs as
@@ -17,6 +19,7 @@ export class Digest {
   #thread: Worker | undefined
   #result: Promise<unknown> | undefined
   #failure: Error | undefined
+  #unannouncedBytes = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -24,7 +27,7 @@ export class Digest {
 
   /** Takes the bytes of a chunk; resolves when more may come. */
   async update(chunk: Uint8Array): Promise<void> {
-    const { bytes, put, taken, news } = this.#ring
+    const { bytes, put, taken } = this.#ring
     for (let done = 0; done < chunk.byteLength;) {
       if (this.#failure) throw this.#failure
       const seen = Atomics.load(taken, 0)
@@ -32,6 +35,7 @@ export class Digest {
       const room = RING_BYTES - ((at - seen) | 0)
       if (room === 0) {
         this.#start()
+        this.#wake()
         await this.#clock.io(Promise.resolve(Atomics.waitAsync(taken, 0, seen).value))
         continue
       }
@@ -40,20 +44,19 @@ export class Digest {
       bytes.set(chunk.subarray(done, done + length), start)
       done += length
       Atomics.add(put, 0, length)
-      Atomics.add(news, 0, 1)
-      Atomics.notify(news, 0)
+      this.#unannouncedBytes += length
+      if (this.#unannouncedBytes >= WAKE_BYTES) this.#wake()
     }
   }
 
   /** The digest in hex of everything that came. */
   async finish(): Promise<string> {
-    const { bytes, put, ended, news } = this.#ring
+    const { bytes, put, ended } = this.#ring
     if (this.#result === undefined) {
       return createHash('sha256').update(bytes.subarray(0, put[0])).digest('hex')
     }
     Atomics.store(ended, 0, 1)
-    Atomics.add(news, 0, 1)
-    Atomics.notify(news, 0)
+    this.#wake()
     const [digest] = (await this.#clock.io(this.#result)) as [string] // what the thread posts
     return digest
   }
@@ -61,6 +64,12 @@ export class Digest {
   /** Ends the thread; harmless when it is over, or never began. */
   async abandon(): Promise<void> {
     await this.#thread?.terminate()
+  }
+
+  #wake(): void {
+    this.#unannouncedBytes = 0
+    Atomics.add(this.#ring.news, 0, 1)
+    Atomics.notify(this.#ring.news, 0)
   }
 
   #start(): void {

@@ -1,7 +1,7 @@
 import type { Result } from '../lib/result.ts'
 
 /** How UpdateService.SupportedUpdateImageFormats names a format. */
-export type FormatName = 'VendorDefined'
+type FormatName = 'VendorDefined'
 
 /** A way of packing firmware. Every format passes `test/contracts/image-format.ts`. */
 export interface ImageFormat {

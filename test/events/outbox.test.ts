@@ -21,6 +21,7 @@ function startOutbox(
   const times: number[] = []
   const start = clock.now()
   let exhausted = 0
+  let dropped = 0
   const outbox = new Outbox({
     clock,
     background,
@@ -35,9 +36,12 @@ function startOutbox(
     exhausted: () => {
       exhausted += 1
     },
+    dropped: () => {
+      dropped += 1
+    },
     lossNotice: () => 'lost',
   })
-  return { outbox, clock, sent, times, exhausted: () => exhausted }
+  return { outbox, clock, sent, times, exhausted: () => exhausted, dropped: () => dropped }
 }
 
 test('an outbox sends in order, the next only when the one before has been taken', async () => {
@@ -81,13 +85,14 @@ test('who retries for ever does so at the same pace, or at half the pace each ti
 
 test('what waits is bounded: the oldest is lost, and that is told first', async () => {
   let isDown = true
-  const { outbox, clock, sent } = startOutbox(() => !isDown)
+  const { outbox, clock, sent, dropped } = startOutbox(() => !isDown)
   outbox.suspend()
   for (let n = 1; n <= 501; n++) outbox.push(String(n))
   isDown = false
   outbox.resume()
   await clock.advance(1)
   expect(sent.slice(0, 3)).toEqual(['lost', '2', '3'])
+  expect(dropped()).toBe(1)
   expect(sent).toHaveLength(501)
 })
 

@@ -52,11 +52,13 @@ const adapters: readonly {
   // certificates.ts asks only whether TLS takes a certificate
   { module: /^node:(https|tls|http2)$/, users: ['http/server.ts', 'http/certificates.ts'] },
   { module: /^node:dgram$/, users: ['http/ssdp.ts'] },
-  { module: /^node:(dns|child_process|cluster|worker_threads|sqlite)/, users: [] },
+  { module: /^node:worker_threads$/, users: ['image/digest.ts', 'image/digest-thread.ts'] },
+  { module: /^node:(dns|child_process|cluster|sqlite)/, users: [] },
   { module: /^node:(timers|perf_hooks)/, users: ['lib/clock.ts'] },
   { module: /^node:process$/, users: ['main.ts'] },
   { module: /^fastify$/, users: ['app.ts'], types: ['http/', 'services/', 'control/', 'index.ts'] },
   { module: /^undici$/, users: ['client/', 'events/http-sink.ts'] },
+  { module: /^prom-client$/, users: ['http/metrics.ts'] },
   { module: /^commander$/, users: ['cli/'] },
   { module: /^pino$/, users: ['cli/serve.ts'] },
 ]

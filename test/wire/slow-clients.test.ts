@@ -26,11 +26,15 @@ describe('a client', () => {
   test('that stops in the middle of a body is told so just when its time is over', async () => {
     const clock = new VirtualClock()
     const { port } = await startWire({ clock, requestTimeout: 60 })
-    const slow = rawClient(port).send(head('PATCH', uris.sessionService, { ...json, 'If-Match': '*' }), '{')
-    // Answered on a connection of its own: by then the slow one has been read.
-    await rawClient(port).send(head('GET', uris.updateService)).answer()
+    const headers = { ...json, 'If-Match': '*', Expect: '100-continue' }
+    const slow = rawClient(port).send(head('PATCH', uris.sessionService, headers))
+    // The body is asked for: from now on it is waited for.
+    expect((await slow.answer()).status).toBe(100)
     let isAnswered = false
-    const answering = slow.answer().finally(() => (isAnswered = true))
+    const answering = slow
+      .send('{')
+      .answer()
+      .finally(() => (isAnswered = true))
     await clock.advance(59_999)
     await rawClient(port).send(head('GET', uris.updateService)).answer()
     expect(isAnswered).toBe(false)

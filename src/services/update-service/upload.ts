@@ -21,7 +21,7 @@ export interface Upload {
   readonly mistakes: readonly UploadMistake[]
 }
 
-export interface UploadMistake {
+interface UploadMistake {
   readonly status: number
   readonly message: Message
 }

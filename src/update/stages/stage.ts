@@ -22,7 +22,7 @@ export interface ManagerStage {
 }
 
 /** Why an operation ends in a manager's stage, and what its monitor answers then. */
-export interface StageFailure {
+interface StageFailure {
   readonly messages: readonly Message[]
   readonly status: number
 }
