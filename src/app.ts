@@ -133,19 +133,19 @@ export function createApp(options: AppOptions): App {
 }
 
 function createFastify({ logger, serverFactory }: AppOptions): FastifyInstance {
-  return fastify({
+  const app = fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL_BYTES },
     exposeHeadRoutes: false,
     // The router leaves an encoded `$` as it is and matches no route by it: `%24metadata` would be a 404.
     rewriteUrl: ({ url = '/' }) => url.replaceAll('%24', '$'),
     logController: new LogController({ disableRequestLogging: true }),
-    // What is logged names its request itself: a logger for each would cost every GET.
-    childLoggerFactory: (parent) => parent,
     clientErrorHandler: refuseUnreadable,
     frameworkErrors: refuseBadPath,
-    ...(logger && { loggerInstance: logger }),
     ...(serverFactory && { serverFactory }),
   })
+  // Given its logger earlier, Fastify would make one more for every request, and listen to the end of every answer.
+  if (logger) app.log = logger
+  return app
 }
 
 /** What works behind the services; `failed` is told of bugs in work that nobody waits for. */

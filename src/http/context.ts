@@ -7,9 +7,11 @@ import type { Params, Principal, Requirement } from '../redfish/resource-table.t
 /** What is known of a request before its handler runs. */
 export interface RequestContext {
   readonly bmc: Bmc
+  /** The path without its query and its trailing slash. */
+  readonly path: string
   principal: Principal | undefined
   /** What the request asks of its sender; known once that was looked at. */
-  needed?: Requirement
+  needed: Requirement | undefined
   /** The query options of a GET. */
   query: Query | undefined
 }
@@ -32,8 +34,15 @@ export function contextOf(request: FastifyRequest): RequestContext {
   return context
 }
 
-export function setContext(request: FastifyRequest, context: RequestContext): void {
-  request.redflash = context
+/** The request is for this BMC; who sent it and what it asks is found out later. */
+export function setContext(request: FastifyRequest, bmc: Bmc): void {
+  request.redflash = {
+    bmc,
+    path: plainPath(request.url),
+    principal: undefined,
+    needed: undefined,
+    query: undefined,
+  }
 }
 
 /** A handler of a path that is no resource: the push URI, a task monitor. */
@@ -55,7 +64,12 @@ export function actorOf(request: FastifyRequest): Actor {
 }
 
 /** The path of a request without its query and its trailing slash. */
-export function pathOf(request: FastifyRequest): string {
-  const path = request.url.split('?', 1)[0] ?? ''
+export function pathOf({ redflash, url }: FastifyRequest): string {
+  return redflash?.path ?? plainPath(url)
+}
+
+function plainPath(url: string): string {
+  const query = url.indexOf('?')
+  const path = query === -1 ? url : url.slice(0, query)
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }

@@ -8,7 +8,7 @@ export const JSON_TYPE = 'application/json; charset=utf-8'
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = asRefusal(error)
   if (refusal.status >= 500 && !(error instanceof RedfishError)) {
-    request.log.error({ err: error, method: request.method, url: request.url }, 'request failed')
+    request.server.log.error({ err: error, method: request.method, url: request.url }, 'request failed')
   }
   return reply
     .code(refusal.status)

@@ -11,7 +11,6 @@ import type { Authenticator } from './auth.ts'
 import { type Changing, checkPrecondition, patchResource, putResource } from './changes.ts'
 import { actorOf, contextOf, type EndpointHandler, paramsOf, pathOf } from './context.ts'
 import { JSON_TYPE, methodNotAllowed, notFound } from './errors.ts'
-import { askForBody } from './expect-continue.ts'
 import { accepts, guard } from './protocol.ts'
 import type { Reading } from './reading.ts'
 import { allowOf } from './rendering.ts'
@@ -104,10 +103,6 @@ function mountPath(app: FastifyInstance, authenticator: Authenticator, path: Mou
     url: path.path,
     config: { holdsBody },
     onRequest: guard(authenticator, access),
-    preParsing: (request, reply, payload, done) => {
-      if (!holdsBody) askForBody(request.raw, reply.raw)
-      done(null, payload)
-    },
     handler: (request, reply) => {
       // A GET finds out by rendering; nothing is rendered twice.
       const isRead = request.method === 'GET' || request.method === 'HEAD'

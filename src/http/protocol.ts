@@ -11,6 +11,7 @@ import { type Authenticator, authorize } from './auth.ts'
 import { contextOf, pathOf, setContext } from './context.ts'
 import { drainBody, isUnread } from './drain.ts'
 import { notFound, sendError } from './errors.ts'
+import { askForBody } from './expect-continue.ts'
 
 const REQUEST_TIMEOUT_MS = 60_000
 const MAX_JSON_BYTES = 2 ** 20
@@ -34,13 +35,14 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
   app.decorateRequest('redflash')
   app.addHook('onRequest', (request, reply, done) => {
     const bmc = resolveBmc(request)
-    setContext(request, { bmc, principal: undefined, query: undefined })
+    setContext(request, bmc)
     void reply.headers(everyAnswer)
     if (bmc.state.outage === 'refuse') return void request.raw.socket.destroy()
     done(bmc.state.outage === undefined ? undefined : busy(OUTAGE_RETRY_S))
   })
-  app.addHook('preParsing', (request, _reply, payload, done) => {
-    if (request.routeOptions.config.holdsBody !== true && isUnread(request.raw)) {
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (isUnread(request.raw) && request.routeOptions.config.holdsBody !== true) {
+      askForBody(request.raw, reply.raw)
       // Emitted rather than destroyed by: who reads the body gives up, and the client is still told why.
       const late = (): void =>
         void payload.emit('error', new RedfishError(408, message('Base.OperationTimeout')))
