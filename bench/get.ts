@@ -14,7 +14,7 @@ const CONNECTIONS = 10
 /** Enough in flight that the server never waits for its client. */
 const PIPELINED = 10
 
-/** GET of UpdateService with a token, against a bare Fastify that sends the same bytes. */
+/** GET of UpdateService with a token, against a bare Fastify that sends the same bytes: headers and body. */
 export async function benchGet(): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'redflash-bench-'))
   try {
@@ -22,8 +22,11 @@ export async function benchGet(): Promise<Row[]> {
     const token = await logIn(redflash.url)
     const ours = `${redflash.url}${uris.updateService}`
     const bodyFile = join(folder, 'body.json')
-    await writeFile(bodyFile, await read(ours, token))
-    await using bare = await startServer('baselines/bare-fastify.mjs', [bodyFile])
+    const headersFile = join(folder, 'headers.json')
+    const { body, headers } = await read(ours, token)
+    await writeFile(bodyFile, body)
+    await writeFile(headersFile, JSON.stringify(headers))
+    await using bare = await startServer('baselines/bare-fastify.mjs', [bodyFile, headersFile])
     const baseline = `${bare.url}${uris.updateService}`
 
     const rates = { ours: [] as number[], baseline: [] as number[] }
@@ -56,10 +59,14 @@ async function logIn(url: string): Promise<string> {
   return token
 }
 
-async function read(url: string, token: string): Promise<Buffer> {
+/** What each connection adds to an answer by itself. */
+const perConnection = new Set(['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding'])
+
+async function read(url: string, token: string) {
   const answer = await fetch(url, { headers: { 'X-Auth-Token': token } })
   if (!answer.ok) throw new Error(`${url} answers ${answer.status}`)
-  return Buffer.from(await answer.arrayBuffer())
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !perConnection.has(name)))
+  return { body: Buffer.from(await answer.arrayBuffer()), headers }
 }
 
 interface Load {
