@@ -21,10 +21,8 @@ export class Authenticator {
   }
 
   /** `undefined` where nobody is named, or the proof is wrong. Only Basic has to wait. */
-  identify(
-    bmc: Bmc,
-    { headers, ip }: FastifyRequest,
-  ): Principal | undefined | Promise<Principal | undefined> {
+  identify(bmc: Bmc, request: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
+    const { headers } = request
     const token = headers['x-auth-token']
     if (typeof token === 'string') {
       const session = this.#sessions.use(bmc, token)
@@ -33,7 +31,7 @@ export class Authenticator {
     }
     if (bmc.state.settings.httpBasicAuth === 'Disabled') return undefined
     const basic = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(headers.authorization ?? '')?.[1]
-    return basic === undefined ? undefined : this.#byPassword(bmc, basic, ip)
+    return basic === undefined ? undefined : this.#byPassword(bmc, basic, request.ip)
   }
 
   async #byPassword(bmc: Bmc, basic: string, address: string): Promise<Principal | undefined> {

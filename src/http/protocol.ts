@@ -33,12 +33,16 @@ const everyAnswer = { 'OData-Version': '4.0', 'Cache-Control': 'no-cache' }
 export function installProtocol(app: FastifyInstance, protocol: Protocol): void {
   const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc } = protocol
   app.decorateRequest('redflash')
+  const loggedIn = guard(authenticator, accessToEndpoint({}))
   app.addHook('onRequest', (request, reply, done) => {
     const bmc = resolveBmc(request)
     setContext(request, bmc)
     void reply.headers(everyAnswer)
     if (bmc.state.outage === 'refuse') return void request.raw.socket.destroy()
-    done(bmc.state.outage === undefined ? undefined : busy(OUTAGE_RETRY_S))
+    if (bmc.state.outage !== undefined) return done(busy(OUTAGE_RETRY_S))
+    if (!request.is404) return done()
+    // Without a route there is nothing to guard it: whoever asks is judged here, before a body that nobody wants is read.
+    loggedIn.call(app, request, reply, (problem) => done(problem ?? notFound(pathOf(request))))
   })
   app.addHook('preParsing', (request, reply, payload, done) => {
     if (isUnread(request.raw) && request.routeOptions.config.holdsBody !== true) {
@@ -57,12 +61,6 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
     drainBody(request, reply, clock).then(() => done(null, payload), done)
   })
   app.setErrorHandler(sendError)
-  const loggedIn = guard(authenticator, accessToEndpoint({}))
-  // Without a route there is nothing to guard it: whoever asks is judged here, before a body that nobody wants is read.
-  app.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) return done()
-    loggedIn.call(app, request, reply, (problem) => done(problem ?? notFound(pathOf(request))))
-  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<string>(
     'application/json',
