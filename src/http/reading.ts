@@ -29,8 +29,11 @@ export class Reading {
   answer(request: FastifyRequest, reply: FastifyReply, row: Row): unknown {
     const { query, bmc, principal } = contextOf(request)
     const plain = this.render(request, row)
-    const sent = query === undefined ? plain : this.#queried(plain, query, { bmc, principal, row })
-    return sendCoded(request, reply, sent)
+    if (query === undefined) return sendCoded(request, reply, plain)
+    const asked: Asked = { bmc, principal, row, preparing: [] }
+    const sent = this.#queried(plain, query, asked)
+    if (asked.preparing.length === 0) return sendCoded(request, reply, sent)
+    return Promise.all(asked.preparing).then(() => this.answer(request, reply, row))
   }
 
   /** The resource of a request as it is now. Throws a RedfishError (404) where there is none. */
@@ -42,22 +45,22 @@ export class Reading {
     return rendering
   }
 
-  #queried({ resource, etag, headers }: Rendering, query: Query, { bmc, principal, row }: Asked): Rendering {
+  #queried({ resource, etag, headers }: Rendering, query: Query, asked: Asked): Rendering {
     // What clients may write is seen by the whole resource.
     const { Allow = '' } = headers
     const shown = applyQuery({ ...resource, '@odata.etag': etag }, query, {
-      lookup: (uri) => this.#lookup(bmc, principal, uri),
+      lookup: (uri) => this.#lookup(uri, asked),
       pageSize: this.#pageSize,
     })
     const body = Buffer.from(JSON.stringify(shown))
     // Until other resources are in it, the ETag of the resource changes with every change of the answer, and is the
     // one that a PATCH wants to hear.
     const own = isAboutOneResource(query) ? etag : etagOfText(body)
-    return { resource: shown, body, etag: own, headers: { ...headersOf(shown, own, row), Allow } }
+    return { resource: shown, body, etag: own, headers: { ...headersOf(shown, own, asked.row), Allow } }
   }
 
   /** What a GET of another resource would show to the same requester. */
-  #lookup(bmc: Bmc, principal: Principal | undefined, uri: string): Resource | undefined {
+  #lookup(uri: string, { bmc, principal, preparing }: Asked): Resource | undefined {
     const path = uri.replace(/\/$/, '')
     const found = this.#rowOf(path)
     // Whoever must change a password first sees nothing else.
@@ -65,6 +68,8 @@ export class Reading {
     const { row, params } = found
     const isOwn = row.owner === undefined || row.owner(bmc, params) === principal?.username
     if (!allows(requirementOfRow(row, bmc, path, 'GET'), principal, isOwn)) return undefined
+    const prepared = row.prepare?.(bmc)
+    if (prepared !== undefined) preparing.push(prepared)
     const rendering = this.#renderings.get(bmc, path, row, () => row.view(bmc, params))
     if (rendering === undefined) return undefined
     return { ...firstPage(rendering.resource, this.#pageSize), '@odata.etag': rendering.etag }
@@ -76,4 +81,6 @@ interface Asked {
   readonly bmc: Bmc
   readonly principal: Principal | undefined
   readonly row: Row
+  /** What is being made because the answer shows it: when it is there, the query is answered anew. */
+  readonly preparing: Promise<unknown>[]
 }

@@ -2,6 +2,7 @@ import type { Bmc, Row } from '../bmc/bmc.ts'
 import { etagOf, etagOfText } from '../redfish/etag.ts'
 import { firstPage } from '../redfish/query/page.ts'
 import type { Resource } from '../redfish/resource.ts'
+import { jsonSchemaUri } from '../redfish/schema-locations.ts'
 import { JSON_TYPE } from './errors.ts'
 
 /** A resource as it goes over the wire. */
@@ -51,7 +52,7 @@ export function headersOf(resource: Resource, etag: string, row: Row): Rendering
     'Content-Type': JSON_TYPE,
     ETag: etag,
     Allow: allowOf(row, resource),
-    Link: `<http://redfish.dmtf.org/schemas/v1/${schema}.json>; rel=describedby`,
+    Link: `<${jsonSchemaUri(schema)}>; rel=describedby`,
     Vary: 'Accept-Encoding',
   }
 }

@@ -2,10 +2,9 @@ import type { Row } from '../../bmc/bmc.ts'
 import type { Machine } from '../../bmc/machine.ts'
 import { typesInUse } from '../../bmc/types-in-use.ts'
 import { collection, resource } from '../../redfish/resource.ts'
+import { isOwnSchema, jsonSchemaUri } from '../../redfish/schema-locations.ts'
 import type { ResourceTypeName } from '../../redfish/types.gen.ts'
 import { uris } from '../../redfish/uris.ts'
-
-const PUBLISHED = 'http://redfish.dmtf.org/schemas/v1'
 
 /** The JSON schema of every type in use, and where it is published; `types` tells those of all rows, these included. */
 export function jsonSchemaRows(types: () => ReadonlySet<ResourceTypeName>): Row[] {
@@ -37,7 +36,7 @@ export function jsonSchemaRows(types: () => ReadonlySet<ResourceTypeName>): Row[
           ...resource('JsonSchemaFile', uris.jsonSchema(id), `Schema of ${type.split('.').at(-1)}`),
           Languages: ['en'],
           Schema: type,
-          Location: [{ Language: 'en', PublicationUri: `${PUBLISHED}/${id}.json` }],
+          Location: [{ Language: 'en', [isOwnSchema(id) ? 'Uri' : 'PublicationUri']: jsonSchemaUri(id) }],
         }
       },
     },

@@ -1,9 +1,8 @@
 import type { Bmc } from '../../bmc/bmc.ts'
-import { logs } from '../../bmc/log.ts'
+import { isThere } from '../../bmc/presence.ts'
 import type { LogEntry } from '../../bmc/state.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { link, type Resource, resource } from '../../redfish/resource.ts'
-import { lastSegment, uris } from '../../redfish/uris.ts'
 
 /** A LogEntry as it is now: what it speaks of may be gone, and is not linked to then. */
 export function entryView(bmc: Bmc, uri: string, entry: LogEntry): Resource {
@@ -31,20 +30,4 @@ export function entryView(bmc: Bmc, uri: string, entry: LogEntry): Resource {
       ...(items.length > 0 && { RelatedItem: items.map(link), 'RelatedItem@odata.count': items.length }),
     },
   }
-}
-
-/** Whether a resource is still there; only those that come and go can be missing. */
-function isThere({ state, machine }: Bmc, uri: string): boolean {
-  const collection = uri.slice(0, uri.lastIndexOf('/'))
-  const members = new Map<string, ReadonlyMap<string, unknown>>([
-    [uris.tasks, state.tasks],
-    [uris.sessions, state.sessions],
-    [uris.accounts, state.accounts],
-    [uris.roles, state.roles],
-    [uris.eventDestinations, state.subscriptions],
-    ...Object.entries(logs).map(
-      ([log, name]) => [uris.logEntries(machine.manager, log), state[name]] as const,
-    ),
-  ])
-  return members.get(collection)?.has(lastSegment(uri)) ?? true
 }

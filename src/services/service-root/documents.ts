@@ -5,22 +5,20 @@ import type { EndpointHandler } from '../../http/context.ts'
 import type { Endpoint } from '../../http/mount.ts'
 import { sendCoded } from '../../http/encoding.ts'
 import { JSON_TYPE } from '../../http/errors.ts'
+import { edmxDocument, redfishExtensions, reference, schema } from '../../redfish/edmx.ts'
+import { csdlOf } from '../../redfish/oem/csdl.ts'
+import { jsonSchemaOf } from '../../redfish/oem/json-schema.ts'
+import { namespaceOf, oemSchemas } from '../../redfish/oem/types.ts'
 import { odataType } from '../../redfish/resource.ts'
 import { open } from '../../redfish/resource-table.ts'
+import { csdlUri, jsonSchemaUri } from '../../redfish/schema-locations.ts'
 import type { ResourceTypeName } from '../../redfish/types.gen.ts'
 import { uris } from '../../redfish/uris.ts'
+import { element } from '../../redfish/xml.ts'
 
-const EDMX = 'http://docs.oasis-open.org/odata/ns/edmx'
-const EDM = 'http://docs.oasis-open.org/odata/ns/edm'
-const SCHEMAS = 'http://redfish.dmtf.org/schemas/v1'
-// DSP0266, OData metadata: asked for beside the namespaces of the resource types.
-const extensions = [
-  `  <edmx:Reference Uri="${SCHEMAS}/RedfishExtensions_v1.xml">`,
-  '    <edmx:Include Namespace="RedfishExtensions.v1_0_0" Alias="Redfish"/>',
-  '  </edmx:Reference>',
-]
+const XML_TYPE = 'application/xml'
 
-/** The documents that OData and DSP0266 put beside the service root; `types` are those of our own rows. */
+/** The documents that OData and DSP0266 put beside the service root, our schemas among them; `types` are those of our rows. */
 export function documentEndpoints(types: ReadonlySet<ResourceTypeName>): Endpoint[] {
   const metadataOf = new WeakMap<Machine, Buffer>()
   const metadata = (machine: Machine): Buffer => {
@@ -32,15 +30,32 @@ export function documentEndpoints(types: ReadonlySet<ResourceTypeName>): Endpoin
     const body = Buffer.from(JSON.stringify(document))
     return (request, reply) => sendDocument(request, reply, JSON_TYPE, body)
   }
-  const xml: EndpointHandler = (request, reply, { bmc }) =>
-    sendDocument(request, reply, 'application/xml', metadata(bmc.machine))
-  const versions = json({ v1: `${uris.root}/` })
-  const service = json({ '@odata.context': uris.metadata, value: serviceDocument })
+  const xml =
+    (textOf: (machine: Machine) => Buffer): EndpointHandler =>
+    (request, reply, { bmc }) =>
+      sendDocument(request, reply, XML_TYPE, textOf(bmc.machine))
   return [
-    { path: uris.versions, privileges: open, methods: { GET: versions, HEAD: versions } },
-    { path: uris.odata, privileges: open, methods: { GET: service, HEAD: service } },
-    { path: uris.metadata, privileges: open, methods: { GET: xml, HEAD: xml }, produces: 'application/xml' },
+    endpoint(uris.versions, json({ v1: `${uris.root}/` })),
+    endpoint(uris.odata, json({ '@odata.context': uris.metadata, value: serviceDocument })),
+    { ...endpoint(uris.metadata, xml(metadata)), produces: XML_TYPE },
+    ...oemSchemas.flatMap((oem): Endpoint[] => {
+      const csdl = Buffer.from(csdlOf(oem))
+      return [
+        endpoint(jsonSchemaUri(namespaceOf(oem)), json(jsonSchemaOf(oem))),
+        {
+          ...endpoint(
+            csdlUri(oem.name),
+            xml(() => csdl),
+          ),
+          produces: XML_TYPE,
+        },
+      ]
+    }),
   ]
+}
+
+function endpoint(path: string, read: EndpointHandler): Endpoint {
+  return { path, privileges: open, methods: { GET: read, HEAD: read } }
 }
 
 const serviceDocument = [
@@ -62,38 +77,18 @@ function sendDocument(request: FastifyRequest, reply: FastifyReply, type: string
   return sendCoded(request, reply, { body, headers })
 }
 
-/** References to DMTF's schema of every type in use; the first schema holds the entity container (DSP0266). */
+/** References to the schema of every type in use; the first schema holds the entity container (DSP0266). */
 function renderMetadata(machine: Machine, types: ReadonlySet<ResourceTypeName>): string {
-  const byNamespace = new Map<string, Set<string>>()
-  for (const type of typesInUse(machine, types)) {
-    const [namespace = '', version] = type.slice(1).split('.')
-    const versions = byNamespace.get(namespace) ?? new Set<string>()
-    byNamespace.set(namespace, version?.startsWith('v') ? versions.add(`${namespace}.${version}`) : versions)
+  const byFile = new Map<string, Record<string, undefined>>()
+  for (const type of [...typesInUse(machine, types)].toSorted()) {
+    const namespace = type.slice(1, type.lastIndexOf('.'))
+    const [unversioned = ''] = namespace.split('.', 1)
+    const file = csdlUri(namespace)
+    byFile.set(file, { ...byFile.get(file), [unversioned]: undefined, [namespace]: undefined })
   }
-  const references = [...byNamespace]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([namespace, versions]) => {
-      const includes = [namespace, ...[...versions].toSorted()].map(
-        (name) => `    <edmx:Include Namespace="${name}"/>`,
-      )
-      return [
-        `  <edmx:Reference Uri="${SCHEMAS}/${namespace}_v1.xml">`,
-        ...includes,
-        '  </edmx:Reference>',
-      ].join('\n')
-    })
+  const references = [...byFile].map(([file, namespaces]) => reference(file, namespaces))
   const root = odataType('ServiceRoot').slice(1, odataType('ServiceRoot').lastIndexOf('.'))
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<edmx:Edmx xmlns:edmx="${EDMX}" Version="4.0">`,
-    ...references,
-    ...extensions,
-    '  <edmx:DataServices>',
-    `    <Schema xmlns="${EDM}" Namespace="Service">`,
-    `      <EntityContainer Name="Service" Extends="${root}.ServiceContainer"/>`,
-    '    </Schema>',
-    '  </edmx:DataServices>',
-    '</edmx:Edmx>',
-    '',
-  ].join('\n')
+  const container = element('EntityContainer', { Name: 'Service', Extends: `${root}.ServiceContainer` })
+  // DSP0266, OData metadata: the extensions are asked for beside the namespaces of the resource types.
+  return edmxDocument([...references, redfishExtensions], [schema('Service', [container])])
 }

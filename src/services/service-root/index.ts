@@ -20,6 +20,7 @@ export const serviceRootRows: readonly Row[] = [
       AccountService: link(uris.accountService),
       UpdateService: link(uris.updateService),
       Tasks: link(uris.taskService),
+      JobService: link(uris.jobService),
       EventService: link(uris.eventService),
       CertificateService: link(uris.certificateService),
       Registries: link(uris.registries),

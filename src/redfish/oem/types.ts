@@ -1,0 +1,102 @@
+import { uris } from '../uris.ts'
+
+/** A schema of our own: its main type is called as it is, as DMTF's are. */
+export interface OemSchema {
+  readonly name: string
+  readonly version: string
+  /** What the main type derives from: a resource, or an object that stands in the `Oem` of one. */
+  readonly kind: 'resource' | 'part'
+  /** Where resources of the type are, with the parameters in braces. */
+  readonly uris?: readonly string[]
+  readonly main: OemType
+  /** Objects within the main type, by the name of their type. */
+  readonly objects?: Readonly<Record<string, OemType>>
+}
+
+export interface OemType {
+  readonly description: string
+  readonly properties: Readonly<Record<string, OemProperty>>
+}
+
+/** Clients change none of them, and none is null: what is not known is not there. */
+export interface OemProperty {
+  readonly description: string
+  readonly shape: Shape
+  readonly isArray?: true
+  readonly isRequired?: true
+}
+
+export type Shape =
+  | { readonly kind: 'text'; readonly pattern?: string }
+  | { readonly kind: 'time' }
+  /** To a resource of one of our types, or to anything (`Resource.Item`). */
+  | { readonly kind: 'link'; readonly to: string }
+  | { readonly kind: 'object'; readonly of: string }
+
+/** By what the schemas say that they are ours, and the member of `Oem` that holds our parts. */
+export const OEM = 'Redflash'
+
+const text: Shape = { kind: 'text' }
+const time: Shape = { kind: 'time' }
+
+export const oemSchemas: readonly OemSchema[] = [
+  {
+    name: 'RedflashSoftwareHistory',
+    version: 'v1_0_0',
+    kind: 'resource',
+    uris: [uris.firmwareHistory('{SoftwareInventoryId}')],
+    main: {
+      description: 'The versions that ran on a component, up to the one that runs.',
+      properties: {
+        Versions: {
+          description: 'The versions, the newest last. Where there are too many, the oldest are not kept.',
+          shape: { kind: 'object', of: 'InstalledVersion' },
+          isArray: true,
+          isRequired: true,
+        },
+      },
+    },
+    objects: {
+      InstalledVersion: {
+        description:
+          'One version, and how it came here. The version that left the factory came from no image.',
+        properties: {
+          Version: { description: 'The version.', shape: text, isRequired: true },
+          ReleaseDate: { description: 'When the version was released.', shape: time },
+          ActivatedTime: { description: 'When the version began to run.', shape: time },
+          ImageName: { description: 'What messages call the image.', shape: text },
+          ImageSHA256: {
+            description: "The SHA-256 digest of the component's bytes in the image, in hexadecimal.",
+            shape: { kind: 'text', pattern: '^[0-9a-f]{64}$' },
+          },
+          Username: { description: 'Who asked for the update.', shape: text },
+          OriginAddress: { description: 'From where the update was asked for.', shape: text },
+          RelatedItem: {
+            description: 'The tasks and jobs that did the update, as long as they are kept.',
+            shape: { kind: 'link', to: 'Resource.Item' },
+            isArray: true,
+          },
+        },
+      },
+    },
+  },
+  {
+    name: 'RedflashSoftwareInventory',
+    version: 'v1_0_0',
+    kind: 'part',
+    main: {
+      description: 'What a software inventory item has beside its standard properties.',
+      properties: {
+        History: {
+          description: 'The versions that ran on the component.',
+          shape: { kind: 'link', to: 'RedflashSoftwareHistory.RedflashSoftwareHistory' },
+        },
+      },
+    },
+  },
+]
+
+/** The namespace of the present version, by which its JSON schema is called, too. */
+export function namespaceOf({ name, version }: OemSchema): string {
+  return `${name}.${version}`
+}
