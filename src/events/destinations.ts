@@ -1,32 +1,20 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { parseAddressList, plainHost, withinRanges } from '../lib/address-list.ts'
 
 /** What nobody else hears. */
 export const LOOPBACK = '127.0.0.0/8,::1,localhost'
-
-const RANGE = /^(?<address>[\d.]+|[\da-fA-F:.]*:[\da-fA-F:.]*)(?:\/(?<bits>\d{1,3}))?$/
-const HOST = /^(?!-)[a-z\d-]+(\.[a-z\d-]+)*$/i
 
 /** Whether events may be sent to a URL: asks its text only, a name is never resolved to find out. */
 export type Destinations = (url: string) => boolean
 
 /** Reads a list of addresses, CIDR ranges and host names; `undefined` when an entry is none of these. */
 export function parseDestinations(text: string): Destinations | undefined {
-  const ranges = new BlockList()
-  const names = new Set<string>()
-  for (const entry of text
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '')) {
-    if (!addRange(ranges, entry)) {
-      if (!HOST.test(entry) || /^[\d.]+$/.test(entry)) return undefined
-      names.add(entry.toLowerCase())
-    }
-  }
+  const list = parseAddressList(text)
+  if (list === undefined) return undefined
+  const isListed = withinRanges(list.ranges)
   return (url) => {
     const host = hostOf(url)
-    if (host === undefined) return false
-    const family = isIP(host)
-    return family === 0 ? names.has(host) : ranges.check(host, family === 6 ? 'ipv6' : 'ipv4')
+    return host !== undefined && (isIP(host) === 0 ? list.names.has(host) : isListed(host))
   }
 }
 
@@ -37,18 +25,8 @@ export function requireDestinations(text: string): Destinations {
   return destinations
 }
 
-function addRange(ranges: BlockList, entry: string): boolean {
-  const { address = '', bits } = RANGE.exec(entry)?.groups ?? {}
-  const family = isIP(address)
-  if (family === 0) return false
-  const longest = family === 6 ? 128 : 32
-  if (Number(bits ?? longest) > longest) return false
-  ranges.addSubnet(address, Number(bits ?? longest), family === 6 ? 'ipv6' : 'ipv4')
-  return true
-}
-
 function hostOf(url: string): string | undefined {
   // The URL parser writes every spelling of an address (`0x7f.1`) the usual way.
   const host = URL.canParse(url) ? new URL(url).hostname : ''
-  return host === '' ? undefined : host.replace(/^\[|\]$/g, '')
+  return host === '' ? undefined : plainHost(host)
 }

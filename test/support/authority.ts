@@ -1,8 +1,10 @@
 import { Integer, Utf8String } from 'asn1js'
 import { randomBytes, webcrypto } from 'node:crypto'
-import { AttributeTypeAndValue, Certificate, CertificationRequest, Extensions } from 'pkijs'
-import { COMMON_NAME, pem, useNodeCrypto } from '../../src/http/certificate.ts'
+import { AttributeTypeAndValue, BasicConstraints, Certificate, CertificationRequest, Extensions } from 'pkijs'
+import { COMMON_NAME, extension, pem, useNodeCrypto } from '../../src/http/certificate.ts'
+import { makeKey, requestFor } from '../../src/http/signing-request.ts'
 
+const BASIC_CONSTRAINTS = '2.5.29.19'
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 const DAY_MS = 86_400_000
 
@@ -31,6 +33,7 @@ export async function createAuthority(name = 'Test authority') {
   }
   const certificate = await certify(async (root) => {
     root.subject.typesAndValues.push(own)
+    root.extensions = [extension(BASIC_CONSTRAINTS, true, new BasicConstraints({ cA: true }).toSchema())]
     await root.subjectPublicKeyInfo.importKey(keys.publicKey)
   }, 3_650)
   return {
@@ -47,6 +50,20 @@ export async function createAuthority(name = 'Test authority') {
       }, days)
     },
   }
+}
+
+export type Authority = Awaited<ReturnType<typeof createAuthority>>
+
+/** A certificate for these names, with its key, of an authority that exists for it unless given. */
+export async function certificateFor(
+  names: readonly [string, ...string[]],
+  authority?: Authority,
+  days?: number,
+) {
+  const issuer = authority ?? (await createAuthority())
+  const privateKey = await makeKey({ algorithm: 'ECDSA', curve: 'P-256' })
+  const request = await requestFor({ CommonName: names[0], AlternativeNames: names.slice(1) }, privateKey)
+  return { certificate: await issuer.issue(request, days), privateKey, authority: issuer }
 }
 
 /** A signing request (PEM), read. */
