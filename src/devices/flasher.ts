@@ -18,6 +18,8 @@ export interface Flasher {
 export interface ActivationJob {
   readonly bmcId: string
   readonly component: Component
+  /** Of the image. */
+  readonly version: string
   /** Whether the system that the device depends on has power; asked whenever the device needs it. */
   readonly hasPower: () => boolean
   /** Aborted when the update is cancelled, its machine is reset or the service ends: the device rejects with the reason. */
@@ -37,10 +39,13 @@ interface FirmwareImage {
   readonly read: () => AsyncIterable<Uint8Array>
 }
 
-export type FlashResult = Result<void, FlashProblem>
+/** A stage's end; a device that runs another version than that of its image tells which when it is activated. */
+export type FlashResult = Result<{ readonly version: string } | undefined, FlashProblem>
 
 export type FlashProblem =
   | { readonly kind: 'too-large'; readonly capacityBytes: number }
   | { readonly kind: 'no-power' }
   | { readonly kind: 'corrupt' }
   | { readonly kind: 'nothing-installed' }
+  /** The device gives up and does not say why. */
+  | { readonly kind: 'failed' }

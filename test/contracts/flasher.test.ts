@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createSimulatedFlasher } from '../../src/devices/simulated/simulated-flasher.ts'
+import { withFaults } from '../../src/faults/faulty-flasher.ts'
 import { deviceClock, type Speed, VirtualClock } from '../../src/lib/clock.ts'
 import { flasherContract, flashJob, type JobOptions, outcome, rejection } from './flasher.ts'
 import { scriptedFlasher } from './scripted-flasher.ts'
@@ -7,6 +8,9 @@ import { scriptedFlasher } from './scripted-flasher.ts'
 flasherContract('simulated', (clock) => createSimulatedFlasher(deviceClock(clock, 1)))
 flasherContract('simulated without waiting', (clock) => createSimulatedFlasher(deviceClock(clock, 'max')))
 flasherContract('scripted', (clock) => scriptedFlasher(clock))
+flasherContract('simulated without faults', (clock) =>
+  withFaults(createSimulatedFlasher(deviceClock(clock, 1)), { clock }),
+)
 
 // 4 MiB at 1 MiB per second, then what the behaviour says of each stage.
 test.each([

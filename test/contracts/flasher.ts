@@ -42,6 +42,7 @@ export function flashJob(options: JobOptions = {}): FlashJob & { readonly shares
   const shares: number[] = []
   return {
     bmcId,
+    version: '2.0.0',
     component: { ...component(id), behaviour: { ...behaviour, ...options.behaviour } },
     image: {
       sizeBytes,
