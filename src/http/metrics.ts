@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Bmc, Listener } from '../bmc/bmc.ts'
 import type { EventSink } from '../events/event-sink.ts'
 import type { Spool } from '../image/spool.ts'
+import { wholes } from '../tasks/retention.ts'
 import { isFinal, taskStatus } from '../tasks/task.ts'
 import type { Endpoint } from './mount.ts'
 
@@ -42,7 +43,7 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         tasks.reset()
-        for (const { state } of bmc.state.tasks.values()) tasks.inc({ state })
+        for (const { state } of wholes(bmc.state.tasks)) tasks.inc({ state })
       },
     })
   }
@@ -60,6 +61,7 @@ export class Metrics {
         seal: () => entry.seal(),
         read: (start, end) => entry.read(start, end),
         discard: () => entry.discard(),
+        share: () => entry.share(),
       }
     }
     return { create, close: () => spool.close() }
@@ -109,7 +111,8 @@ export class Metrics {
     const earlier = new Map(before.tasks ?? [])
     for (const [id, task] of tasks) {
       const was = earlier.get(id)
-      if (task === undefined || !isFinal(task.state) || (was !== undefined && isFinal(was.state))) continue
+      if (task === undefined || task.parent !== undefined) continue
+      if (!isFinal(task.state) || (was !== undefined && isFinal(was.state))) continue
       this.#updates.inc({ state: task.state, status: taskStatus(task) ?? 'OK' })
     }
   }

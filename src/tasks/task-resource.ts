@@ -1,21 +1,31 @@
 import type { Task } from '../bmc/state.ts'
 import { timestamp } from '../lib/clock.ts'
-import { type Resource, resource } from '../redfish/resource.ts'
+import { link, type Resource, resource } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
-import { taskStatus } from './task.ts'
+import { hasMonitor, taskKey, taskStatus, taskUri } from './task.ts'
 
-/** A Task; TaskStatus and EndTime only at the end (Task v1_7_4). */
+/** A Task or sub-task; TaskStatus and EndTime only at the end (Task v1_7_4). */
 export function taskView(task: Task): Resource {
-  const { id, name, description, state, percent, messages, startTime, endTime, payload } = task
+  const { id, parent, parts = 0, name, description, state, percent, messages, startTime, endTime } = task
   return {
-    ...resource('Task', uris.task(id), name),
+    ...resource('Task', taskUri(taskKey(task)), name),
     Description: description,
     TaskState: state,
     TaskStatus: taskStatus(task),
     PercentComplete: percent,
     StartTime: timestamp(startTime),
     EndTime: endTime === undefined ? undefined : timestamp(endTime),
-    TaskMonitor: uris.taskMonitor(id),
+    ...(hasMonitor(task) && { TaskMonitor: uris.taskMonitor(id) }),
+    ...(parent === undefined && payloadMembers(task)),
+    Messages: messages.map((message) => ({ ...message })),
+    ...(parts > 0 && { SubTasks: link(uris.subTasks(id)) }),
+    ...createdLinks(task.createdResources),
+  }
+}
+
+/** What the task came from; that of a sub-task is its task's. */
+function payloadMembers({ payload }: Task) {
+  return {
     HidePayload: false,
     Payload: {
       HttpOperation: 'POST',
@@ -23,6 +33,10 @@ export function taskView(task: Task): Resource {
       HttpHeaders: payload.httpHeaders,
       JsonBody: payload.jsonBody,
     },
-    Messages: messages.map((message) => ({ ...message })),
   }
+}
+
+function createdLinks(created: readonly string[] = []) {
+  if (created.length === 0) return {}
+  return { Links: { CreatedResources: created.map(link), 'CreatedResources@odata.count': created.length } }
 }

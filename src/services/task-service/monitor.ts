@@ -8,7 +8,7 @@ import { errorBody } from '../../redfish/errors.ts'
 import { type Message, worstSeverity } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
-import { isFinal } from '../../tasks/task.ts'
+import { hasMonitor, isFinal } from '../../tasks/task.ts'
 import { deleteTask, taskOwner, monitorPrivileges } from './index.ts'
 import { taskView } from '../../tasks/task-resource.ts'
 
@@ -19,10 +19,12 @@ export type MonitorEnding = 'response' | 'task' | 'empty'
 export function taskMonitor(engine: TaskEngine, ending: MonitorEnding): Endpoint {
   const get: EndpointHandler = (request, reply, { bmc }) => {
     const task = bmc.state.tasks.get(idOf(request.params))
-    // Cancelled before its end, an operation leaves no answer: its monitor is gone at once (TaskService v1_3).
-    if (task === undefined || task.state === 'Cancelled') throw notFound(pathOf(request))
+    if (task === undefined || !hasMonitor(task)) throw notFound(pathOf(request))
     void reply.header('Allow', 'GET, HEAD, DELETE')
-    return isFinal(task.state) ? sendEnding(reply, task, ending) : sendAccepted(reply, task)
+    if (!isFinal(task.state)) return sendAccepted(reply, task)
+    // What only asks whether there is an answer has not read it.
+    if (request.method === 'GET') engine.answered(bmc, task.id)
+    return sendEnding(reply, task, ending)
   }
   return {
     path: uris.taskMonitor(':id'),
@@ -33,7 +35,8 @@ export function taskMonitor(engine: TaskEngine, ending: MonitorEnding): Endpoint
       HEAD: get,
       DELETE: (request, reply, { bmc }) => {
         const id = idOf(request.params)
-        if (!bmc.state.tasks.has(id)) throw notFound(pathOf(request))
+        const task = bmc.state.tasks.get(id)
+        if (task === undefined || !hasMonitor(task)) throw notFound(pathOf(request))
         const { status, headers = {}, body } = deleteTask(engine, { bmc, params: { id } })
         return reply.code(status).headers(headers).type(JSON_TYPE).send(JSON.stringify(body))
       },

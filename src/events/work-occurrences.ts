@@ -1,0 +1,125 @@
+import type { Bmc } from '../bmc/bmc.ts'
+import type { Job, JobState, Task } from '../bmc/state.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
+import { uris } from '../redfish/uris.ts'
+import { isFinalJob, jobEndMessage, jobStartMessage, jobUri } from '../tasks/job.ts'
+import { endMessage, isFinal, startMessage, taskUri } from '../tasks/task.ts'
+import { ofLife, type Pair } from './life.ts'
+import type { Occurrence } from './occurrence.ts'
+
+/** Progress is told at most once for so many percent. */
+const PROGRESS_STEP = 10
+
+/** Where the log says that a message comes from. */
+type OriginOf = (one: Message) => string | undefined
+
+interface Work {
+  readonly percent: number
+  readonly messages: readonly Message[]
+}
+
+/** What the registries have for a task, or a job, and what is to be told of it. */
+interface Telling {
+  readonly origin: string
+  readonly removed: Message
+  readonly isOver: boolean
+  /** Of how it stands now. */
+  readonly states: readonly Message[]
+  readonly news: readonly Message[]
+}
+
+export function ofTask(pair: Pair<Task>, originOf: OriginOf): Occurrence[] {
+  const { key, now, was } = pair
+  return ofWork(pair, originOf, {
+    origin: taskUri(key),
+    removed: message('TaskEvent.TaskRemoved', key),
+    isOver: now !== undefined && isFinal(now.state),
+    states: now === undefined ? [] : ofTaskState(key, now, was),
+    // What a part says, its task says, too: it happened once.
+    news: now?.parent === undefined ? newsOf(pair) : [],
+  })
+}
+
+export function ofJob(bmc: Bmc, pair: Pair<Job>, originOf: OriginOf): Occurrence[] {
+  const { key, now, was } = pair
+  const steps = Array.from({ length: now?.parts ?? 0 }, (_, index) =>
+    bmc.state.jobs.get(`${key}/${index + 1}`),
+  )
+  const bySteps = new Set(steps.flatMap((step) => step?.messages ?? []))
+  return ofWork(pair, originOf, {
+    origin: jobUri(key),
+    removed: message('JobEvent.JobRemoved', key),
+    isOver: now !== undefined && isFinalJob(now.state),
+    states: now === undefined ? [] : ofJobState(key, now, was),
+    news: newsOf(pair).filter((one) => !bySteps.has(one)),
+  })
+}
+
+/** Its own events stand for its changes: a ResourceChanged for each would say them again, unthrottled. */
+function ofWork(
+  pair: Pair<Work>,
+  originOf: OriginOf,
+  { origin, removed, isOver, states, news }: Telling,
+): Occurrence[] {
+  const { now, was } = pair
+  const life = now === undefined || was === undefined ? ofLife(origin, pair) : []
+  if (now === undefined) return was === undefined ? [] : [{ message: removed, origin, isGone: true }, ...life]
+  const told = states.map((one) => ({ message: one, origin }))
+  return [
+    ...life,
+    ...(isOver ? [] : told),
+    ...news.map((one) => ({ message: one, origin: originOf(one) ?? targetOf(one) ?? uris.updateService })),
+    ...(isOver ? told : []),
+  ]
+}
+
+function ofTaskState(key: string, now: Task, was: Task | undefined): Message[] {
+  if (isFinal(now.state)) return now.state === was?.state ? [] : [endMessage(now)]
+  const isNew = now.state !== was?.state
+  const isPaused = was?.state === 'Pending'
+  return [
+    ...(isNew && now.state === 'Running' && !isPaused ? [startMessage(now)] : []),
+    ...(isNew && now.state === 'Running' && isPaused ? [message('TaskEvent.TaskResumed', key)] : []),
+    ...(isNew && now.state === 'Pending' ? [message('TaskEvent.TaskPaused', key)] : []),
+    ...(isFurther(now, was) ? [message('TaskEvent.TaskProgressChanged', key, now.percent)] : []),
+  ]
+}
+
+const paused: readonly JobState[] = ['Pending', 'Suspended', 'UserIntervention']
+
+function ofJobState(key: string, now: Job, was: Job | undefined): Message[] {
+  if (isFinalJob(now.state)) return now.state === was?.state ? [] : [jobEndMessage(now)]
+  return [
+    ...(now.state === was?.state ? [] : ofJobMove(key, now, was)),
+    ...(isFurther(now, was) ? [message('JobEvent.JobProgressChanged', key, now.percent)] : []),
+  ]
+}
+
+/** The registry has no word for UserIntervention; and that something goes on waiting is no news. */
+function ofJobMove(key: string, now: Job, was: Job | undefined): Message[] {
+  const before = was?.state ?? 'New'
+  const wasWaiting = paused.includes(before)
+  if (paused.includes(now.state)) {
+    const isIdle = now.state === 'Pending' && (wasWaiting || before === 'New')
+    return isIdle ? [] : [message('JobEvent.JobSuspended', key)]
+  }
+  if (now.state === 'New' || before === 'Continue') return []
+  // By its schedule a job starts again and again.
+  const isStart = before === 'New' || (before === 'Pending' && now.type === 'UserSpecified')
+  if (isStart) return [jobStartMessage(now)]
+  return wasWaiting ? [message('JobEvent.JobResumed', key)] : []
+}
+
+function isFurther(now: Work, was: Work | undefined): boolean {
+  const step = (work: Work | undefined): number => Math.floor((work?.percent ?? 0) / PROGRESS_STEP)
+  return step(now) > step(was)
+}
+
+function newsOf({ now, was }: Pair<Work>): readonly Message[] {
+  return now?.messages.slice(was?.messages.length ?? 0) ?? []
+}
+
+/** The resource that a message of the Update registry speaks of. */
+function targetOf({ MessageArgs }: Message): string | undefined {
+  return MessageArgs.find((arg) => arg.startsWith(`${uris.root}/`))
+}

@@ -1,0 +1,197 @@
+import type { Bmc } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
+import { audited, jobLogged } from '../bmc/log.ts'
+import type { Actor, Job, JobPayload, Schedule } from '../bmc/state.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Message } from '../redfish/messages/message.ts'
+import {
+  endedJob,
+  isFinalJob,
+  jobEndMessage,
+  jobStartMessage,
+  jobUri,
+  progressedJob,
+  toldOfSteps,
+} from './job.ts'
+import type { Kind } from './kind.ts'
+import { LiveWorks } from './live-works.ts'
+import { told } from './progress.ts'
+import { givingWay, gone, wholes } from './retention.ts'
+import type { Ending, WorkHandle } from './work.ts'
+
+/** At this many jobs the oldest finished one gives way. */
+export const MAX_JOBS = 500
+
+export interface JobWork {
+  /** As clients see it; one of the service's own gets its number added. */
+  readonly name: string
+  readonly actor?: Actor | undefined
+  readonly type: Job['type']
+  readonly run: (handle: WorkHandle) => Promise<Ending>
+  /** Which messages of its steps the job tells, too; resets that they wait for it always tells. All unless given. */
+  readonly exposes?: (message: Message) => boolean
+  readonly maxExecutionMs?: number | undefined
+  /** The operation that it goes on with: its task's number. */
+  readonly group?: number | undefined
+  /** The resources that it works on. */
+  readonly targets?: readonly string[] | undefined
+  /** When it is to begin, where that is later. */
+  readonly startTime?: number | undefined
+  readonly payload?: JobPayload | undefined
+  readonly hidePayload?: boolean
+  readonly schedule?: Schedule | undefined
+}
+
+/** Runs the jobs of all BMCs: holds them, lets them go on, ends them, keeps them. */
+export class JobEngine {
+  readonly #clock: Clock
+  readonly #works: LiveWorks<Job>
+  readonly #limits = new WeakMap<Bmc, Map<string, () => void>>()
+
+  constructor(clock: Clock, failed: (error: unknown) => void) {
+    this.#clock = clock
+    this.#works = new LiveWorks(clock, failed)
+  }
+
+  /** Whether another job fits: a table full of unfinished ones takes none. */
+  hasRoom({ state: { jobs } }: Bmc): boolean {
+    return wholes(jobs).length < MAX_JOBS || givingWay(jobs, MAX_JOBS).length > 0
+  }
+
+  /** Creates a job and starts its work; returns as soon as the job exists. */
+  start(bmc: Bmc, work: JobWork): Job {
+    const { name, actor, type, run, exposes = () => true, group, targets } = work
+    const { startTime, maxExecutionMs, payload, hidePayload, schedule } = work
+    const id = this.#works.nextId(bmc)
+    const job: Job = {
+      id,
+      name: type === 'UserSpecified' ? name : `${name} ${id}`,
+      type,
+      state: 'New',
+      percent: 0,
+      messages: [],
+      createdAt: this.#clock.now(),
+      startTime,
+      endTime: undefined,
+      actor,
+      maxExecutionMs,
+      group,
+      payload,
+      schedule,
+      ...(hidePayload !== undefined && { hidePayload }),
+    }
+    commit(bmc, { jobs: [...gone<Job>(givingWay(bmc.state.jobs, MAX_JOBS)), [id, job]] })
+    const setting = {
+      bmc,
+      kind: kindOf(exposes),
+      cause: { actor, group },
+      targets,
+      endsAtWait: false,
+      onBegin: () => this.#limit(bmc, id),
+      onEnd: () => this.#unlimit(bmc, id),
+    }
+    this.#works.start(id, setting, run)
+    return job
+  }
+
+  /** Asks a job, or one of its steps, to end; false where it has ended or its stage does not allow it. */
+  cancel(bmc: Bmc, key: string): boolean {
+    return this.#works.find(bmc, key)?.cancel() ?? false
+  }
+
+  /** Holds a running job before its next stage; false where it does not run. */
+  suspend(bmc: Bmc, id: string): boolean {
+    const work = this.#works.find(bmc, id)
+    if (work === undefined || bmc.state.jobs.get(id)?.state !== 'Running') return false
+    work.suspend()
+    return true
+  }
+
+  /** False where it was not suspended. */
+  resume(bmc: Bmc, id: string): boolean {
+    return this.#works.find(bmc, id)?.resume() ?? false
+  }
+
+  /** Opens the way of what waits and may go on by word (Continue, ForceStart); false where nothing does. */
+  goOn(bmc: Bmc, key: string): boolean {
+    return this.#works.find(bmc, key)?.goOn() ?? false
+  }
+
+  /** Sets MaxExecutionTime; the time since its start counts. `undefined`: no limit. */
+  setMaxExecution(bmc: Bmc, id: string, maxExecutionMs: number | undefined): void {
+    this.amend(bmc, id, { maxExecutionMs })
+    this.#limit(bmc, id)
+  }
+
+  /** Changes what a client or a schedule says of a job. */
+  amend(
+    bmc: Bmc,
+    id: string,
+    changes: Partial<Pick<Job, 'startTime' | 'schedule' | 'maxExecutionMs'>>,
+  ): void {
+    const job = bmc.state.jobs.get(id)
+    if (job !== undefined) commit(bmc, { jobs: [[id, { ...job, ...changes }]] })
+  }
+
+  /** Removes a job that has ended; false where it has not. */
+  remove(bmc: Bmc, id: string): boolean {
+    const job = bmc.state.jobs.get(id)
+    if (job === undefined || !isFinalJob(job.state)) return false
+    commit(bmc, { jobs: gone([job]) })
+    return true
+  }
+
+  close(): Promise<void> {
+    return this.#works.close()
+  }
+
+  /** Ends the job when its time since its start is over: in the time of clients, however fast devices are. */
+  #limit(bmc: Bmc, id: string): void {
+    this.#unlimit(bmc, id)
+    const { state, startTime, maxExecutionMs } = bmc.state.jobs.get(id) ?? {}
+    const isBegun = state !== undefined && state !== 'New' && !isFinalJob(state)
+    if (!isBegun || startTime === undefined || maxExecutionMs === undefined) return
+    const left = startTime + maxExecutionMs - this.#clock.now()
+    const cancel = this.#clock.schedule(left, () => this.#works.find(bmc, id)?.timeOut())
+    const limits = this.#limits.get(bmc) ?? new Map<string, () => void>()
+    this.#limits.set(bmc, limits.set(id, cancel))
+  }
+
+  #unlimit(bmc: Bmc, id: string): void {
+    this.#limits.get(bmc)?.get(id)?.()
+    this.#limits.get(bmc)?.delete(id)
+  }
+}
+
+function kindOf(isExposed: (one: Message) => boolean): Kind<Job> {
+  return {
+    recordsOf: ({ state }) => state.jobs,
+    change: (jobs) => ({ jobs }),
+    uri: jobUri,
+    part: ({ id: parent, type, actor, group }, { name }, { number, percent, now }) => ({
+      id: String(number),
+      parent,
+      name,
+      type,
+      state: 'New',
+      percent,
+      messages: [],
+      createdAt: now,
+      startTime: undefined,
+      endTime: undefined,
+      actor,
+      group,
+    }),
+    progressed: progressedJob,
+    led: (job, phase, { messages: news = [], ...progress }, waited) => {
+      const led = progressedJob(job, phase, progress)
+      return told(led, { messages: toldOfSteps(led, { news, waited }, isExposed) })
+    },
+    began: (job, now) => ({ ...job, startTime: now }),
+    ended: endedJob,
+    beginsAgain: ({ type }, waiting) => type === 'UserSpecified' && waiting.for === 'condition',
+    logged: (...entry) => ({ ...audited(...entry), ...jobLogged(...entry) }),
+    startMessage: jobStartMessage,
+    endMessage: jobEndMessage,
+  }
+}

@@ -1,0 +1,83 @@
+import type { Job, Schedule } from '../bmc/state.ts'
+import { timestamp } from '../lib/clock.ts'
+import { formatDuration } from '../redfish/duration.ts'
+import { type JsonObject, link, type Resource, resource } from '../redfish/resource.ts'
+import { uris } from '../redfish/uris.ts'
+import { jobKey, jobStatus, jobUri } from './job.ts'
+
+/** Offered in every state: one that a state does not allow is refused with a reason (409), not as unknown (404). */
+export const jobActions = ['Job.Cancel', 'Job.Suspend', 'Job.Resume', 'Job.ForceStart'] as const
+
+/** A Job or one of its steps (Job v1_3_0); a step has no limits, no steps and no actions of its own. */
+export function jobView(job: Job): Resource {
+  const { parent, name, state, percent, messages, createdAt, startTime, endTime } = job
+  const uri = jobUri(jobKey(job))
+  return {
+    ...resource('Job', uri, name),
+    JobType: job.type,
+    JobState: state,
+    JobStatus: jobStatus(job),
+    PercentComplete: percent,
+    CreationTime: timestamp(createdAt),
+    StartTime: startTime === undefined ? undefined : timestamp(startTime),
+    EndTime: endTime === undefined ? undefined : timestamp(endTime),
+    CreatedBy: job.actor?.username,
+    ...(parent === undefined && rootMembers(uri, job)),
+    Messages: messages.map((message) => ({ ...message })),
+    ...linksOf(job),
+  }
+}
+
+function rootMembers(uri: string, { id, maxExecutionMs, schedule, ...job }: Job): JsonObject {
+  return {
+    MaxExecutionTime: maxExecutionMs === undefined ? null : formatDuration(maxExecutionMs),
+    Steps: link(uris.steps(id)),
+    ...payloadMembers(job),
+    Schedule: schedule && scheduleView(schedule),
+    Actions: Object.fromEntries(jobActions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
+  }
+}
+
+/** Only of what a user specified, and that only where it is not hidden (Job v1_3_0, Payload). */
+function payloadMembers({ payload, hidePayload = false }: Pick<Job, 'payload' | 'hidePayload'>): JsonObject {
+  if (payload === undefined) return {}
+  if (hidePayload) return { HidePayload: true }
+  const { httpOperation, targetUri, httpHeaders, jsonBody } = payload
+  return {
+    HidePayload: false,
+    Payload: {
+      HttpOperation: httpOperation,
+      TargetUri: targetUri,
+      HttpHeaders: httpHeaders,
+      JsonBody: jsonBody,
+    },
+  }
+}
+
+function scheduleView(schedule: Schedule): JsonObject {
+  const { lifetimeMs, initialStartTime, recurrenceIntervalMs } = schedule
+  return {
+    Name: schedule.name,
+    Lifetime: lifetimeMs === undefined ? undefined : formatDuration(lifetimeMs),
+    MaxOccurrences: schedule.maxOccurrences,
+    InitialStartTime: initialStartTime === undefined ? undefined : timestamp(initialStartTime),
+    RecurrenceInterval: recurrenceIntervalMs === undefined ? undefined : formatDuration(recurrenceIntervalMs),
+    EnabledDaysOfWeek: schedule.enabledDaysOfWeek,
+    EnabledDaysOfMonth: schedule.enabledDaysOfMonth,
+    EnabledMonthsOfYear: schedule.enabledMonthsOfYear,
+    EnabledIntervals: schedule.enabledIntervals,
+  }
+}
+
+function linksOf({ parent, createdResources: created = [] }: Job): JsonObject {
+  if (parent === undefined && created.length === 0) return {}
+  return {
+    Links: {
+      ...(parent !== undefined && { ParentJob: link(uris.job(parent)) }),
+      ...(created.length > 0 && {
+        CreatedResources: created.map(link),
+        'CreatedResources@odata.count': created.length,
+      }),
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import type { Message } from '../redfish/messages/message.ts'
+import type { WorkProgress } from './work.ts'
+
+/** What tasks and jobs, and their parts, have in common. */
+export interface WorkRecord {
+  readonly id: string
+  readonly parent?: string
+  readonly state: string
+  readonly percent: number
+  readonly messages: readonly Message[]
+  readonly createdResources?: readonly string[]
+  readonly parts?: number
+}
+
+/** The record after some progress: percent never goes back, messages and resources are added. The same where nothing is new. */
+export function told<R extends WorkRecord>(record: R, progress: WorkProgress): R {
+  const { messages = [], created = [] } = progress
+  const percent = Math.max(record.percent, Math.min(100, Math.floor(progress.percent ?? 0)))
+  if (percent === record.percent && messages.length === 0 && created.length === 0) return record
+  const createdResources = [...new Set([...(record.createdResources ?? []), ...created])]
+  return {
+    ...record,
+    percent,
+    messages: messages.length === 0 ? record.messages : [...record.messages, ...messages],
+    ...(createdResources.length > 0 && { createdResources }),
+  }
+}
+
+/** What the parts have done of the whole; each begins where the whole stood. */
+export function meanPercent(parts: readonly WorkRecord[]): number {
+  return parts.reduce((sum, { percent }) => sum + percent, 0) / Math.max(1, parts.length)
+}
