@@ -1,16 +1,17 @@
 import type { Message } from '../redfish/messages/message.ts'
-import { AUDIT_LOG, LOG } from '../redfish/uris.ts'
+import { AUDIT_LOG, JOB_LOG, LOG } from '../redfish/uris.ts'
 import type { Bmc } from './bmc.ts'
-import type { BmcState, Cause, Change, Entries, LogEntry } from './state.ts'
+import type { BmcState, Cause, Change, Entries, LogEntry, Notice } from './state.ts'
 
 /** MaxNumberOfRecords of a log; the oldest entry gives way (OverWritePolicy WrapsWhenFull). */
 export const MAX_LOG_RECORDS = 1_000
 
 /** Each log by its Id, as the state and a change name it. */
-export const logs = { [LOG]: 'log', [AUDIT_LOG]: 'auditLog' } as const satisfies Record<
-  string,
-  keyof BmcState
->
+export const logs = {
+  [LOG]: 'log',
+  [AUDIT_LOG]: 'auditLog',
+  [JOB_LOG]: 'jobLog',
+} as const satisfies Record<string, keyof BmcState>
 export type LogId = keyof typeof logs
 
 /** The last number that each log gave away: an entry that is gone takes its Id with it. */
@@ -29,6 +30,18 @@ export function logged(
   return { log: additions(bmc.state.log, messages, { ...factsOf(about), created: now }) }
 }
 
+/** The change that adds what observers are told of to the BMC's log, to be committed with it. */
+export function noted(
+  bmc: Bmc,
+  now: number,
+  notices: readonly Notice[],
+  cause: Cause = {},
+): Pick<Change, 'log'> {
+  return {
+    log: notices.flatMap(({ message, origin }) => logged(bmc, now, { ...cause, origin }, [message]).log ?? []),
+  }
+}
+
 /** The change that adds what somebody did, or was refused, to the BMC's audit log. */
 export function audited(
   bmc: Bmc,
@@ -37,6 +50,16 @@ export function audited(
   messages: readonly Message[],
 ): Pick<Change, 'auditLog'> {
   return { auditLog: additions(bmc.state.auditLog, messages, { ...factsOf(about), created: now }) }
+}
+
+/** The change that adds what became of a job to the job service's log. */
+export function jobLogged(
+  bmc: Bmc,
+  now: number,
+  about: string | About,
+  messages: readonly Message[],
+): Pick<Change, 'jobLog'> {
+  return { jobLog: additions(bmc.state.jobLog, messages, { ...factsOf(about), created: now }) }
 }
 
 /** The change that empties a log. */

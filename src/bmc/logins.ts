@@ -64,6 +64,12 @@ export class Logins {
     return account && this.#isOpen({ ...account, isLocked: false }) ? account : undefined
   }
 
+  /** The account of a user who need not prove it, where it could log in now. */
+  openAccount(bmc: Bmc, username: string): Account | undefined {
+    const account = findAccount(bmc.state.accounts, username)
+    return account && this.#isOpen(account) ? account : undefined
+  }
+
   /** An account was made, changed or removed by a client: what was counted and timed of it begins anew. */
   changed(bmc: Bmc, id: string): void {
     const watch = this.#watch(bmc, id)

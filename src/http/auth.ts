@@ -3,6 +3,7 @@ import type { Bmc } from '../bmc/bmc.ts'
 import type { Logins } from '../bmc/logins.ts'
 import { principalOf } from '../bmc/roles.ts'
 import type { Sessions } from '../bmc/sessions.ts'
+import type { Actor } from '../bmc/state.ts'
 import { RedfishError } from '../redfish/errors.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { allows, type Principal, type Requirement } from '../redfish/resource-table.ts'
@@ -22,6 +23,8 @@ export class Authenticator {
 
   /** `undefined` where nobody is named, or the proof is wrong. Only Basic has to wait. */
   identify(bmc: Bmc, request: FastifyRequest): Principal | undefined | Promise<Principal | undefined> {
+    const { maker } = contextOf(request)
+    if (maker !== undefined) return this.#asMaker(bmc, maker)
     const { headers } = request
     const token = headers['x-auth-token']
     if (typeof token === 'string') {
@@ -32,6 +35,12 @@ export class Authenticator {
     if (bmc.state.settings.httpBasicAuth === 'Disabled') return undefined
     const basic = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(headers.authorization ?? '')?.[1]
     return basic === undefined ? undefined : this.#byPassword(bmc, basic, request.ip)
+  }
+
+  /** Who asked for a request earlier may send it now with the privileges of now. */
+  #asMaker(bmc: Bmc, { username = '' }: Actor): Principal | undefined {
+    const account = this.#logins.openAccount(bmc, username)
+    return account && principalOf(bmc.state, account)
   }
 
   async #byPassword(bmc: Bmc, basic: string, address: string): Promise<Principal | undefined> {

@@ -9,6 +9,8 @@ export interface RequestContext {
   readonly bmc: Bmc
   /** The path without its query and its trailing slash. */
   readonly path: string
+  /** In whose name it comes from inside the process. */
+  readonly maker: Actor | undefined
   principal: Principal | undefined
   /** What the request asks of its sender; known once that was looked at. */
   needed: Requirement | undefined
@@ -35,10 +37,11 @@ export function contextOf(request: FastifyRequest): RequestContext {
 }
 
 /** The request is for this BMC; who sent it and what it asks is found out later. */
-export function setContext(request: FastifyRequest, bmc: Bmc): void {
+export function setContext(request: FastifyRequest, bmc: Bmc, maker?: Actor): void {
   request.redflash = {
     bmc,
     path: plainPath(request.url),
+    maker,
     principal: undefined,
     needed: undefined,
     query: undefined,
@@ -59,8 +62,9 @@ export function paramsOf(request: FastifyRequest): Params {
 /** Who sent a request, as the logs name them. */
 export function actorOf(request: FastifyRequest): Actor {
   const { ip, protocol } = request
-  const address = `${protocol}://${ip.includes(':') ? `[${ip}]` : ip}`
-  return { username: contextOf(request).principal?.username, address }
+  const { maker, principal } = contextOf(request)
+  const address = maker?.address ?? `${protocol}://${ip.includes(':') ? `[${ip}]` : ip}`
+  return { username: principal?.username, address }
 }
 
 /** The path of a request without its query and its trailing slash. */

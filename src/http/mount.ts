@@ -24,7 +24,9 @@ export interface Endpoint {
   /** Whose it is: ConfigureSelf counts for nobody else. */
   readonly owner?: Row['owner']
   readonly methods: { readonly [M in Method]?: EndpointHandler }
-  readonly produces?: 'application/xml' | 'text/event-stream' | 'text/plain'
+  /** Whether this BMC has it; every BMC, where absent. */
+  readonly exists?: (bmc: Bmc) => boolean
+  readonly produces?: 'application/octet-stream' | 'application/xml' | 'text/event-stream' | 'text/plain'
   /** Whether the handler asks for the body itself, after it has looked at the headers. */
   readonly holdsBody?: boolean
   /** Whether a GET may have query options. */
@@ -83,11 +85,12 @@ export function mountEndpoints(
 ): void {
   for (const endpoint of endpoints) {
     const access = accessToEndpoint(endpoint.privileges, endpoint.owner)
-    mountPath(app, authenticator, { ...endpoint, access, exists: () => true })
+    const { exists = () => true } = endpoint
+    mountPath(app, authenticator, { ...endpoint, access, exists: (request) => exists(contextOf(request).bmc) })
   }
 }
 
-interface MountedPath extends Omit<Endpoint, 'privileges' | 'owner'> {
+interface MountedPath extends Omit<Endpoint, 'privileges' | 'owner' | 'exists'> {
   readonly access: Access
   readonly exists: (request: FastifyRequest) => boolean
   /** The methods of this very resource, where they are not those of its row. */
@@ -104,11 +107,11 @@ function mountPath(app: FastifyInstance, authenticator: Authenticator, path: Mou
     config: { holdsBody },
     onRequest: guard(authenticator, access),
     handler: (request, reply) => {
+      const handle = handlers[request.method]
       // A GET finds out by rendering; nothing is rendered twice.
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       const isAcceptable = accepts(request.headers.accept, produces)
-      if (!(isRead && isAcceptable) && !exists(request)) throw notFound(pathOf(request))
-      const handle = handlers[request.method]
+      if (!(isRead && isAcceptable && handle) && !exists(request)) throw notFound(pathOf(request))
       if (handle === undefined) throw methodNotAllowed(allow(request))
       if (!isAcceptable) throw new RedfishError(406, message('Base.HeaderInvalid', 'Accept'))
       const context = contextOf(request)
@@ -125,6 +128,11 @@ function mountPath(app: FastifyInstance, authenticator: Authenticator, path: Mou
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', ignoreBody)
+    // Nor may Fastify refuse a type that it cannot read: what the body says of itself is the handler's to judge.
+    scope.addHook('onRequest', (request, _reply, done) => {
+      Object.assign(request, { headers: { 'content-type': undefined } })
+      done()
+    })
     scope.route(route)
   })
 }
@@ -212,7 +220,8 @@ function callOf(request: FastifyRequest): Call<Bmc> {
   }
 }
 
-function offersAction(resource: JsonObject | undefined, name: string): boolean {
+/** Whether a resource shows an action: what is not shown is not there. */
+export function offersAction(resource: JsonObject | undefined, name: string): boolean {
   const actions = resource?.['Actions']
   return isObject(actions) && isObject(actions[`#${name}`])
 }

@@ -12,6 +12,7 @@ import { contextOf, pathOf, setContext } from './context.ts'
 import { drainBody, isUnread } from './drain.ts'
 import { notFound, sendError } from './errors.ts'
 import { askForBody } from './expect-continue.ts'
+import type { Passes } from './passes.ts'
 
 const REQUEST_TIMEOUT_MS = 60_000
 const MAX_JSON_BYTES = 2 ** 20
@@ -25,18 +26,21 @@ export interface Protocol {
   readonly requestTimeoutMs?: number
   /** Which BMC a request is for. */
   readonly resolveBmc: (request: FastifyRequest) => Bmc
+  /** Of requests that come from inside the process. */
+  readonly passes: Passes
 }
 
 const everyAnswer = { 'OData-Version': '4.0', 'Cache-Control': 'no-cache' }
 
 /** What holds for every request: its BMC, the headers of every answer, errors, bodies (DSP0266, protocol details). */
 export function installProtocol(app: FastifyInstance, protocol: Protocol): void {
-  const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc } = protocol
+  const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc, passes } = protocol
   app.decorateRequest('redflash')
   const loggedIn = guard(authenticator, accessToEndpoint({}))
   app.addHook('onRequest', (request, reply, done) => {
-    const bmc = resolveBmc(request)
-    setContext(request, bmc)
+    const pass = passes.redeem(request)
+    const bmc = pass?.bmc ?? resolveBmc(request)
+    setContext(request, bmc, pass?.maker)
     void reply.headers(everyAnswer)
     if (bmc.state.outage === 'refuse') return void request.raw.socket.destroy()
     if (bmc.state.outage !== undefined) return done(busy(OUTAGE_RETRY_S))

@@ -32,6 +32,16 @@ export function millisecondsOf(dateTime: string): number {
   return Date.parse(dateTime)
 }
 
+/** Where a moment stands in the calendar, in UTC: January is 0, and so is Sunday. */
+export function calendarOf(ms: number): {
+  readonly month: number
+  readonly dayOfMonth: number
+  readonly dayOfWeek: number
+} {
+  const date = new Date(ms)
+  return { month: date.getUTCMonth(), dayOfMonth: date.getUTCDate(), dayOfWeek: date.getUTCDay() }
+}
+
 /** The time of the machine that runs the process. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -21,7 +21,11 @@ interface Entity {
 const maps = (table.maps as unknown as readonly OperationMap[]).map((map) =>
   Object.fromEntries(Object.entries(map).map(([method, sets]) => [method, isOpen(sets) ? [] : sets])),
 ) as readonly OperationMap[] // as it was generated
-const entities = new Map<string, Entity>(Object.entries(table.entities))
+const entities = new Map<string, Entity>([
+  ...Object.entries(table.entities),
+  // Resources of our own have the privileges of those that they belong to.
+  ['RedflashSoftwareHistory', table.entities.SoftwareInventory],
+])
 
 /** Below which entity a path lies: the mapping of some types depends on it (SubordinateOverrides). */
 const ancestors: readonly (readonly [string, string])[] = [
@@ -29,6 +33,8 @@ const ancestors: readonly (readonly [string, string])[] = [
   [`${uris.chassis}/`, 'Chassis'],
   [`${uris.managers}/`, 'Manager'],
 ]
+
+const orOwn: Requirement = [['ConfigureManager'], ['ConfigureSelf']]
 
 /** Where we depart from the registry: docs/decisions/0010 and 0011 say why. What is served says so, too. */
 const departures: { readonly [entity: string]: OperationMap } = {
@@ -40,8 +46,9 @@ const departures: { readonly [entity: string]: OperationMap } = {
   },
   // Whoever knows a password may log in.
   SessionCollection: { POST: [] },
-  // Whoever started an operation may end it.
-  Task: { DELETE: [['ConfigureManager'], ['ConfigureSelf']] },
+  // Whoever started an operation may end it, and let it go on where it waits for somebody.
+  Task: { DELETE: orOwn },
+  Job: { PATCH: orOwn, POST: orOwn, DELETE: orOwn },
 }
 
 const nobodySaysOtherwise: Requirement = [['ConfigureManager']]

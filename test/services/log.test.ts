@@ -48,8 +48,12 @@ describe('the audit log', () => {
     const task = text(json['@odata.id'])
     await emulator.clock.advance(60_000)
     const all = await entries(emulator, AUDIT_LOG)
-    expect(keys(all)).toEqual(['TaskEvent.TaskStarted', 'TaskEvent.TaskCompletedOK'])
-    const [started, ended] = all
+    expect(keys(all)).toEqual([
+      'TaskEvent.TaskStarted',
+      'Update.UpdateSuccessful',
+      'TaskEvent.TaskCompletedOK',
+    ])
+    const [started, installed, ended] = all
     for (const entry of [started, ended]) {
       expect(entry).toMatchObject({
         Username: 'admin',
@@ -71,7 +75,9 @@ describe('the audit log', () => {
         RelatedItem: [{ '@odata.id': task }],
       },
     })
-    expect(new Set([started, ended, outcome].map((entry) => entry?.EventGroupId))).toEqual(new Set([1]))
+    expect(new Set([started, installed, ended, outcome].map((entry) => entry?.EventGroupId))).toEqual(
+      new Set([1]),
+    )
   })
 
   test('gives every update a group of its own, up to the activation after its reset', async () => {

@@ -6,6 +6,7 @@ import { Logins } from '../../src/bmc/logins.ts'
 import { Sessions } from '../../src/bmc/sessions.ts'
 import { Authenticator } from '../../src/http/auth.ts'
 import { mountRows } from '../../src/http/mount.ts'
+import { Passes } from '../../src/http/passes.ts'
 import { installProtocol } from '../../src/http/protocol.ts'
 import { Reading } from '../../src/http/reading.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
@@ -80,7 +81,7 @@ describe('If-Match', () => {
         delete: () => ({ status: 204 }),
         requiresIfMatch: true,
       }
-      installProtocol(strict, { clock, authenticator, resolveBmc: () => bmc })
+      installProtocol(strict, { clock, authenticator, resolveBmc: () => bmc, passes: new Passes() })
       mountRows(strict, [row], { authenticator, reading: new Reading([row], 0) })
       const send = (headers: Readonly<Record<string, string>>) =>
         strict.inject({

@@ -11,7 +11,7 @@ import { present } from '../../redfish/patch.ts'
 import { firstPage } from '../../redfish/query/page.ts'
 import { collection, link, linkUris, type Resource, resource } from '../../redfish/resource.ts'
 import { type Answer, type Call } from '../../redfish/resource-table.ts'
-import { AUDIT_LOG, LOG, uris } from '../../redfish/uris.ts'
+import { AUDIT_LOG, JOB_LOG, LOG, uris } from '../../redfish/uris.ts'
 import { entryView } from './entry-view.ts'
 
 const CLEAR = 'LogService.ClearLog'
@@ -27,9 +27,10 @@ const descriptions: Readonly<Record<LogId, { readonly name: string; readonly pur
   {
     [LOG]: { name: 'Firmware update log', purposes: ['Operations'] },
     [AUDIT_LOG]: { name: 'Audit log', purposes: ['Security', 'Operations'] },
+    [JOB_LOG]: { name: 'Job log', purposes: ['Operations'] },
   }
 
-/** The logs of the manager that serves Redfish: what updates came to, and who did what and was refused what. */
+/** The logs of the manager that serves Redfish (what updates came to, who did what and was refused what), and of its jobs. */
 export function logRows(pageSize: number): Row[] {
   return [
     {
@@ -38,12 +39,13 @@ export function logRows(pageSize: number): Row[] {
       view: servedBelow(uris.logServices, (bmc, manager) => {
         const uri = uris.logServices(manager)
         const others = linkUris(bmc.machine.resources.get(uri)?.['Members'])
-        const own = Object.keys(logs).map((log) => uris.logService(manager, log))
+        const own = [LOG, AUDIT_LOG].map((log) => uris.logService(manager, log))
         return collection('LogServiceCollection', uri, 'Log services', [...new Set([...others, ...own])])
       }),
     },
     ...rowsOf(LOG, pageSize),
     ...rowsOf(AUDIT_LOG, pageSize),
+    ...rowsOf(JOB_LOG, pageSize),
   ]
 }
 

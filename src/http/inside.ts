@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../lib/clock.ts'
+import { readJson } from '../redfish/json-body.ts'
+import { isObject, type JsonObject } from '../redfish/resource.ts'
+import type { Method } from '../redfish/resource-table.ts'
+import { type Pass, PASS_HEADER, type Passes } from './passes.ts'
+
+/** A request that the service sends to itself, in the name of a user who is not there. */
+export interface InsideRequest extends Pass {
+  readonly method: Exclude<Method, 'HEAD'>
+  readonly uri: string
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON. */
+  readonly body: string | undefined
+}
+
+export interface InsideAnswer {
+  readonly status: number
+  /** Empty where the answer has no object in it. */
+  readonly body: JsonObject
+}
+
+export type SendInside = (request: InsideRequest) => Promise<InsideAnswer>
+
+/** Requests that go through everything that holds for those of clients, and over no socket. */
+export function insideSender(app: FastifyInstance, passes: Passes, clock: Clock): SendInside {
+  return async ({ method, uri, headers, body, ...pass }) => {
+    const all = {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+      [PASS_HEADER]: passes.issue(pass),
+    }
+    const sent = app.inject({ method, url: uri, headers: all, ...(body !== undefined && { payload: body }) })
+    const answer = await clock.io(sent)
+    const read = readJson(answer.body)
+    return { status: answer.statusCode, body: read.ok && isObject(read.value) ? read.value : {} }
+  }
+}

@@ -1,0 +1,161 @@
+import type { Bmc, Row } from '../../bmc/bmc.ts'
+import { commit } from '../../bmc/commit.ts'
+import type { Targets } from '../../http/targets.ts'
+import { type Static, Type } from '../../lib/schema.ts'
+import { errorBody, RedfishError } from '../../redfish/errors.ts'
+import { message } from '../../redfish/messages/message.ts'
+import { collection, link, resource } from '../../redfish/resource.ts'
+import type { Answer, Call } from '../../redfish/resource-table.ts'
+import { JOB_LOG, uris } from '../../redfish/uris.ts'
+import { isFinalJob } from '../../tasks/job.ts'
+import { type JobEngine, MAX_JOBS } from '../../tasks/job-engine.ts'
+import { jobView } from '../../tasks/job-resource.ts'
+import { jobWish } from './job-body.ts'
+import { conflict, jobActionsOf, patchJob, patchStep, stopJob } from './job-changes.ts'
+import type { UserJobs } from './user-jobs.ts'
+
+const closed = { additionalProperties: false }
+const ServicePatch = Type.Object({ ServiceEnabled: Type.Optional(Type.Boolean()) }, closed)
+const NoParameters = Type.Object({}, closed)
+const CANCEL_ALL = 'JobService.CancelAllJobs'
+
+/** What works behind the job service. */
+interface JobServiceEngines {
+  readonly jobs: JobEngine
+  readonly userJobs: UserJobs
+  readonly targets: Targets
+}
+
+/** JobService, its jobs and their steps: what the service does for long, and what users want done later. */
+export function jobRows(engines: JobServiceEngines): Row[] {
+  return [
+    {
+      path: uris.jobService,
+      type: 'JobService',
+      view: serviceView,
+      patch: {
+        schema: ServicePatch,
+        apply: ({ bmc, body }) => {
+          const { ServiceEnabled } = body as Static<typeof ServicePatch>
+          if (ServiceEnabled !== undefined) commit(bmc, { settings: { jobServiceEnabled: ServiceEnabled } })
+        },
+      },
+      actions: { [CANCEL_ALL]: { parameters: NoParameters, run: ({ bmc }) => cancelAll(engines, bmc) } },
+    },
+    {
+      path: uris.jobs,
+      type: 'JobCollection',
+      view: ({ state }) => {
+        const jobs = [...state.jobs.values()].filter(({ parent }) => parent === undefined)
+        return collection(
+          'JobCollection',
+          uris.jobs,
+          'Jobs',
+          jobs.map(({ id }) => uris.job(id)),
+        )
+      },
+      post: (call) => createJob(engines, call),
+    },
+    {
+      path: uris.job(':id'),
+      type: 'Job',
+      owner: ({ state }, { id = '' }) => state.jobs.get(id)?.actor?.username,
+      view: ({ state }, { id = '' }) => {
+        const job = state.jobs.get(id)
+        return job?.parent === undefined ? job && jobView(job) : undefined
+      },
+      patch: {
+        writable: ({ JobType }) => ({
+          JobState: true,
+          MaxExecutionTime: true,
+          ...(JobType === 'UserSpecified' && { Schedule: true }),
+        }),
+        apply: (call) => patchJob(engines, call),
+      },
+      delete: (call) => deleteJob(engines, call),
+      actions: jobActionsOf(engines),
+    },
+    ...stepRows(engines),
+  ]
+}
+
+function stepRows(engines: JobServiceEngines): Row[] {
+  return [
+    {
+      path: uris.steps(':job'),
+      type: 'JobCollection',
+      view: ({ state }, { job: id = '' }) => {
+        const job = state.jobs.get(id)
+        if (job === undefined || job.parent !== undefined) return undefined
+        const steps = [...state.jobs.values()].filter(({ parent }) => parent === id)
+        return collection(
+          'JobCollection',
+          uris.steps(id),
+          `Steps of ${job.name}`,
+          steps.map((step) => uris.step(id, step.id)),
+        )
+      },
+    },
+    {
+      path: uris.step(':job', ':id'),
+      type: 'Job',
+      owner: ({ state }, { job = '' }) => state.jobs.get(job)?.actor?.username,
+      view: ({ state }, { job = '', id = '' }) => {
+        const step = state.jobs.get(`${job}/${id}`)
+        return step && jobView(step)
+      },
+      patch: { writable: () => ({ JobState: true }), apply: (call) => patchStep(engines, call) },
+    },
+  ]
+}
+
+function serviceView({ state: { settings }, machine }: Bmc) {
+  const { jobServiceEnabled } = settings
+  return {
+    ...resource('JobService', uris.jobService, 'Job service'),
+    ServiceEnabled: jobServiceEnabled,
+    Status: { State: jobServiceEnabled ? 'Enabled' : 'Disabled', Health: 'OK' },
+    ServiceCapabilities: {
+      MaxJobs: MAX_JOBS,
+      // One for each device.
+      MaxSteps: machine.components.size,
+      Scheduling: true,
+      DocumentBasedJobs: false,
+      UserSpecifiedJobs: true,
+    },
+    Jobs: link(uris.jobs),
+    Log: link(uris.logService(machine.manager, JOB_LOG)),
+    Actions: { [`#${CANCEL_ALL}`]: { target: uris.action(uris.jobService, CANCEL_ALL) } },
+  }
+}
+
+function createJob({ jobs, userJobs, targets }: JobServiceEngines, { bmc, body, actor }: Call<Bmc>): Answer {
+  if (!bmc.state.settings.jobServiceEnabled) {
+    throw new RedfishError(503, message('Base.ServiceDisabled', uris.jobService))
+  }
+  const wish = jobWish(body, {
+    methodsOf: (path) => targets(bmc, path),
+    willRun: (schedule) => userJobs.willRun({ schedule }),
+  })
+  if (!jobs.hasRoom(bmc)) throw new RedfishError(503, message('Base.CreateLimitReachedForResource'))
+  const job = userJobs.start(bmc, wish, actor)
+  return { status: 201, headers: { Location: uris.job(job.id) }, body: jobView(job) }
+}
+
+/** Removes a job that has ended, cancels any other where its stage allows it. */
+function deleteJob(engines: JobServiceEngines, { bmc, params: { id = '' } }: Call<Bmc>): Answer {
+  if (engines.jobs.remove(bmc, id)) return { status: 204 }
+  if (!stopJob(engines, bmc, id)) throw new RedfishError(409, message('Base.ResourceInUse'))
+  const job = bmc.state.jobs.get(id)
+  return { status: 202, headers: { Location: uris.job(id) }, ...(job && { body: jobView(job) }) }
+}
+
+/** CancelAllJobs; those that are past stopping are told of. */
+function cancelAll(engines: JobServiceEngines, bmc: Bmc): Answer {
+  const going = [...bmc.state.jobs.values()].filter(
+    (job) => job.parent === undefined && !isFinalJob(job.state),
+  )
+  const left = going.filter(({ id }) => !stopJob(engines, bmc, id))
+  if (left.length === 0) return { status: 204 }
+  return { status: 200, body: errorBody(left.map((job) => conflict(job, 'JobState', 'Cancelled'))) }
+}
