@@ -126,9 +126,12 @@ function toMistake(error: ErrorObject): Mistake[] {
       return mistake('range', `${String(params['comparison'])} ${String(params['limit'])}`)
     case 'maxItems':
       return mistake('length', `at most ${String(params['limit'])} items`)
-    // A union's members were each reported already.
+    // A union's members were each reported already, and so was what follows of a condition.
     case 'anyOf':
+    case 'if':
       return []
+    case 'false schema':
+      return mistake('unknown', 'nothing of that name here')
     default:
       return mistake('format', error.message ?? error.keyword)
   }
@@ -141,7 +144,7 @@ export function memberPointer(pointer: string, name: string): string {
 
 /** The value as it may stand in a message: short, and never a secret. */
 function shown({ pointer, value }: Mistake): string {
-  if (/password|token|secret/i.test(pointer)) return '******'
+  if (/password|token|secret|(certificate|key)string/i.test(pointer)) return '******'
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
   return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }

@@ -9,6 +9,7 @@ import type { Account } from '../../bmc/state.ts'
 import { notFound } from '../../http/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type Static, Type } from '../../lib/schema.ts'
+import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { collection } from '../../redfish/resource.ts'
@@ -23,7 +24,7 @@ import {
   roleMistakes,
 } from './account-rules.ts'
 import { accountView, CHANGE_PASSWORD, whatChanged } from './account-view.ts'
-import { bodyAs, requireService } from './body.ts'
+import { requireService } from './body.ts'
 import { checkNewPassword } from './password-rules.ts'
 
 const MAX_ACCOUNTS = 100

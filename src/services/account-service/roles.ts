@@ -5,12 +5,13 @@ import { hasOtherAdministrator, standardPrivileges } from '../../bmc/roles.ts'
 import type { Role } from '../../bmc/state.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type Static, Type } from '../../lib/schema.ts'
+import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { collection, type Resource, resource } from '../../redfish/resource.ts'
 import type { Answer, Call, Privilege } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
-import { bodyAs, requireService } from './body.ts'
+import { requireService } from './body.ts'
 
 const MAX_ROLES = 32
 const closed = { additionalProperties: false }

@@ -1,11 +1,11 @@
 import type { Bmc, BmcAction, Row } from '../../bmc/bmc.ts'
+import { certificateView } from '../../bmc/certificate-view.ts'
 import { managerPath, servedBelow } from '../../bmc/serving-manager.ts'
 import type { Certificates } from '../../http/certificates.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { collection, link } from '../../redfish/resource.ts'
 import type { Call } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
-import { certificateView } from './certificate-view.ts'
 import { ENCODABLE, keyKind, keyParameters } from './key-parameters.ts'
 
 const REKEY = 'Certificate.Rekey'
@@ -35,7 +35,7 @@ export function httpsCertificateRows(certificates: Certificates): Row[] {
       view: servedBelow(uris.httpsCertificate, (bmc, manager) => {
         const uri = uris.httpsCertificate(manager)
         return {
-          ...certificateView(uri, bmc.state.network.certificate),
+          ...certificateView(uri, 'HTTPS certificate', bmc.state.network.certificate),
           Actions: {
             [`#${REKEY}`]: { target: uris.action(uri, REKEY) },
             [`#${RENEW}`]: { target: uris.action(uri, RENEW) },

@@ -1,18 +1,19 @@
 import type { Bmc, Row } from '../../bmc/bmc.ts'
-import type { CertificateProblem, Certificates } from '../../http/certificates.ts'
+import { keyUsages } from '../../bmc/certificate-view.ts'
+import { type CertificateProblem, certificateTypes, readCertificate } from '../../bmc/read-certificate.ts'
+import type { Certificates } from '../../http/certificates.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { link, resource } from '../../redfish/resource.ts'
 import { type Answer, type Call } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
-import { keyUsages } from './certificate-view.ts'
 import { httpsCertificateRows } from './https-certificate.ts'
 import { ENCODABLE, curves, keyKind, keyParameters } from './key-parameters.ts'
+import { replacementOf } from './replacement.ts'
 
 const GENERATE = 'CertificateService.GenerateCSR'
 const REPLACE = 'CertificateService.ReplaceCertificate'
-const certificateTypes = ['PEM', 'PEMchain'] as const
 const closed = { additionalProperties: false }
 
 const Text = Type.Optional(Type.String({ minLength: 1, maxLength: 256, pattern: ENCODABLE }))
@@ -51,7 +52,7 @@ const ReplaceParameters = Type.Object(
   closed,
 )
 
-/** CertificateService and the HTTPS certificate of the manager that serves Redfish. */
+/** CertificateService, and the HTTPS certificate of the manager that serves Redfish. */
 export function certificateRows(certificates: Certificates): Row[] {
   return [
     {
@@ -81,15 +82,23 @@ export function certificateRows(certificates: Certificates): Row[] {
     {
       path: uris.certificateLocations,
       type: 'CertificateLocations',
-      view: ({ machine: { manager } }) => ({
-        ...resource('CertificateLocations', uris.certificateLocations, 'Certificate locations'),
-        Links: {
-          Certificates: [link(uris.httpsCertificate(manager))],
-          'Certificates@odata.count': 1,
-        },
-      }),
+      view: (bmc) => {
+        const located = certificateUris(bmc)
+        return {
+          ...resource('CertificateLocations', uris.certificateLocations, 'Certificate locations'),
+          Links: { Certificates: located.map(link), 'Certificates@odata.count': located.length },
+        }
+      },
     },
     ...httpsCertificateRows(certificates),
+  ]
+}
+
+function certificateUris({ machine, state }: Bmc): string[] {
+  return [
+    uris.httpsCertificate(machine.manager),
+    ...[...state.trustedCertificates.keys()].map(uris.remoteServerCertificate),
+    ...[...state.clientCertificates.keys()].map(uris.clientCertificate),
   ]
 }
 
@@ -97,8 +106,9 @@ async function generate(certificates: Certificates, { bmc, body }: Call<Bmc>): P
   const { CertificateCollection, KeyPairAlgorithm, KeyCurveId, KeyBitLength, ...subject } = body as Static<
     typeof GenerateParameters
   >
-  const uri = uris.httpsCertificates(bmc.machine.manager)
-  if (referencePath(CertificateCollection['@odata.id']) !== uri) {
+  const uri = referencePath(CertificateCollection['@odata.id'])
+  // Of servers that are trusted the service has no keys.
+  if (![uris.httpsCertificates(bmc.machine.manager), uris.clientCertificates].includes(uri)) {
     throw refuse(
       '/CertificateCollection',
       message('Base.ActionParameterValueError', 'CertificateCollection', GENERATE),
@@ -111,13 +121,13 @@ async function generate(certificates: Certificates, { bmc, body }: Call<Bmc>): P
 
 async function replace(certificates: Certificates, { bmc, body }: Call<Bmc>): Promise<Answer> {
   const { CertificateUri, CertificateString, CertificateType } = body as Static<typeof ReplaceParameters>
-  const uri = uris.httpsCertificate(bmc.machine.manager)
-  if (referencePath(CertificateUri['@odata.id']) !== uri) {
+  const uri = referencePath(CertificateUri['@odata.id'])
+  const put = replacementOf(bmc, uri, certificates)
+  if (put === undefined) {
     throw refuse('/CertificateUri', message('Base.ActionParameterValueError', 'CertificateUri', REPLACE))
   }
-  const isChain = CertificateString.split('-----BEGIN CERTIFICATE-----').length > 2
-  if (isChain && CertificateType === 'PEM') throw unusable({ kind: 'chain' })
-  const replaced = await certificates.replace(bmc, CertificateString)
+  const given = readCertificate(CertificateString, CertificateType)
+  const replaced = given.ok ? await put(given.value) : given
   if (!replaced.ok) throw unusable(replaced.problem)
   return { status: 204, headers: { Location: uri } }
 }

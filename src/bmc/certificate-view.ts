@@ -1,6 +1,7 @@
-import type { DistinguishedName, PublicCertificate } from '../../bmc/network.ts'
-import { timestamp } from '../../lib/clock.ts'
-import { type JsonObject, type Resource, resource } from '../../redfish/resource.ts'
+import { timestamp } from '../lib/clock.ts'
+import { type JsonObject, type Resource, resource } from '../redfish/resource.ts'
+import type { DistinguishedName, PublicCertificate } from './network.ts'
+import { pemOf } from './read-certificate.ts'
 
 /** Purposes of a key (RFC 5280 §4.2.1.12) by the names that Certificate.KeyUsage has for them. */
 const purposes: Readonly<Record<string, string>> = {
@@ -27,14 +28,18 @@ export const keyUsages: readonly string[] = [
 ]
 
 /** A Certificate; of one that is not made yet there is little to say. */
-export function certificateView(uri: string, certificate: PublicCertificate | undefined): Resource {
-  const base = { ...resource('Certificate', uri, 'HTTPS certificate'), CertificateUsageTypes: ['Web'] }
+export function certificateView(
+  uri: string,
+  name: string,
+  certificate: PublicCertificate | undefined,
+): Resource {
+  const base = { ...resource('Certificate', uri, name), CertificateUsageTypes: ['Web'] }
   if (certificate === undefined) return base
   const { chain, subject, issuer, alternativeNames, usages } = certificate
   const known = usages.flatMap((usage) => purposes[usage] ?? [])
   return {
     ...base,
-    CertificateString: `${chain.join('\n')}\n`,
+    CertificateString: pemOf(certificate),
     CertificateType: chain.length > 1 ? 'PEMchain' : 'PEM',
     Subject: {
       ...identifier(subject),

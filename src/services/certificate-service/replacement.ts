@@ -1,0 +1,36 @@
+import type { Bmc } from '../../bmc/bmc.ts'
+import { commit } from '../../bmc/commit.ts'
+import type { CertificateProblem, GivenCertificate } from '../../bmc/read-certificate.ts'
+import type { Certificates } from '../../http/certificates.ts'
+import { type Result, succeed } from '../../lib/result.ts'
+import { lastSegment, uris } from '../../redfish/uris.ts'
+
+type Put = (given: GivenCertificate) => Promise<Result<unknown, CertificateProblem>>
+
+/** What puts another certificate in the place of the one at the URI; `undefined` where there is none. */
+export function replacementOf(bmc: Bmc, uri: string, certificates: Certificates): Put | undefined {
+  const id = lastSegment(uri)
+  const { trustedCertificates, clientCertificates } = bmc.state
+  switch (uri) {
+    case uris.httpsCertificate(bmc.machine.manager):
+      return (given) => certificates.replace(bmc, given)
+    case uris.remoteServerCertificate(id):
+      if (!trustedCertificates.has(id)) return undefined
+      return async ({ certificate }) => {
+        commit(bmc, { trustedCertificates: [[id, { certificate }]] })
+        return succeed(undefined)
+      }
+    case uris.clientCertificate(id): {
+      const present = clientCertificates.get(id)
+      if (present === undefined) return undefined
+      return async (given) => {
+        const owned = await certificates.own(bmc, given, present.privateKey)
+        // Meanwhile it may be gone.
+        if (owned.ok && clientCertificates.has(id)) commit(bmc, { clientCertificates: [[id, owned.value]] })
+        return owned
+      }
+    }
+    default:
+      return undefined
+  }
+}
