@@ -11,14 +11,19 @@ import { Logins } from './bmc/logins.ts'
 import type { Bmc, Row } from './bmc/bmc.ts'
 import { Resets } from './bmc/reset.ts'
 import { Sessions } from './bmc/sessions.ts'
+import { ordinaryRules, type UpdateRules } from './bmc/update-rules.ts'
 import { LOOPBACK, requireDestinations } from './events/destinations.ts'
 import type { EventSink } from './events/event-sink.ts'
 import { Events } from './events/events.ts'
 import { createHttpSink } from './events/http-sink.ts'
 import type { Flasher } from './devices/flasher.ts'
 import { createSimulatedFlasher } from './devices/simulated/simulated-flasher.ts'
+import { withFaults } from './faults/faulty-flasher.ts'
 import { installAudit } from './http/audit.ts'
 import { Authenticator } from './http/auth.ts'
+import { insideSender } from './http/inside.ts'
+import { Passes } from './http/passes.ts'
+import { createTargets } from './http/targets.ts'
 import { Certificates } from './http/certificates.ts'
 import type { Directory } from './events/watch.ts'
 import { createDirectory } from './http/directory.ts'
@@ -28,11 +33,14 @@ import { installProtocol, refuseBadPath } from './http/protocol.ts'
 import { Reading } from './http/reading.ts'
 import { refuseUnreadable } from './http/server.ts'
 import type { Spool } from './image/spool.ts'
-import { type Clock, deviceClock, type Speed } from './lib/clock.ts'
+import { ImageStore } from './image/store.ts'
+import { type Clock, type DeviceClock, deviceClock, type Speed } from './lib/clock.ts'
 import type { ResourceTypeName } from './redfish/types.gen.ts'
 import { certificateRows } from './services/certificate-service/index.ts'
 import { accountServiceRows } from './services/account-service/index.ts'
 import { machineRows } from './services/chassis-systems-managers/index.ts'
+import { jobRows } from './services/job-service/index.ts'
+import { UserJobs } from './services/job-service/user-jobs.ts'
 import { jsonSchemaRows } from './services/json-schemas/index.ts'
 import { eventRows } from './services/event-service/index.ts'
 import { eventStream } from './services/event-service/stream.ts'
@@ -45,12 +53,24 @@ import { sessionRows } from './services/session-service/index.ts'
 import { taskRows } from './services/task-service/index.ts'
 import { type MonitorEnding, taskMonitor } from './services/task-service/monitor.ts'
 import { updateRows } from './services/update-service/index.ts'
-import { multipartPush } from './services/update-service/push-multipart.ts'
-import { TaskEngine } from './tasks/engine.ts'
+import { imageData } from './services/update-service/image-data.ts'
+import { allUpdateMethods, type UpdateMethod } from './services/update-service/methods.ts'
+import { pushEndpoints } from './services/update-service/push-endpoints.ts'
+import { Uploads } from './services/update-service/uploads.ts'
+import { type OverWritePolicy, TaskEngine } from './tasks/engine.ts'
+import { JobEngine } from './tasks/job-engine.ts'
+import { ANYWHERE, parseImageSources } from './transfer/addresses.ts'
+import { createFetcher, transferProtocols } from './transfer/fetch.ts'
+import type { Fetcher } from './transfer/fetcher.ts'
+import type { ImageFolders } from './transfer/image-folders.ts'
+import { Gates } from './update/apply-time.ts'
+import { resetsOfEach } from './update/resets-at-once.ts'
+import { turnsOfEach } from './update/turns.ts'
 import { Updates } from './update/updates.ts'
 
 /** As long as a request line may be: Node ends earlier, with all headers together. */
 const MAX_URL_BYTES = 65_536
+const IMAGE_STORE_BYTES = 8 * 2 ** 30
 
 /** What the app is made of; everything that touches the outside comes in here. */
 export interface AppOptions {
@@ -58,10 +78,25 @@ export interface AppOptions {
   readonly speed: Speed
   readonly spool: Spool
   readonly maxImageBytes: number
+  /** How much each BMC can keep in its image store; 8 GiB unless given. */
+  readonly imageStoreBytes?: number
+  /** Where images may be fetched from (see `transfer/addresses.ts`); anywhere but from places of secrets unless given. */
+  readonly imageSources?: string
+  /** Folders that stand for file servers' shares. */
+  readonly imageFolders?: ImageFolders
+  /** How images are fetched, where it is not from the network. */
+  readonly fetcher?: Fetcher
+  /** The ways to give the service an image that are there; all unless given. */
+  readonly updateMethods?: ReadonlySet<UpdateMethod>
+  /** The rules of update services that its BMCs can have; those of the standard unless given. */
+  readonly updateRules?: readonly UpdateRules[]
   readonly stallMs: number
   /** How long a body may take that is no image; a minute unless given. */
   readonly requestTimeoutMs?: number
   readonly monitorEnding: MonitorEnding
+  /** How many tasks are kept, and what becomes of them then: `tasks/engine.ts` says what unless given. */
+  readonly maxTasks?: number
+  readonly taskOverWritePolicy?: OverWritePolicy
   /** The most members of a collection in one answer; 0 is no limit. */
   readonly pageSize: number
   readonly resolveBmc: (request: FastifyRequest) => Bmc
@@ -76,6 +111,8 @@ export interface AppOptions {
   readonly counters?: Metrics
   /** Devices other than the simulated ones. */
   readonly flasher?: Flasher
+  /** Whether devices fail as the machine's data says. */
+  readonly hasFaults?: boolean
   /** How connections are made: see `http/server.ts`. */
   readonly serverFactory?: FastifyServerFactory
 }
@@ -85,6 +122,8 @@ export interface App {
   /** The resource table and the paths beside it, as mounted. */
   readonly rows: readonly Row[]
   readonly endpoints: readonly Endpoint[]
+  /** The images that BMCs keep. */
+  readonly images: ImageStore
   /** Ends what stays open until somebody ends it: event streams. */
   readonly endStreams: () => void
 }
@@ -93,30 +132,48 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { clock, certificates = new Certificates({ clock, names: ['localhost'] }) } = options
   const spool = options.counters?.countSpool(options.spool) ?? options.spool
+  const methods = options.updateMethods ?? allUpdateMethods
   const app = createFastify(options)
   const directory = createDirectory(() => rows)
   const engines = createEngines(options, directory, (err) => app.log.error({ err }, 'background work failed'))
-  const { tasks, updates, resets, sessions, logins, events } = engines
+  const { tasks, jobs, updates, resets, sessions, logins, events, images } = engines
+  const passes = new Passes()
+  const userJobs = new UserJobs({ clock, logins, jobs, tasks, send: insideSender(app, passes, clock) })
+  const folders = options.imageFolders ?? new Map<string, string>()
 
   const rows: readonly Row[] = [
     ...serviceRootRows,
     ...sessionRows(sessions, logins),
     ...accountServiceRows(clock, logins),
-    ...updateRows(options.maxImageBytes),
+    ...updateRows({
+      ...options,
+      certificates,
+      methods,
+      images,
+      updates,
+      protocols: transferProtocols(folders),
+    }),
     ...taskRows(tasks),
+    ...jobRows({ jobs, userJobs, targets: createTargets(() => rows) }),
     ...eventRows(events, directory),
     ...registryRows,
     ...jsonSchemaRows(() => types),
     ...logRows(options.pageSize),
     ...certificateRows(certificates),
-    ...machineRows(resets),
+    ...machineRows({ clock, resets, updates }),
   ]
   const types: ReadonlySet<ResourceTypeName> = new Set(
     rows.flatMap(({ type }) => (type === 'mockup' ? [] : [type])),
   )
   const endpoints: readonly Endpoint[] = [
     ...documentEndpoints(types),
-    multipartPush({ ...options, spool, updates }),
+    ...pushEndpoints(methods, options.updateRules ?? [ordinaryRules], {
+      ...options,
+      spool,
+      updates,
+      uploads: new Uploads(),
+    }),
+    imageData(images),
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,
     eventStream(events),
@@ -125,11 +182,11 @@ export function createApp(options: AppOptions): App {
   const authenticator = new Authenticator(sessions, logins)
   options.counters?.install(app)
   installAudit(app, clock)
-  installProtocol(app, { ...options, authenticator })
+  installProtocol(app, { ...options, authenticator, passes })
   mountRows(app, rows, { authenticator, reading: new Reading(rows, options.pageSize) })
   mountEndpoints(app, endpoints, authenticator)
   app.addHook('onClose', () => engines.close())
-  return { fastify: app, rows, endpoints, endStreams: () => events.endStreams() }
+  return { fastify: app, rows, endpoints, images, endStreams: () => events.endStreams() }
 }
 
 function createFastify({ logger, serverFactory }: AppOptions): FastifyInstance {
@@ -152,13 +209,24 @@ function createFastify({ logger, serverFactory }: AppOptions): FastifyInstance {
 function createEngines(options: AppOptions, directory: Directory, failed: (error: unknown) => void) {
   const { clock, spool } = options
   const device = deviceClock(clock, options.speed)
-  const tasks = new TaskEngine(clock, failed)
-  const updates = new Updates(clock, tasks, options.flasher ?? createSimulatedFlasher(device))
-  const resets = new Resets(clock, device, {
+  const { maxTasks, taskOverWritePolicy: overWritePolicy } = options
+  const tasks = new TaskEngine(clock, failed, { maxTasks, overWritePolicy })
+  const jobs = new JobEngine(clock, failed)
+  const images = new ImageStore(options.imageStoreBytes ?? IMAGE_STORE_BYTES)
+  const resets: Resets = new Resets(clock, device, {
     interrupted: (bmc, resource) => updates.interrupt(bmc, resource),
-    opened: (bmc, resource, signal) => updates.activatePending(bmc, resource, signal),
+    opened: (bmc, resource, signal) => updates.reset(bmc, resource, signal),
     failed,
   })
+  const shop = {
+    clock,
+    flasher: withPlannedFaults(options, device),
+    gates: new Gates(clock),
+    turns: turnsOfEach(),
+    resets: resetsOfEach((bmc, resource, type) => resets.start(bmc, resource, type)),
+  }
+  const intake = { ...options, fetcher: options.fetcher ?? fetcherOf(options) }
+  const updates = new Updates({ shop, intake, jobs, images }, tasks)
   const sink = options.eventSink ?? createHttpSink(clock)
   const events = new Events({
     clock,
@@ -170,10 +238,29 @@ function createEngines(options: AppOptions, directory: Directory, failed: (error
   })
   const logins = new Logins(clock, new PasswordChecker())
   const close = async (): Promise<void> => {
-    await resets.close()
-    await tasks.close()
+    // At once: a boot may be held by the work that is to end.
+    await Promise.all([resets.close(), tasks.close(), jobs.close()])
     await events.close()
     await spool.close()
   }
-  return { tasks, updates, resets, sessions: new Sessions(clock), logins, events, close }
+  return { tasks, jobs, updates, resets, sessions: new Sessions(clock), logins, events, images, close }
+}
+
+/** The devices, and where anything is to go wrong with them, what makes it so. */
+function withPlannedFaults({ clock, logger, flasher, hasFaults }: AppOptions, device: DeviceClock): Flasher {
+  const devices = flasher ?? createSimulatedFlasher(device)
+  if (hasFaults !== true) return devices
+  return withFaults(devices, { clock, struck: (fault) => logger?.warn(fault, 'fault injected') })
+}
+
+/** Fetches images from wherever the configuration lets them come. */
+function fetcherOf({
+  clock,
+  imageSources = ANYWHERE,
+  imageFolders = new Map(),
+  stallMs,
+}: AppOptions): Fetcher {
+  const policy = parseImageSources(imageSources)
+  if (policy === undefined) throw new Error(`${imageSources} is no list of addresses`)
+  return createFetcher({ clock, policy, folders: imageFolders, stallMs })
 }

@@ -43,14 +43,22 @@ export function createBmc(
       outage: undefined,
       network: factoryNetwork,
       components: new Map(),
+      history: new Map(),
       overlays: new Map(),
       accounts,
       roles,
       sessions: new Map(),
       tasks: new Map(),
+      jobs: new Map(),
       log: new Map(),
       auditLog: new Map(),
+      jobLog: new Map(),
       subscriptions: new Map(),
+      localImages: new Map(),
+      trustedKeys: new Map(),
+      trustedCertificates: new Map(),
+      clientCertificates: new Map(),
+      identityKeys: new Map(),
     },
   }
 }
@@ -76,9 +84,16 @@ export function machineResource(bmc: Bmc, uri: string): Resource | undefined {
   const overlaid: Resource = { ...original, ...bmc.state.overlays.get(uri) }
   const shown = bmc.machine.shown.get(uri) ?? []
   return shown.reduce<Resource>((resource, { pointer, component }) => {
-    const state = bmc.state.components.get(component)
-    return state === undefined ? resource : setPointer(resource, pointer, state.version)
+    const version = runningVersion(bmc, component)
+    return version === undefined ? resource : setPointer(resource, pointer, version)
   }, overlaid)
+}
+
+/** The version of a component, or of its backup while that one runs; `undefined`: still that of the factory. */
+function runningVersion(bmc: Bmc, id: string): string | undefined {
+  const now = bmc.state.components.get(id)
+  if (now?.boot?.running !== 'backup') return now?.version
+  return findComponent(bmc, bmc.machine.components.get(id)?.behaviour.backup ?? '')?.now.version
 }
 
 /** A resource's type without its version; that of a mockup's resource is in the resource. */

@@ -13,14 +13,22 @@ export function commit(bmc: Bmc, change: Change): void {
     outage,
     network,
     components: write(state.components, change.components),
+    history: write(state.history, change.history),
     overlays: write(state.overlays, change.overlays),
     ...(change.accounts && { accounts: write(ownAccounts(state), change.accounts) }),
     ...(change.roles && { roles: write(ownRoles(state), change.roles) }),
     sessions: write(state.sessions, change.sessions),
     tasks: write(state.tasks, change.tasks),
+    jobs: write(state.jobs, change.jobs),
     log: write(state.log, change.log),
     auditLog: write(state.auditLog, change.auditLog),
+    jobLog: write(state.jobLog, change.jobLog),
     subscriptions: write(state.subscriptions, change.subscriptions),
+    localImages: write(state.localImages, change.localImages),
+    trustedKeys: write(state.trustedKeys, change.trustedKeys),
+    trustedCertificates: write(state.trustedCertificates, change.trustedCertificates),
+    clientCertificates: write(state.clientCertificates, change.clientCertificates),
+    identityKeys: write(state.identityKeys, change.identityKeys),
   }
   state.version++
   for (const listener of bmc.listeners) listener(change, before)

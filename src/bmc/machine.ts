@@ -1,10 +1,14 @@
+import { millisecondsOf } from '../lib/clock.ts'
 import { type Static, Type } from '../lib/schema.ts'
 import { getPointer } from '../redfish/pointer.ts'
 import { isObject, type JsonObject, linkUris, type Resource } from '../redfish/resource.ts'
 import { AUDIT_LOG, lastSegment, LOG, uris } from '../redfish/uris.ts'
 import { judge } from '../redfish/validation.ts'
+import { Faults } from './device-faults.ts'
 import type { ComponentState, Settings } from './state.ts'
+import { GivenRules, ordinaryRules, type UpdateRules, withGiven } from './update-rules.ts'
 
+const AwaitReset = Type.Union([Type.Literal('job'), Type.Literal('completed'), Type.Literal('pending')])
 const Milliseconds = Type.Number({ minimum: 0 })
 const closed = { additionalProperties: false }
 
@@ -21,8 +25,26 @@ const Behaviour = Type.Object(
     onlyWhenNamed: Type.Optional(Type.Boolean()),
     /** The reset that activates what was installed; without it, activation follows by itself. */
     reset: Type.Optional(Type.Object({ resource: Type.String(), type: Type.String() }, closed)),
+    /** Who writes the image: software of the host does it after a boot (DSP2062 §3). */
+    installer: Type.Optional(
+      Type.Union([Type.Literal('bmc'), Type.Literal('device'), Type.Literal('software')]),
+    ),
+    /** Where an image can wait beside the one that runs: a staging area, or a second bank, which keeps the old one. */
+    spare: Type.Optional(Type.Union([Type.Literal('staging'), Type.Literal('bank')])),
+    /** The component that runs when this one does not boot (the other of an A/B pair). */
+    backup: Type.Optional(Type.String()),
+    /** What becomes of its update when the manager that serves Redfish is reset meanwhile; it fails, unless given. */
+    onManagerReset: Type.Optional(
+      Type.Union([Type.Literal('fails'), Type.Literal('goes-on'), Type.Literal('starts-again')]),
+    ),
+    /** The image that it falls back to when it was damaged; without it, nothing runs until the next update. */
+    recovery: Type.Optional(Type.Object({ version: Type.String() }, closed)),
+    /** Components that are written first where one update is for both. */
+    after: Type.Optional(Type.Array(Type.String())),
     /** The system without whose power the device is dead. */
     needsPowerOf: Type.Optional(Type.String()),
+    /** What goes wrong with it on purpose. */
+    fail: Type.Optional(Faults),
     /** Where else in the machine the component's version is shown. */
     shownBy: Type.Optional(
       Type.Array(Type.Object({ resource: Type.String(), pointer: Type.String() }, closed)),
@@ -33,10 +55,25 @@ const Behaviour = Type.Object(
 
 const SystemTimes = Type.Object({ shutdownMs: Milliseconds, bootMs: Milliseconds }, closed)
 
-const MachineFile = Type.Object(
+/** What `machine.json` may say: docs/machines.md tells all of it. */
+export const MachineFile = Type.Object(
   {
     manager: Type.String(),
     maxParallelUploads: Type.Integer({ minimum: 1 }),
+    /** How many devices are written at once; all, unless given. */
+    maxParallelFlashes: Type.Optional(Type.Integer({ minimum: 1 })),
+    /** How a wait for a reset is shown: a job that waits, a task that has ended, a task that waits. */
+    awaitReset: Type.Optional(AwaitReset),
+    /** What StartUpdate starts: a task of its own, or the tasks that wait, as parts of one. */
+    startUpdate: Type.Optional(Type.Union([Type.Literal('own-task'), Type.Literal('waiting-tasks')])),
+    maintenanceWindow: Type.Optional(
+      Type.Object(
+        { start: Type.String({ format: 'date-time' }), durationS: Type.Integer({ minimum: 0 }) },
+        closed,
+      ),
+    ),
+    /** What its update service asks of clients beyond the protocol. */
+    updateRules: Type.Optional(GivenRules),
     outage: Type.Object(
       { kind: Type.Union([Type.Literal('refuse'), Type.Literal('unavailable')]), bootMs: Milliseconds },
       closed,
@@ -64,6 +101,10 @@ export interface Machine {
   /** The manager that provides this service. */
   readonly manager: string
   readonly maxParallelUploads: number
+  readonly maxParallelFlashes: number
+  readonly awaitReset: Static<typeof AwaitReset>
+  readonly startUpdate: NonNullable<MachineData['startUpdate']>
+  readonly updateRules: UpdateRules
   readonly outage: MachineData['outage']
   readonly systems: ReadonlyMap<string, Static<typeof SystemTimes>>
   readonly settings: Settings
@@ -96,6 +137,15 @@ const ordinaryOutage = { kind: 'unavailable', bootMs: 30_000 } as const
 
 const settings: Settings = {
   updateServiceEnabled: true,
+  verifyRemoteServerCertificate: false,
+  verifyRemoteServerSshKey: false,
+  maintenanceWindowStart: millisecondsOf('2026-01-01T02:00:00Z'),
+  maintenanceWindowS: 7_200,
+  pushTargets: [],
+  pushForce: false,
+  pushApplyTime: 'Immediate',
+  pushTargetsBusy: false,
+  pushOptionsBusy: false,
   sessionServiceEnabled: true,
   sessionTimeoutS: 1_800,
   absoluteSessionTimeoutS: 86_400,
@@ -107,7 +157,9 @@ const settings: Settings = {
   lockoutDurationS: 30,
   lockoutResetAfterS: 30,
   lockoutResetEnabled: true,
+  jobServiceEnabled: true,
   taskAutoDeleteMinutes: 1_440,
+  taskMonitorExpiryS: null,
   eventServiceEnabled: true,
   deliveryRetryAttempts: 3,
   deliveryRetryIntervalS: 30,
@@ -117,6 +169,7 @@ const settings: Settings = {
 const ours = [
   uris.updateService,
   uris.taskService,
+  uris.jobService,
   uris.sessionService,
   uris.accountService,
   uris.certificateService,
@@ -143,6 +196,7 @@ export function createMachine(
       return [facts.id, facts] as const
     }),
   )
+  requireBackups(name, components)
   const taken = [
     ...ours,
     uris.networkProtocol(manager),
@@ -154,7 +208,7 @@ export function createMachine(
       .flatMap(([uri, document]) => (isResource(document) ? [[uri, document] as const] : [])),
   )
   const systemUris = linkUris(documents.get(uris.systems)?.['Members'])
-  return {
+  const machine: Machine = {
     name,
     resources,
     components,
@@ -164,10 +218,30 @@ export function createMachine(
     shown: shownVersions(resources, [...components.values()]),
     manager,
     maxParallelUploads: data?.maxParallelUploads ?? 1,
+    maxParallelFlashes: data?.maxParallelFlashes ?? Infinity,
+    awaitReset: data?.awaitReset ?? 'job',
+    startUpdate: data?.startUpdate ?? 'own-task',
+    updateRules: ordinaryRules,
     outage: data?.outage ?? ordinaryOutage,
     systems: new Map(systemUris.map((uri) => [uri, data?.systems[uri] ?? ordinarySystem])),
-    settings,
+    settings: { ...settings, ...windowOf(data) },
   }
+  return underRules(machine, data?.updateRules ?? {})
+}
+
+/** The machine with these rules of its update service, and its own where they say nothing. */
+export function underRules(machine: Machine, { onlyWhenNamed = [], ...given }: GivenRules): Machine {
+  const components = [...machine.components].map(([id, facts]) => {
+    const behaviour = { ...facts.behaviour, ...(onlyWhenNamed.includes(id) && { onlyWhenNamed: true }) }
+    return [id, { ...facts, behaviour }] as const
+  })
+  return { ...machine, components: new Map(components), updateRules: withGiven(machine.updateRules, given) }
+}
+
+function windowOf(data: MachineData | undefined): Partial<Settings> {
+  const { start, durationS } = data?.maintenanceWindow ?? {}
+  if (start === undefined || durationS === undefined) return {}
+  return { maintenanceWindowStart: millisecondsOf(start), maintenanceWindowS: durationS }
 }
 
 function checked(name: string, file: unknown): MachineData {
@@ -177,6 +251,16 @@ function checked(name: string, file: unknown): MachineData {
     ({ pointer, kind, expected }) => `  ${pointer}: ${kind}, expected ${expected}`,
   )
   throw new Error(`machine ${name}: machine.json is wrong:\n${lines.join('\n')}`)
+}
+
+/** Throws an Error that lists every backup that is no other component. */
+function requireBackups(name: string, components: ReadonlyMap<string, ComponentFacts>): void {
+  const lines = [...components.values()].flatMap(({ id, behaviour: { backup } }) =>
+    backup === undefined || (backup !== id && components.has(backup))
+      ? []
+      : [`  /components/${id}/backup: ${backup}, expected another component`],
+  )
+  if (lines.length > 0) throw new Error(`machine ${name}: machine.json is wrong:\n${lines.join('\n')}`)
 }
 
 function componentFacts(resource: Resource, behaviour: DeviceBehaviour = ordinary): ComponentFacts {

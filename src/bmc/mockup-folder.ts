@@ -4,12 +4,23 @@ import { fileURLToPath } from 'node:url'
 import { isObject, type Json, type JsonObject } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
 import { createMachine, type Machine } from './machine.ts'
+import { type GivenRules, rulesOfProfile } from './update-rules.ts'
 
 const ownMachines = new URL('../../mockups/', import.meta.url)
 const ofMockupFiles: ReadonlySet<string> = new Set(['@Redfish.Copyright', '@odata.etag'])
 
 /** The machines that come with redflash. */
 export const machineNames: readonly string[] = ['rackmount', 'bladed']
+
+/** The rules of real update services that come with redflash. */
+export const profileNames: readonly string[] = ['lenovo-xcc3']
+
+/** Loads the rules that a profile makes for an update service. Throws an Error where there is none of that name. */
+export function loadProfile(name: string): GivenRules {
+  if (!profileNames.includes(name))
+    throw new Error(`no profile called ${name}: there is ${profileNames.join(', ')}`)
+  return rulesOfProfile(name, readJson(fileURLToPath(new URL(`profiles/${name}.json`, ownMachines))))
+}
 
 /**
  * Loads one of our machines by name, or a folder in DMTF's mockup layout: below the folder of the service root, every
@@ -23,7 +34,7 @@ export function loadMachine(nameOrFolder: string): Machine {
   let file: unknown
   for (const name of listFiles(folder)) {
     const path = name.split(sep)
-    if (name === 'machine.json') file = readJson(join(folder, name))
+    if (name === 'machine.json') file = withProfile(readJson(join(folder, name)))
     if (path.pop() !== 'index.json') continue
     const body = asServed(readJson(join(folder, name)))
     if (!isObject(body)) continue
@@ -31,6 +42,17 @@ export function loadMachine(nameOrFolder: string): Machine {
   }
   if (!documents.has(uris.root)) throw new Error(`${folder} holds no service root (index.json)`)
   return createMachine(nameOrFolder, documents, file)
+}
+
+/** `machine.json` with the rules of the profile that it names beneath its own. */
+function withProfile(file: Json): Json {
+  if (!isObject(file) || typeof file['profile'] !== 'string') return file
+  const { profile, updateRules = {}, ...others } = file
+  // What is no object is told as such when the whole is judged.
+  return {
+    ...others,
+    updateRules: isObject(updateRules) ? { ...loadProfile(profile), ...updateRules } : updateRules,
+  }
 }
 
 function listFiles(folder: string): string[] {

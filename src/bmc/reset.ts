@@ -3,10 +3,12 @@ import { type Clock, type DeviceClock, timestamp } from '../lib/clock.ts'
 import { message } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
+import { booted } from './banks.ts'
 import { appliedSettings } from './bios.ts'
 import { type Bmc, machineMember } from './bmc.ts'
 import { afterBoot, bootOverride } from './boot-override.ts'
 import { commit } from './commit.ts'
+import { noted } from './log.ts'
 import type { Entries } from './state.ts'
 
 /** What resets set in motion elsewhere. */
@@ -69,6 +71,12 @@ export class Resets {
     this.#background = new Background(hooks.failed)
   }
 
+  /** Starts the reset of a ComputerSystem or a Manager. */
+  start(bmc: Bmc, uri: string, type: string): void {
+    if (uri.startsWith(`${uris.systems}/`)) this.startSystemReset(bmc, uri, type)
+    else this.startManagerReset(bmc, uri, type)
+  }
+
   /** Starts the reset of a ComputerSystem; one that is under way gives way to it. */
   startSystemReset(bmc: Bmc, uri: string, type: string): void {
     const isOff = machineMember(bmc, uri, 'PowerState') === 'Off'
@@ -96,11 +104,15 @@ export class Resets {
       })
       this.#hooks.interrupted(bmc, uri)
       await this.#device.sleep(outage.bootMs, signal)
-      await this.#hooks.opened(bmc, uri, signal)
+      await this.#open(bmc, uri, signal)
       const back = { Status: bmc.machine.resources.get(uri)?.['Status'] }
       const started = { message: message('HeartbeatEvent.RedfishServiceStarted'), origin: uris.root }
+      const { components, notices } = booted(bmc, uri)
       commit(bmc, {
-        ...(serves && { outage: undefined, notices: [started] }),
+        components,
+        notices: [...notices, ...(serves ? [started] : [])],
+        ...(serves && { outage: undefined }),
+        ...noted(bmc, this.#clock.now(), notices),
         ...this.#overlaid(bmc, uri, back),
       })
     })
@@ -144,13 +156,26 @@ export class Resets {
     const system = this.#overlaid(bmc, uri, members)
     commit(bmc, { overlays: [...system.overlays, ...appliedSettings(bmc, uri, now)] })
     this.#hooks.interrupted(bmc, uri)
-    await this.#hooks.opened(bmc, uri, signal)
+    // A turn later: what a reset that this one overtook was to bring into use waits again by then, for this one.
+    await this.#clock.sleep(0, signal)
+    await this.#open(bmc, uri, signal)
     let passed = 0
     for (const [share, state] of override === 'BiosSetup' ? setupSteps : bootSteps) {
       await this.#device.sleep((share - passed) * bootMs, signal)
       passed = share
       this.#show(bmc, uri, { PowerState: 'On', BootProgress: { LastState: state } })
     }
+  }
+
+  /** Lets go on what waited for this; a bug in that is told, and keeps nothing from booting. */
+  async #open(bmc: Bmc, uri: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#hooks.opened(bmc, uri, signal)
+    } catch (error) {
+      if (!signal.aborted) this.#hooks.failed(error)
+    }
+    // Overtaken meanwhile: the other reset brings it back.
+    signal.throwIfAborted()
   }
 
   #show(bmc: Bmc, uri: string, members: JsonObject): void {

@@ -1,5 +1,7 @@
+import type { ApplyTime } from '../redfish/apply-times.ts'
 import type { Message, Severity } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
+import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
 import type { Network } from './network.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
 
@@ -13,22 +15,49 @@ export interface BmcState {
   network: Network
   /** Firmware components that differ from how the machine left the factory, by Id. */
   readonly components: Map<string, ComponentState>
+  /** What updates made run on each component, by its Id; the newest last. */
+  readonly history: Map<string, readonly HistoryEntry[]>
   /** Top-level members that replace those of the machine's resources, by URI. */
   readonly overlays: Map<string, JsonObject>
   /** Shared by BMCs that left the factory with the same, until they differ. */
   accounts: ReadonlyMap<string, Account>
   roles: ReadonlyMap<string, Role>
   readonly sessions: Map<string, Session>
+  /** Sub-tasks too, by the Id of their task, a slash and their own. */
   readonly tasks: Map<string, Task>
+  /** Steps too, by the Id of their job, a slash and their own. */
+  readonly jobs: Map<string, Job>
   /** What happened to the machine. */
   readonly log: Map<string, LogEntry>
   /** Who did what, and what came of it. */
   readonly auditLog: Map<string, LogEntry>
+  /** What became of jobs. */
+  readonly jobLog: Map<string, LogEntry>
   readonly subscriptions: Map<string, Subscription>
+  /** The images that the service keeps; their bytes are in the image store. */
+  readonly localImages: Map<string, LocalImage>
+  readonly trustedKeys: Map<string, TrustedKey>
+  readonly trustedCertificates: Map<string, TrustedCertificate>
+  readonly clientCertificates: Map<string, ClientCertificate>
+  /** One, or none. */
+  readonly identityKeys: Map<string, IdentityKey>
 }
 
 export interface Settings {
   readonly updateServiceEnabled: boolean
+  /** Whether image servers must be among those that are trusted. */
+  readonly verifyRemoteServerCertificate: boolean
+  readonly verifyRemoteServerSshKey: boolean
+  /** The window of the apply times that name one: when it opens, in milliseconds since the epoch, and for how long. */
+  readonly maintenanceWindowStart: number
+  readonly maintenanceWindowS: number
+  /** What is to become of the next image that comes to HttpPushUri. */
+  readonly pushTargets: readonly string[]
+  readonly pushForce: boolean
+  readonly pushApplyTime: ApplyTime
+  /** Said by clients to each other. */
+  readonly pushTargetsBusy: boolean
+  readonly pushOptionsBusy: boolean
   readonly sessionServiceEnabled: boolean
   /** Seconds without a request after which a session ends. */
   readonly sessionTimeoutS: number
@@ -46,8 +75,11 @@ export interface Settings {
   readonly lockoutResetAfterS: number
   /** Whether time forgets failures and ends locks; else only a login and an administrator do. */
   readonly lockoutResetEnabled: boolean
+  readonly jobServiceEnabled: boolean
   /** Minutes that a finished task is kept. */
   readonly taskAutoDeleteMinutes: number
+  /** Seconds from the reading of a monitor's final answer until the monitor goes; null: it stays with its task. */
+  readonly taskMonitorExpiryS: number | null
   readonly eventServiceEnabled: boolean
   /** How often the delivery of an event is tried again. */
   readonly deliveryRetryAttempts: number
@@ -65,6 +97,21 @@ export interface ComponentState {
   readonly sizeBytes: number | undefined
   /** An image that is installed and waits for its reset. */
   readonly pending: PendingImage | undefined
+  /** Images beside the one that runs: staged ones, and the one that ran before. */
+  readonly standby?: readonly StandbyImage[] | undefined
+  /** By a client: no image may replace what runs. */
+  readonly isWriteProtected?: boolean | undefined
+  /** Of a component that has a backup: which of both its manager runs; absent: the component, now and next. */
+  readonly boot?: Boot | undefined
+}
+
+/** A component that has a backup, or that backup. */
+export type Bank = 'primary' | 'backup'
+
+export interface Boot {
+  readonly running: Bank
+  /** What the next reset of the manager is to boot. */
+  readonly next: Bank
 }
 
 export interface PendingImage {
@@ -73,10 +120,37 @@ export interface PendingImage {
   readonly version: string
   readonly releaseDate: string | undefined
   readonly sizeBytes: number
+  /** Of the component's bytes in the image, in hexadecimal; `undefined` of what the machine left the factory with. */
+  readonly sha256: string | undefined
   /** When it was installed, in milliseconds since the epoch. */
   readonly since: number
   /** The update that installed it. */
   readonly cause?: Cause | undefined
+}
+
+/** An image on the device that another runs beside; an inventory item of its own. */
+export interface StandbyImage extends PendingImage {
+  readonly id: string
+  readonly kind: 'staged' | 'previous'
+}
+
+/** An image that runs or ran. */
+export interface HistoryEntry extends PendingImage {
+  /** When it began to run, in milliseconds since the epoch. */
+  readonly activatedAt: number
+}
+
+/** An image that the service keeps. */
+export interface LocalImage {
+  readonly id: string
+  /** The file name that came with it. */
+  readonly name: string
+  readonly sizeBytes: number
+  readonly sha256: string
+  /** Of its first component, where the image is one that we can read. */
+  readonly version: string | undefined
+  readonly softwareId: string | undefined
+  readonly releaseDate: string | undefined
 }
 
 export interface Account {
@@ -112,10 +186,12 @@ export interface Session {
   readonly context: string | null
 }
 
-export type TaskState = 'New' | 'Running' | 'Cancelling' | 'Completed' | 'Exception' | 'Cancelled'
+export type TaskState = 'New' | 'Running' | 'Pending' | 'Cancelling' | 'Completed' | 'Exception' | 'Cancelled'
 
 export interface Task {
   readonly id: string
+  /** A sub-task's task. */
+  readonly parent?: string
   readonly name: string
   readonly description: string
   readonly state: TaskState
@@ -126,8 +202,71 @@ export interface Task {
   readonly payload: Payload
   /** Who asked for it. */
   readonly actor?: Actor | undefined
+  readonly createdResources?: readonly string[]
+  /** How many sub-tasks it has; their own Ids count from 1. */
+  readonly parts?: number
+  /** When its monitor was first asked for the final answer, where that ends the monitor. */
+  readonly monitorReadAt?: number
+  readonly isMonitorGone?: boolean
   /** What the monitor answers at the end (DSP2062: as the operation would have answered synchronously). */
   readonly finalStatus: number | undefined
+}
+
+export type JobState =
+  | 'New'
+  | 'Running'
+  | 'Pending'
+  | 'Suspended'
+  | 'UserIntervention'
+  | 'Continue'
+  | 'Completed'
+  | 'Exception'
+  | 'Cancelled'
+
+/** A job, or a step of one. */
+export interface Job {
+  readonly id: string
+  /** A step's job. */
+  readonly parent?: string
+  readonly name: string
+  readonly type: 'ServiceGenerated' | 'UserSpecified'
+  readonly state: JobState
+  readonly percent: number
+  readonly messages: readonly Message[]
+  readonly createdAt: number
+  /** When it began, or is to begin. */
+  readonly startTime: number | undefined
+  readonly endTime: number | undefined
+  /** Who asked for it. */
+  readonly actor?: Actor | undefined
+  /** After how long it is stopped (MaxExecutionTime). */
+  readonly maxExecutionMs?: number | undefined
+  readonly createdResources?: readonly string[]
+  /** How many steps it has; their own Ids count from 1. */
+  readonly parts?: number
+  /** The same for everything that one operation brought about. */
+  readonly group?: number | undefined
+  /** The request that a user-made job carries out. */
+  readonly payload?: JobPayload | undefined
+  readonly hidePayload?: boolean
+  readonly schedule?: Schedule | undefined
+}
+
+export interface JobPayload extends Payload {
+  readonly httpOperation: string
+}
+
+/** When a job runs (Schedule v1_2_5); durations in milliseconds. */
+export interface Schedule {
+  readonly name?: string
+  readonly lifetimeMs?: number
+  readonly maxOccurrences?: number
+  readonly initialStartTime?: number
+  readonly recurrenceIntervalMs?: number
+  readonly enabledDaysOfWeek?: readonly string[]
+  readonly enabledDaysOfMonth?: readonly number[]
+  readonly enabledMonthsOfYear?: readonly string[]
+  readonly enabledIntervals?: readonly string[]
 }
 
 /** The request that a task came from; `jsonBody` holds no secret. */
@@ -212,7 +351,7 @@ export interface EventFilter {
 }
 
 /** Something that happened and that no state shows: told to observers, kept nowhere. */
-interface Notice {
+export interface Notice {
   readonly message: Message
   /** The resource that it speaks of. */
   readonly origin: string
@@ -227,13 +366,21 @@ export interface Change {
   readonly outage?: Outage | undefined
   readonly network?: Partial<Network>
   readonly components?: Entries<ComponentState>
+  readonly history?: Entries<readonly HistoryEntry[]>
   readonly overlays?: Entries<JsonObject>
   readonly accounts?: Entries<Account>
   readonly roles?: Entries<Role>
   readonly sessions?: Entries<Session>
   readonly tasks?: Entries<Task>
+  readonly jobs?: Entries<Job>
   readonly log?: Entries<LogEntry>
   readonly auditLog?: Entries<LogEntry>
+  readonly jobLog?: Entries<LogEntry>
   readonly subscriptions?: Entries<Subscription>
+  readonly localImages?: Entries<LocalImage>
+  readonly trustedKeys?: Entries<TrustedKey>
+  readonly trustedCertificates?: Entries<TrustedCertificate>
+  readonly clientCertificates?: Entries<ClientCertificate>
+  readonly identityKeys?: Entries<IdentityKey>
   readonly notices?: readonly Notice[]
 }

@@ -2,8 +2,8 @@ import { odataType } from '../redfish/resource.ts'
 import type { ResourceTypeName } from '../redfish/types.gen.ts'
 import type { Machine } from './machine.ts'
 
-/** What stands typed inside of resources: a task's messages, and which apply times a property has. */
-const embedded: readonly ResourceTypeName[] = ['Message', 'Settings']
+/** What stands typed inside of resources: a task's messages, which apply times a property has, and our OEM parts. */
+const embedded: readonly ResourceTypeName[] = ['Message', 'Settings', 'RedflashSoftwareInventory']
 
 /** Every `@odata.type` that a machine's service shows: those of our rows, and those of its own data. */
 export function typesInUse(machine: Machine, rowTypes: ReadonlySet<ResourceTypeName>): ReadonlySet<string> {

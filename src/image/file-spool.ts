@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import type { Clock } from '../lib/clock.ts'
-import { type Spool, type SpoolEntry, SpoolFullError } from './spool.ts'
+import { shareable, type Spool, SpoolFullError, type StoredBytes } from './spool.ts'
 
 const BUFFER_BYTES = 2 ** 20
 
@@ -25,7 +25,7 @@ export function createFileSpool(clock: Clock, parent = tmpdir()): Spool {
       folder ??= makeFolder()
       const entry = new SpoolFile(join(await folder, randomUUID()), clock, () => entries.delete(entry))
       entries.add(entry)
-      return entry
+      return shareable(entry)
     },
     close: async () => {
       await Promise.all([...entries].map((entry) => entry.discard()))
@@ -34,7 +34,7 @@ export function createFileSpool(clock: Clock, parent = tmpdir()): Spool {
   }
 }
 
-class SpoolFile implements SpoolEntry {
+class SpoolFile implements StoredBytes {
   readonly #path: string
   readonly #clock: Clock
   readonly #forget: () => void

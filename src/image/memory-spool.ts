@@ -1,16 +1,16 @@
-import { type Spool, type SpoolEntry, SpoolFullError } from './spool.ts'
+import { shareable, type Spool, SpoolFullError, type StoredBytes } from './spool.ts'
 
 /** A spool in memory, bounded by `capacityBytes` over all entries: for tests and small images. */
 export function createMemorySpool(
   capacityBytes = 256 * 2 ** 20,
-): Spool & { readonly entries: ReadonlySet<SpoolEntry> } {
-  const entries = new Set<SpoolEntry>()
+): Spool & { readonly entries: ReadonlySet<StoredBytes> } {
+  const entries = new Set<StoredBytes>()
   let usedBytes = 0
 
-  const create = (): Promise<SpoolEntry> => {
+  const create: Spool['create'] = () => {
     let chunks: Uint8Array[] = []
     let sizeBytes = 0
-    const entry: SpoolEntry = {
+    const entry: StoredBytes = {
       append: (chunk) => {
         if (usedBytes + chunk.byteLength > capacityBytes) return Promise.reject(new SpoolFullError())
         chunks.push(Uint8Array.from(chunk))
@@ -27,7 +27,7 @@ export function createMemorySpool(
       },
     }
     entries.add(entry)
-    return Promise.resolve(entry)
+    return Promise.resolve(shareable(entry))
   }
 
   const close = async (): Promise<void> => {

@@ -7,7 +7,13 @@ export interface Spool {
 }
 
 /** One image being written, then read any number of times, then discarded by whoever created it. */
-export interface SpoolEntry {
+export interface SpoolEntry extends StoredBytes {
+  /** For one more who needs the image: it is removed when all have discarded it. */
+  share(): SpoolEntry
+}
+
+/** An image as an implementation of Spool keeps it. */
+export interface StoredBytes {
   /** Adds bytes; resolves when more may come. Rejects with a SpoolFullError when there is no room. */
   append(chunk: Uint8Array): Promise<void>
   /** Resolves when everything appended can be read. */
@@ -16,6 +22,27 @@ export interface SpoolEntry {
   read(start: number, end: number): AsyncIterable<Uint8Array>
   /** Removes it; harmless when repeated. */
   discard(): Promise<void>
+}
+
+/** Makes an entry of stored bytes: these are discarded when it and all that share it are. */
+export function shareable(stored: StoredBytes): SpoolEntry {
+  let needed = 0
+  const share = (): SpoolEntry => {
+    let isNeeded = true
+    needed++
+    return {
+      append: (chunk) => stored.append(chunk),
+      seal: () => stored.seal(),
+      read: (start, end) => stored.read(start, end),
+      discard: async () => {
+        if (isNeeded) needed--
+        isNeeded = false
+        if (needed === 0) await stored.discard()
+      },
+      share,
+    }
+  }
+  return share()
 }
 
 /** No room for the image: the disk is full, or the memory that was allowed is used up. */

@@ -4,6 +4,12 @@ const v1 = '/redfish/v1'
 /** The logs of the manager that serves Redfish. */
 export const LOG = 'Log'
 export const AUDIT_LOG = 'AuditLog'
+/** The log of the job service, which is nobody else's. */
+export const JOB_LOG = 'JobLog'
+
+/** Where a log is; the manager's matters to those below it only. */
+const logService = (manager: string, log = LOG): string =>
+  log === JOB_LOG ? `${v1}/JobService/Log` : `${manager}/LogServices/${log}`
 
 export const uris = {
   versions: '/redfish',
@@ -24,15 +30,37 @@ export const uris = {
 
   updateService: `${v1}/UpdateService`,
   multipartPush: `${v1}/UpdateService/update-multipart`,
+  updateServiceCapabilities: `${v1}/UpdateService/UpdateServiceCapabilities`,
+  rawPush: `${v1}/UpdateService/update`,
   firmwareInventory: `${v1}/UpdateService/FirmwareInventory`,
   firmware: (id: string) => `${v1}/UpdateService/FirmwareInventory/${id}`,
+  firmwareHistory: (id: string) => `${v1}/UpdateService/FirmwareInventory/${id}/Oem/Redflash/History`,
   softwareInventory: `${v1}/UpdateService/SoftwareInventory`,
   software: (id: string) => `${v1}/UpdateService/SoftwareInventory/${id}`,
+  localImages: `${v1}/UpdateService/LocalImageStore`,
+  localImage: (id: string) => `${v1}/UpdateService/LocalImageStore/${id}`,
+  localImageData: (id: string) => `${v1}/UpdateService/LocalImageStore/${id}/ImageData`,
+
+  remoteServerKeys: `${v1}/UpdateService/RemoteServerSSHKeys`,
+  remoteServerKey: (id: string) => `${v1}/UpdateService/RemoteServerSSHKeys/${id}`,
+  identityKey: (id: string) => `${v1}/UpdateService/PublicIdentitySSHKey/${id}`,
+  remoteServerCertificates: `${v1}/UpdateService/RemoteServerCertificates`,
+  remoteServerCertificate: (id: string) => `${v1}/UpdateService/RemoteServerCertificates/${id}`,
+  clientCertificates: `${v1}/UpdateService/ClientCertificates`,
+  clientCertificate: (id: string) => `${v1}/UpdateService/ClientCertificates/${id}`,
 
   taskService: `${v1}/TaskService`,
   tasks: `${v1}/TaskService/Tasks`,
   task: (id: string) => `${v1}/TaskService/Tasks/${id}`,
+  subTasks: (id: string) => `${v1}/TaskService/Tasks/${id}/SubTasks`,
+  subTask: (id: string, part: string) => `${v1}/TaskService/Tasks/${id}/SubTasks/${part}`,
   taskMonitor: (id: string) => `${v1}/TaskService/TaskMonitors/${id}`,
+
+  jobService: `${v1}/JobService`,
+  jobs: `${v1}/JobService/Jobs`,
+  job: (id: string) => `${v1}/JobService/Jobs/${id}`,
+  steps: (job: string) => `${v1}/JobService/Jobs/${job}/Steps`,
+  step: (job: string, id: string) => `${v1}/JobService/Jobs/${job}/Steps/${id}`,
 
   eventService: `${v1}/EventService`,
   eventDestinations: `${v1}/EventService/Subscriptions`,
@@ -45,6 +73,8 @@ export const uris = {
 
   jsonSchemas: `${v1}/JsonSchemas`,
   jsonSchema: (id: string) => `${v1}/JsonSchemas/${id}`,
+  oemSchemas: `${v1}/OemSchemas`,
+  oemSchema: (file: string) => `${v1}/OemSchemas/${file}`,
 
   systems: `${v1}/Systems`,
   system: (id: string) => `${v1}/Systems/${id}`,
@@ -56,10 +86,10 @@ export const uris = {
   biosSettings: (system: string) => `${system}/Bios/Settings`,
   ethernetInterface: (owner: string, id: string) => `${owner}/EthernetInterfaces/${id}`,
   logServices: (manager: string) => `${manager}/LogServices`,
-  logService: (manager: string, log = LOG) => `${manager}/LogServices/${log}`,
-  logEntries: (manager: string, log = LOG) => `${manager}/LogServices/${log}/Entries`,
-  logEntry: (manager: string, id: string, log = LOG) => `${manager}/LogServices/${log}/Entries/${id}`,
-  rawLog: (manager: string, log = LOG) => `${manager}/LogServices/${log}/RawLog`,
+  logService,
+  logEntries: (manager: string, log = LOG) => `${logService(manager, log)}/Entries`,
+  logEntry: (manager: string, id: string, log = LOG) => `${logService(manager, log)}/Entries/${id}`,
+  rawLog: (manager: string, log = LOG) => `${logService(manager, log)}/RawLog`,
   networkProtocol: (manager: string) => `${manager}/NetworkProtocol`,
   httpsCertificates: (manager: string) => `${manager}/NetworkProtocol/HTTPS/Certificates`,
   httpsCertificate: (manager: string) => `${manager}/NetworkProtocol/HTTPS/Certificates/1`,
@@ -68,6 +98,7 @@ export const uris = {
   certificateLocations: `${v1}/CertificateService/CertificateLocations`,
 
   action: (resource: string, action: string) => `${resource}/Actions/${action}`,
+  actionInfo: (resource: string, action: string) => `${resource}/${action}ActionInfo`,
 } as const
 
 /** The path that a client's reference means: absolute URLs lose their origin, a missing leading slash is added. */

@@ -1,141 +1,202 @@
-import { type Bmc, type Component, machineMember } from '../bmc/bmc.ts'
 import { logged } from '../bmc/log.ts'
-import type { Change } from '../bmc/state.ts'
-import type { Flasher, FlashJob } from '../devices/flasher.ts'
+import type { Change, PendingImage, StandbyImage } from '../bmc/state.ts'
+import type { FlashJob, FlashResult } from '../devices/flasher.ts'
 import { type ImageComponent, imageName } from '../image/image-format.ts'
 import type { SpoolEntry } from '../image/spool.ts'
-import type { Clock } from '../lib/clock.ts'
+import { unlessAborted } from '../lib/abort.ts'
+import type { ApplyTime } from '../redfish/apply-times.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
-import type { TaskHandle } from '../tasks/engine.ts'
-import { activated, failedUpdate, parked, pendingImage, updating } from './component-changes.ts'
-import { activate } from './stages/activate.ts'
+import type { Ending } from '../tasks/work.ts'
+import { type Opening, openerOf, resetOf } from './apply-time.ts'
+import { bringIntoUse } from './bring-into-use.ts'
+import { failedUpdate, pendingImage, staged, standbyId, updating } from './component-changes.ts'
 import { install } from './stages/install.ts'
 import type { DeviceStage } from './stages/stage.ts'
 import { transferToDevice } from './stages/transfer-to-device.ts'
 import { verifyOnDevice } from './stages/verify-on-device.ts'
-import { verifyOnManager } from './stages/verify-on-manager.ts'
+import { deviceJob, announce, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
 
-const stages: readonly DeviceStage[] = [transferToDevice, verifyOnDevice, install, activate]
+/** What writes an image to a device; activation follows. */
+const stages: readonly DeviceStage[] = [transferToDevice, verifyOnDevice, install]
 
 /** One device's part of an update. */
-export interface DeviceUpdate {
-  readonly bmc: Bmc
-  readonly component: Component
+export interface DeviceUpdate extends DeviceWork {
   readonly image: ImageComponent
   readonly spooled: SpoolEntry
-  readonly task: TaskHandle
-  readonly flasher: Flasher
-  readonly clock: Clock
-  /** Aborted when the machine is reset under the update. */
-  readonly interruption: AbortSignal
-  /** Told this device's PercentComplete. */
-  readonly progress: (percent: number) => void
+  readonly applyTime: ApplyTime
+  readonly stage: boolean
+  /** To be told when nothing but other devices keeps it from being written. */
+  readonly opened: () => void
+  /** Resolves when it may be written: false where what had to come first failed. */
+  readonly ready: Promise<boolean>
+  /** To be told once it is written, or will not be. */
+  readonly written: (isWritten: boolean) => void
 }
 
-export type Outcome =
-  | { readonly kind: 'updated' | 'waits' | 'cancelled' }
-  | { readonly kind: 'failed'; readonly status: number }
-
-/** Takes one device through its stages; every problem ends as a message of the task and a state of the component. */
-export async function updateDevice(update: DeviceUpdate): Promise<Outcome> {
-  const { bmc, component, image, task, flasher, clock, progress } = update
-  const [name, target] = [imageName(image), component.uri]
-  let done = verifyOnManager.until
-  for (const stage of stages) {
-    if (stage === activate && component.behaviour.reset !== undefined) return park(update)
-    if (!stage.cancellable) task.allowCancel(false)
-    task.report({ messages: [stage.started(name, target)] }, updating(component))
-    const from = done
-    const job = flashJob(update, (share) => progress(from + share * (stage.until - from)))
-    const result = await settle(update, stage, stage.run(flasher, job))
-    if (result === 'cancelled') return cancel(update)
-    if (result === 'failed') return failAt(update, stage)
-    done = stage.until
-    progress(done)
+/** Takes one device through its stages; every problem ends as a message and a state of the component. */
+export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
+  let opening: Opening | undefined
+  try {
+    const opened = await awaitApplyTime(device)
+    if (opened === 'expired') return refuse(device, message('Base.OperationTimeout'))
+    opening = opened
+    device.opened()
+    if (!(await device.work.queue(unlessAborted(device.ready, device.work.signal))))
+      return refuse(device, message('Update.UpdateSkipped', ...named(device)))
+    // Who is held holds up no boot: nobody could resume it while the manager is away. Its own reset comes later, then.
+    const letBoot = (): void => {
+      opening?.through()
+      opening = undefined
+    }
+    const failure = await writeWhole(device, letBoot)
+    device.written(failure === undefined)
+    if (failure !== undefined) return failure
+    const { shop, work, image } = device
+    const onDevice = pendingImage(image, shop.clock.now(), work.cause)
+    return device.stage ? leaveStaged(device, onDevice) : await bringIntoUse(device, onDevice, opening)
+  } catch (error) {
+    if (!device.work.signal.aborted) throw error
+    return { state: 'Cancelled', status: 200 }
+  } finally {
+    device.written(false)
+    opening?.through()
   }
-  const success = message('Update.UpdateSuccessful', target, name)
-  const change = activated(component, pendingImage(image, clock.now(), task.cause))
-  task.report(
-    { messages: [success] },
-    { ...change, ...logged(bmc, clock.now(), { ...task.cause, origin: target }, [success]) },
-  )
-  return { kind: 'updated' }
+}
+
+/** The target and the image, as messages name them. */
+function named({ component, image }: DeviceUpdate): [target: string, image: string] {
+  return [component.uri, imageName(image)]
+}
+
+/** Waits for the moment that the request, or the device's installer, asks for. */
+async function awaitApplyTime(device: DeviceUpdate): Promise<Opening | 'expired' | undefined> {
+  const { bmc, component, work, shop, applyTime } = device
+  const openedBy = openerOf(bmc, component, applyTime)
+  if (openedBy === undefined) return undefined
+  const [target, name] = named(device)
+  const resource = resetOf(bmc, component)
+  const asksForReset = openedBy.resetOf !== undefined && openedBy.onlyInWindow !== true
+  const { reset } = component.behaviour
+  const messages = [
+    message('Update.AwaitToUpdate', name, target),
+    ...(asksForReset ? [resetRequired(resource, reset?.type)] : []),
+  ]
+  const gate = shop.gates.close(bmc, openedBy, { holds: reset?.resource, signal: work.signal })
+  return work.wait({ for: asksForReset ? 'user' : 'condition', messages, goOn: gate.open }, gate.opened)
+}
+
+/** Writes it, and once more where the device begins again after a reset of the manager; how the part ends that fails. */
+async function writeWhole(device: DeviceUpdate, letBoot: () => void): Promise<Ending | undefined> {
+  for (;;) {
+    const result = await write(device, letBoot)
+    if (result !== 'struck') return result
+    const { bmc, work, shop } = device
+    await shop.gates.close(bmc, { resetOf: bmc.machine.manager }, { signal: work.signal }).opened
+  }
+}
+
+/** Stages 3 to 5, when it is this device's turn. */
+async function write(device: DeviceUpdate, letBoot: () => void): Promise<Ending | 'struck' | undefined> {
+  const { bmc, component, claim, work, shop } = device
+  const [target, name] = named(device)
+  let endTurn = await work.queue(shop.turns(bmc).take(work.signal))
+  const interruption = claim.begin()
+  let done = percentOf(device, 30)
+  let halfDone: DeviceStage | undefined
+  try {
+    for (const stage of stages) {
+      while (work.isSuspended) {
+        // Nor does it keep the turn from others.
+        letBoot()
+        endTurn()
+        await work.checkpoint()
+        endTurn = await work.queue(shop.turns(bmc).take(work.signal))
+      }
+      halfDone = stage
+      work.allowCancel(stage.cancellable)
+      work.report({ messages: [stage.started(name, target)] }, updating(bmc, component, stage.damages))
+      const until = percentOf(device, stage.until)
+      const from = done
+      const progress = (share: number): void => work.report({ percent: from + share * (until - from) })
+      const result = await settle(device, stage, interruption, progress)
+      if (result !== 'done') return result
+      halfDone = undefined
+      done = until
+      work.report({ percent: done })
+    }
+    return undefined
+  } catch (error) {
+    // Cancelled, out of time, or a bug, of which the task will tell: the component must not stay Updating for it.
+    shop.flasher.release({ bmcId: bmc.id, component })
+    const damaging = halfDone?.damages === true ? halfDone : undefined
+    const told = damaging ? [damaging.failed(name, target)] : []
+    work.report({}, withLog(device, told, failedUpdate(bmc, component, damaging !== undefined)))
+    throw error
+  } finally {
+    claim.rest()
+    endTurn()
+  }
 }
 
 /** What a device's promise came to: a device that was stopped rejects, and why decides what that means. */
 async function settle(
-  { component, task, interruption }: DeviceUpdate,
+  device: DeviceUpdate,
   stage: DeviceStage,
-  work: ReturnType<DeviceStage['run']>,
-): Promise<'done' | 'failed' | 'cancelled'> {
+  interruption: AbortSignal,
+  progress: (share: number) => void,
+): Promise<'done' | 'struck' | Ending> {
+  const { bmc, component, claim, work, shop } = device
+  const job = flashJob(device, AbortSignal.any([work.signal, interruption]), progress)
+  let result: FlashResult
   try {
-    return (await work).ok ? 'done' : 'failed'
+    result = await stage.run(shop.flasher, job)
   } catch (error) {
-    if (interruption.aborted) return 'failed'
-    if (task.signal.aborted) return 'cancelled'
-    // A bug, of which the task will tell; the component must not stay Updating for it.
-    task.report({}, failedUpdate(component, stage.damages))
-    throw error
+    if (!interruption.aborted) throw error
+    const beginsAgain = component.behaviour.onManagerReset === 'starts-again'
+    if (!beginsAgain || claim.struckBy !== bmc.machine.manager) return failAt(device, stage)
+    shop.flasher.release({ bmcId: bmc.id, component })
+    work.report({}, failedUpdate(bmc, component, stage.damages))
+    return 'struck'
   }
+  return result.ok ? 'done' : failAt(device, stage)
 }
 
-/** Installed; a reset will activate it. The task ends here, because clients poll a task that waits for ever. */
-function park({ bmc, component, image, task, clock }: DeviceUpdate): Outcome {
-  const [name, target] = [imageName(image), component.uri]
-  const messages = [message('Update.AwaitToActivate', name, target), ...resetRequired(component)]
-  task.report(
-    { messages },
-    {
-      ...parked(component, pendingImage(image, clock.now(), task.cause)),
-      ...logged(bmc, clock.now(), { ...task.cause, origin: target }, messages),
-    },
-  )
-  return { kind: 'waits' }
+function failAt(device: DeviceUpdate, stage: DeviceStage): Ending {
+  const { bmc, component, shop } = device
+  const [target, name] = named(device)
+  shop.flasher.release({ bmcId: bmc.id, component })
+  announce(device, [stage.failed(name, target)], failedUpdate(bmc, component, stage.damages))
+  return { state: 'Exception', status: stage.failedStatus }
 }
 
-/** The reset as a client may POST it: its action's URI and the ResetType. */
-export function resetRequired({ behaviour: { reset } }: Component): Message[] {
-  if (reset === undefined) return []
-  const action = reset.resource.startsWith(`${uris.systems}/`) ? 'ComputerSystem.Reset' : 'Manager.Reset'
-  return [message('Base.ResetRequired', uris.action(reset.resource, action), reset.type)]
+/** Nothing was done to the device, and nothing will be. */
+function refuse(device: DeviceUpdate, why: Message): Ending {
+  announce(device, [why], {})
+  return { state: 'Exception', status: 500 }
 }
 
-function failAt({ bmc, component, image, task, flasher, clock }: DeviceUpdate, stage: DeviceStage): Outcome {
-  flasher.release({ bmcId: bmc.id, component })
-  const failure = stage.failed(imageName(image), component.uri)
-  const change: Change = {
-    ...failedUpdate(component, stage.damages),
-    ...logged(bmc, clock.now(), { ...task.cause, origin: component.uri }, [failure]),
-  }
-  task.report({ messages: [failure] }, change)
-  return { kind: 'failed', status: stage.failedStatus }
+/** Stage was asked for: the image waits on the device until a client activates it. */
+function leaveStaged(device: DeviceUpdate, image: PendingImage): Ending {
+  const { bmc, component, work, shop } = device
+  const standby: StandbyImage = { ...image, id: standbyId(component, image.version), kind: 'staged' }
+  const uri = uris.firmware(standby.id)
+  const messages = [message('Update.AwaitToActivate', image.image, uri)]
+  const change: Change = staged(bmc, component, standby)
+  const about = { ...work.cause, origin: component.uri, related: [...(work.cause.related ?? []), uri] }
+  work.report({ messages, created: [uri] }, { ...change, ...logged(bmc, shop.clock.now(), about, messages) })
+  return { state: 'Completed', status: 200 }
 }
 
-function cancel({ bmc, component, task, flasher }: DeviceUpdate): Outcome {
-  flasher.release({ bmcId: bmc.id, component })
-  task.report({}, failedUpdate(component, false))
-  return { kind: 'cancelled' }
-}
-
-function flashJob(update: DeviceUpdate, progress: FlashJob['progress']): FlashJob {
-  const { bmc, component, image, spooled, task, interruption } = update
+function flashJob(device: DeviceUpdate, signal: AbortSignal, progress: FlashJob['progress']): FlashJob {
+  const { image, spooled } = device
   return {
-    bmcId: bmc.id,
-    component,
+    ...deviceJob(device, image.version, signal),
     image: {
       sizeBytes: image.sizeBytes,
       sha256: image.sha256,
       read: () => spooled.read(image.start, image.start + image.sizeBytes),
     },
-    hasPower: () => hasPower(bmc, component),
-    signal: AbortSignal.any([task.signal, interruption]),
     progress,
   }
-}
-
-/** Whether the system that the component depends on is not switched off. */
-export function hasPower(bmc: Bmc, { behaviour }: Component): boolean {
-  const system = behaviour.needsPowerOf
-  return system === undefined || machineMember(bmc, system, 'PowerState') !== 'Off'
 }

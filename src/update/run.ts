@@ -1,68 +1,171 @@
+import type { Bmc } from '../bmc/bmc.ts'
 import { logged } from '../bmc/log.ts'
-import type { Component } from '../bmc/bmc.ts'
-import type { Flasher } from '../devices/flasher.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { TaskHandle } from '../tasks/engine.ts'
-import type { Ending } from '../tasks/task.ts'
+import type { Actor } from '../bmc/state.ts'
+import { imageName } from '../image/image-format.ts'
+import type { ImageStore } from '../image/store.ts'
+import { fail as failure, type Result } from '../lib/result.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
-import { type Outcome, updateDevice } from './device-update.ts'
-import type { ManagerStage, Operation } from './stages/stage.ts'
-import { transferToManager } from './stages/transfer-to-manager.ts'
-import { verifyOnManager } from './stages/verify-on-manager.ts'
+import type { JobEngine } from '../tasks/job-engine.ts'
+import type { Ending, WorkHandle } from '../tasks/work.ts'
+import type { Claims } from './claims.ts'
+import { isForRoot, type Piece, runPieces } from './crew.ts'
+import { type Plan, piecesOf, releasePlan } from './plan.ts'
+import type { UpdateRequest } from './policy.ts'
+import type { StageFailure } from './stages/stage.ts'
+import { type ImageSource, type Intake, transferToManager } from './stages/transfer-to-manager.ts'
+import { VERIFIED, verifyOnManager } from './stages/verify-on-manager.ts'
+import type { Waiting } from './waiting.ts'
+import type { Workshop } from './workshop.ts'
 
-/** The manager's part of an update; `device-update.ts` tells each device's. */
-const stages: readonly ManagerStage[] = [transferToManager, verifyOnManager]
-
-/** What updates work with. */
-export interface Workshop {
-  readonly clock: Clock
-  readonly flasher: Flasher
-  /** Aborted when the machine of this component is reset under its update. */
-  readonly interruption: (component: Component) => AbortSignal
+/** An update that was accepted. */
+export interface Operation {
+  readonly bmc: Bmc
+  readonly source: ImageSource
+  readonly request: UpdateRequest
+  readonly actor: Actor
+  /** Makes the plan; `undefined` where somebody else works on one of the components. */
+  readonly plan: (image: Plan['image']) => Plan | undefined
 }
+
+/** What operations work with, beside what devices' parts do. */
+export interface Office {
+  readonly shop: Workshop
+  readonly intake: Intake
+  readonly jobs: JobEngine
+  readonly waiting: Waiting
+  readonly images: ImageStore
+  readonly claims: Claims
+}
+
+const completed: Ending = { state: 'Completed', status: 200 }
 
 /**
- * Runs an accepted update to its end (DSP2062, stages of an update): the manager looks at the image, then every device
- * that it is for goes through its stages, side by side. Problems become messages of the task.
+ * Runs an accepted update to its end (DSP2062, stages of an update): the manager gets the image and looks at it, then
+ * every device that it is for goes through its stages, side by side. Problems become messages of the task.
  */
-export async function runUpdate(operation: Operation, task: TaskHandle, workshop: Workshop): Promise<Ending> {
-  const { bmc, image, decisions } = operation
-  const { clock, flasher, interruption } = workshop
-  for (const stage of stages) {
-    const result = stage.run(operation)
-    if (!result.ok) {
-      const { messages, status } = result.problem
-      task.report(
-        { messages },
-        logged(bmc, clock.now(), { ...task.cause, origin: uris.updateService }, messages),
-      )
-      return { state: 'Exception', status }
-    }
-    task.report({ percent: stage.until, messages: result.value })
+export async function runUpdate(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
+  try {
+    return await run(operation, task, office)
+  } catch (error) {
+    if (!task.signal.aborted) throw error
+    return { state: 'Cancelled', status: 200 }
   }
-  const updates = decisions.filter((decision) => decision.kind === 'update')
-  const percents = updates.map(() => verifyOnManager.until)
-  const settled = await Promise.allSettled(
-    updates.map(({ component, image: part }, index) => {
-      const progress = (percent: number): void => {
-        percents[index] = percent
-        task.report({ percent: percents.reduce((sum, one) => sum + one, 0) / percents.length })
-      }
-      const base = { bmc, task, clock, flasher, progress, spooled: image.spooled }
-      return updateDevice({ ...base, component, image: part, interruption: interruption(component) })
-    }),
-  )
-  // Only when all have stopped may the image go: one device's bug must not pull it from under the others.
-  const bug = settled.find((one) => one.status === 'rejected')
-  if (bug !== undefined) throw bug.reason
-  return ending(settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])))
 }
 
-/** The whole is as good as its worst part; only where nothing came of it does the monitor answer an error. */
-function ending(outcomes: readonly Outcome[]): Ending {
-  if (outcomes.some(({ kind }) => kind === 'cancelled')) return { state: 'Cancelled', status: 200 }
-  const failed = outcomes.find((outcome) => outcome.kind === 'failed')
-  if (failed === undefined) return { state: 'Completed', status: 200 }
-  const isPartial = outcomes.some(({ kind }) => kind !== 'failed')
-  return { state: 'Exception', status: isPartial ? 200 : failed.status }
+async function run(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
+  const { bmc, source, request, actor } = operation
+  const received = await transferToManager(source, task, office.intake)
+  if (!received.ok) return fail(bmc, received.problem, task, office)
+  const plan = operation.plan(received.value)
+  if (plan === undefined) {
+    await received.value.spooled.discard()
+    return fail(bmc, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
+  }
+  const verified = verify(plan, task, office)
+  if (!verified.ok) {
+    await releasePlan(plan, office.claims)
+    return fail(bmc, verified.problem, task, office)
+  }
+  const told = verified.value
+  task.report({ percent: VERIFIED, messages: told })
+  const goOn = (): Promise<Ending> => {
+    const pieces = piecesOf([plan], office.shop)
+    const release = (): Promise<void> => releasePlan(plan, office.claims)
+    return carryOut({ bmc, name: 'Firmware update', told, actor, pieces, release }, task, office)
+  }
+  const waits = request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
+  return waits ? startLater(plan, goOn, task, office) : goOn()
+}
+
+/** Stage 2, and the copy that the service is to keep (LocalImage). */
+function verify(
+  { bmc, image, decisions, request }: Plan,
+  task: WorkHandle,
+  { images }: Office,
+): Result<readonly Message[], StageFailure> {
+  const verified = verifyOnManager(image, decisions)
+  if (!request.keepsImage || !image.contents.ok) return verified
+  const kept = images.keep(bmc, image)
+  if (!kept.ok) return failure({ messages: [message('Base.InsufficientStorage')], status: 507 })
+  task.report({ created: [uris.localImage(kept.value.id)] })
+  return verified
+}
+
+/** The manager's part failed: nothing was done to any device. */
+function fail(bmc: Bmc, { messages, status }: StageFailure, task: WorkHandle, { shop }: Office): Ending {
+  const about = { ...task.cause, origin: uris.updateService }
+  task.report({ messages }, logged(bmc, shop.clock.now(), about, messages))
+  return { state: 'Exception', status }
+}
+
+/** Waits for StartUpdate and then goes on, unless that took the plan over. */
+async function startLater(
+  plan: Plan,
+  goOn: () => Promise<Ending>,
+  task: WorkHandle,
+  { waiting, claims }: Office,
+): Promise<Ending> {
+  const messages = plan.decisions.flatMap((one) =>
+    one.kind === 'update' ? [message('Update.AwaitToUpdate', imageName(one.image), one.component.uri)] : [],
+  )
+  const place = waiting.add(plan, task.signal)
+  try {
+    const started = await task.wait({ for: 'user', messages, goOn: place.start }, place.started)
+    if (started === 'taken') return completed
+  } catch (error) {
+    await releasePlan(plan, claims)
+    throw error
+  }
+  let ending: Ending = { state: 'Exception', status: 500 }
+  try {
+    ending = await goOn()
+    return ending
+  } finally {
+    place.end(ending)
+  }
+}
+
+/** The devices' part of an operation. */
+interface Undertaking {
+  readonly bmc: Bmc
+  readonly name: string
+  readonly actor: Actor
+  /** What its task has told of it: its job tells the same. */
+  readonly told: readonly Message[]
+  readonly pieces: readonly Piece[]
+  readonly release: () => Promise<void>
+}
+
+/** Does the devices' part: in a job where somebody has to act or there are several devices, else in the task. */
+export async function carryOut(
+  undertaking: Undertaking,
+  task: WorkHandle,
+  { jobs }: Office,
+): Promise<Ending> {
+  const { bmc, name, actor, told, pieces, release } = undertaking
+  const work = async (handle: WorkHandle, isJob: boolean): Promise<Ending> => {
+    try {
+      return await runPieces(pieces, handle, { isJob })
+    } finally {
+      await release()
+    }
+  }
+  const asksForJob = pieces.length > 1 || pieces.some(({ needsUser }) => needsUser)
+  if (bmc.machine.awaitReset !== 'job' || !asksForJob || !jobs.hasRoom(bmc)) return work(task, false)
+  const job = jobs.start(bmc, {
+    name,
+    actor,
+    type: 'ServiceGenerated',
+    group: task.cause.group,
+    targets: pieces.map(({ device }) => device.component.uri),
+    exposes: isForRoot,
+    run: (handle) => {
+      handle.report({ messages: told })
+      return work(handle, true)
+    },
+  })
+  const uri = uris.job(job.id)
+  task.report({ messages: [message('Update.OperationTransitionedToJob', uri)], created: [uri] })
+  return completed
 }

@@ -39,7 +39,9 @@ function isPartOf({ relatedItems, behaviour }: Component, resources: readonly st
 
 function updateable(path: string, components: readonly Component[]): Target {
   const able = components.filter((component) => component.updateable)
-  return able.length > 0 ? { kind: 'components', components: able } : { kind: 'not-updateable', path }
+  // One that is protected among others is left out when the image is looked at, and that is told.
+  const isFree = able.some(({ now }) => now.isWriteProtected !== true)
+  return isFree ? { kind: 'components', components: able } : { kind: 'not-updateable', path }
 }
 
 function isSoftware(bmc: Bmc, path: string): boolean {

@@ -1,145 +1,235 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
-import { logged } from '../bmc/log.ts'
-import type { Actor, Payload, Task } from '../bmc/state.ts'
-import type { Flasher } from '../devices/flasher.ts'
+import type { Actor, Payload, StandbyImage, Task } from '../bmc/state.ts'
 import type { ReceivedImage } from '../image/receive.ts'
-import type { Clock } from '../lib/clock.ts'
+import { unlessAborted } from '../lib/abort.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
-import { message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { TaskEngine } from '../tasks/engine.ts'
-import { activated, failedUpdate, updating } from './component-changes.ts'
-import { hasPower } from './device-update.ts'
-import { decide, type UpdateRequest } from './policy.ts'
-import { runUpdate } from './run.ts'
-import { activate } from './stages/activate.ts'
+import type { Ending, WorkHandle } from '../tasks/work.ts'
+import { bringIntoUse } from './bring-into-use.ts'
+import { Claims } from './claims.ts'
+import { withoutStandby } from './component-changes.ts'
+import { endingOf, type Piece } from './crew.ts'
+import { activateParked } from './parked.ts'
+import { makePlan, piecesOf, releasePlan } from './plan.ts'
+import type { UpdateRequest } from './policy.ts'
+import { carryOut, type Office, runUpdate } from './run.ts'
+import { type ImageSource, shownUri } from './stages/transfer-to-manager.ts'
+import { verifyOnManager } from './stages/verify-on-manager.ts'
+import { Waiting } from './waiting.ts'
 
-/** Why an update cannot start now. */
-export type StartProblem =
-  | { readonly kind: 'targets-busy'; readonly components: readonly Component[] }
-  | { readonly kind: 'no-room' }
+/** Why an operation cannot start now. */
+export interface StartProblem {
+  readonly kind: 'targets-busy' | 'no-room'
+}
 
-/** The request that asks for an update, and whose it is. */
+/** The request that asks for an operation, and whose it is. */
 export interface Order {
   readonly payload: Payload
   readonly actor: Actor
 }
 
-interface Underway {
+/** An image that stands by, and the component that it is for. */
+export interface Standby {
   readonly component: Component
-  readonly interruption: AbortController
+  readonly image: StandbyImage
 }
 
-/** The updates of all BMCs: starts them, keeps two from meeting on one component, ends them when a reset strikes. */
-export class Updates {
-  readonly #clock: Clock
-  readonly #tasks: TaskEngine
-  readonly #flasher: Flasher
-  readonly #underway = new WeakMap<Bmc, Map<string, Underway>>()
+type Started = Result<Task, StartProblem>
 
-  constructor(clock: Clock, tasks: TaskEngine, flasher: Flasher) {
-    this.#clock = clock
+/** The updates of all BMCs: starts them, keeps two from meeting on one component, tells them of resets. */
+export class Updates {
+  readonly #office: Office
+  readonly #tasks: TaskEngine
+  readonly #claims: Claims
+
+  constructor(office: Omit<Office, 'waiting' | 'claims'>, tasks: TaskEngine) {
+    this.#claims = new Claims(office.shop.resets)
+    this.#office = { ...office, waiting: new Waiting(), claims: this.#claims }
     this.#tasks = tasks
-    this.#flasher = flasher
   }
 
-  /**
-   * Starts an update of a BMC with an image that has arrived; the task discards the image at its end. When it cannot
-   * start, the image stays the caller's.
-   */
-  start(
-    bmc: Bmc,
-    image: ReceivedImage,
-    request: UpdateRequest,
-    { payload, actor }: Order,
-  ): Result<Task, StartProblem> {
+  /** Starts an update with an image that is here, which stays the caller's when it cannot start. */
+  start(bmc: Bmc, image: ReceivedImage, request: UpdateRequest, order: Order): Started {
     if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
-    const decisions = image.contents.ok ? decide(bmc, image.contents.value, request) : []
-    const components = decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : []))
-    const underway = this.#of(bmc)
-    const busy = components.filter(({ id }) => underway.has(id))
-    if (busy.length > 0) return fail({ kind: 'targets-busy', components: busy })
-    const mine = new Map(components.map((component) => [component.id, this.#begin(bmc, component)]))
-    const task = this.#tasks.start(bmc, {
-      name: 'Firmware update',
-      description: `Updates firmware from ${image.fileName}`,
-      payload,
-      actor,
-      targets: components.map(({ uri }) => uri),
-      run: async (handle) => {
-        try {
-          return await runUpdate({ bmc, image, decisions }, handle, {
-            clock: this.#clock,
-            flasher: this.#flasher,
-            interruption: ({ id }) => mine.get(id)?.interruption.signal ?? handle.signal,
-          })
-        } finally {
-          for (const id of mine.keys()) underway.delete(id)
-          await image.spooled.discard()
-        }
-      },
+    const plan = makePlan(bmc, image, request, this.#claims)
+    if (plan === undefined) return fail({ kind: 'targets-busy' })
+    const targets = [...plan.claims.values()].map(({ component }) => component.uri)
+    const source = { kind: 'here', image } as const
+    const about = { description: `Updates firmware from ${image.fileName}`, targets }
+    return succeed(this.#start({ bmc, request, order, ...about }, source, () => plan))
+  }
+
+  /** Starts an update with an image that the service fetches itself. */
+  startPull(
+    bmc: Bmc,
+    source: Extract<ImageSource, { kind: 'remote' }>,
+    request: UpdateRequest,
+    order: Order,
+  ): Started {
+    if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
+    const description = `Updates firmware from ${shownUri(source.request.uri)}`
+    const plan = (image: ReceivedImage) => makePlan(bmc, image, request, this.#claims)
+    return succeed(this.#start({ bmc, request, order, description, targets: [] }, source, plan))
+  }
+
+  /** Starts everything that waits for it (UpdateService.StartUpdate); `undefined` where nothing does. */
+  startWaiting(bmc: Bmc, order: Order): Started | undefined {
+    if (!this.#office.waiting.has(bmc)) return undefined
+    if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
+    const isOwn = bmc.machine.startUpdate === 'own-task'
+    const work = isOwn ? this.#takeOver(bmc, order.actor) : this.#follow(bmc)
+    return succeed(
+      this.#tasks.start(bmc, {
+        name: 'Start of updates',
+        description: 'Starts the updates that wait for it',
+        ...order,
+        endsAtWait: bmc.machine.awaitReset === 'completed',
+        run: work,
+      }),
+    )
+  }
+
+  /** What waited is done by the task that started it. */
+  #takeOver(bmc: Bmc, actor: Actor): (task: WorkHandle) => Promise<Ending> {
+    const { waiting, shop, claims } = this.#office
+    const plans = waiting.takeAll(bmc)
+    const told = plans.flatMap(({ image, decisions }) => {
+      const verified = verifyOnManager(image, decisions)
+      return verified.ok ? verified.value : []
     })
-    return succeed(task)
+    const release = async (): Promise<void> => {
+      for (const plan of plans) await releasePlan(plan, claims)
+    }
+    const undertaking = { bmc, name: 'Firmware update', actor, told, pieces: piecesOf(plans, shop), release }
+    return (task) => {
+      task.report({ messages: told })
+      return carryOut(undertaking, task, this.#office)
+    }
+  }
+
+  /** What waited goes on in its own tasks; the one that started them shows each as a part. */
+  #follow(bmc: Bmc): (task: WorkHandle) => Promise<Ending> {
+    const started = this.#office.waiting.startAll(bmc)
+    return async (task) => {
+      const endings = started.map(({ plan, ended }) =>
+        task.part({
+          name: `Update from ${plan.image.fileName}`,
+          target: uris.updateService,
+          run: ({ signal }) => unlessAborted(ended, signal),
+        }),
+      )
+      return endingOf(await Promise.all(endings))
+    }
+  }
+
+  /** Makes images that stand by the ones that run (UpdateService.Activate, SoftwareInventory.Activate). */
+  activate(bmc: Bmc, images: readonly Standby[], order: Order): Started {
+    if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
+    const claims = this.#claims.take(
+      bmc,
+      images.map(({ component }) => component),
+    )
+    if (claims === undefined) return fail({ kind: 'targets-busy' })
+    const pieces = images.flatMap(({ component, image }): Piece[] => {
+      const claim = claims.get(component.id)
+      if (claim === undefined) return []
+      return [
+        {
+          device: { bmc, component, claim, shop: this.#office.shop },
+          needsUser: component.behaviour.reset !== undefined,
+          run: (device) => bringIntoUse(device, { ...image, cause: device.work.cause }),
+        },
+      ]
+    })
+    const release = (): Promise<void> => Promise.resolve(this.#claims.release(bmc, claims))
+    const undertaking = { bmc, name: 'Firmware activation', actor: order.actor, told: [], pieces, release }
+    return succeed(
+      this.#tasks.start(bmc, {
+        name: 'Firmware activation',
+        description: `Activates ${images.map(({ image }) => image.image).join(', ')}`,
+        ...order,
+        targets: images.map(({ component }) => component.uri),
+        run: (task) => carryOut(undertaking, task, this.#office),
+      }),
+    )
+  }
+
+  /** Removes an image that stands by; false where it is being activated. */
+  removeStandby(bmc: Bmc, { component, image }: Standby): boolean {
+    if (this.#claims.has(bmc, component.id)) return false
+    commit(bmc, withoutStandby(bmc, component, image.id))
+    return true
+  }
+
+  /** Whether an operation has its hold on the component. */
+  isClaimed(bmc: Bmc, id: string): boolean {
+    return this.#claims.has(bmc, id)
   }
 
   /** A machine lost its state or its power: what was being written to its devices is lost with it. */
   interrupt(bmc: Bmc, resource: string): void {
-    for (const { component, interruption } of this.#of(bmc).values()) {
-      const { behaviour, relatedItems } = component
-      // The manager that serves Redfish holds the image; a manager beside it holds its own firmware's.
-      const isOwn = resource.startsWith(`${uris.managers}/`) && relatedItems.includes(resource)
-      const isHit = resource === bmc.machine.manager || isOwn || behaviour.needsPowerOf === resource
-      if (isHit) interruption.abort(new Error(`${resource} was reset`))
-    }
+    this.#claims.strike(bmc, resource)
   }
 
-  /** Activates what waited for this resource's reset; outcomes go to the log, their task ended long ago. */
-  async activatePending(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
-    const waiting = listComponents(bmc).filter(({ behaviour }) => behaviour.reset?.resource === resource)
-    await Promise.all(waiting.map((component) => this.#activateOne(bmc, component, signal)))
+  /** A resource is reset: what waited for that goes on, and resolves when the resource may boot on. */
+  async reset(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
+    const opened = this.#office.shop.gates.reset(bmc, resource, signal)
+    const opening = { by: resource, signal, through: () => {} }
+    // While the backup boots, what waits on the component itself goes on waiting.
+    const parked = listComponents(bmc).filter(
+      ({ behaviour, now }) => behaviour.reset?.resource === resource && now.boot?.next !== 'backup',
+    )
+    const activated = parked.map((component) =>
+      activateParked({ bmc, component, opening, shop: this.#office.shop }, this.#claims),
+    )
+    await Promise.all([opened, ...activated])
   }
 
-  async #activateOne(bmc: Bmc, component: Component, signal: AbortSignal): Promise<void> {
-    const { pending } = component.now
-    const underway = this.#of(bmc)
-    if (pending === undefined || underway.has(component.id)) return
-    this.#begin(bmc, component)
-    const about = { ...pending.cause, origin: component.uri }
-    const started = activate.started(pending.image, component.uri)
-    commit(bmc, { ...updating(component), ...logged(bmc, this.#clock.now(), about, [started]) })
-    try {
-      const job = {
-        bmcId: bmc.id,
-        component,
-        signal,
-        hasPower: () => hasPower(bmc, component),
-        progress: () => {},
-      }
-      const { ok } = await this.#flasher.activate(job)
-      const outcome = ok
-        ? message('Update.UpdateSuccessful', component.uri, pending.image)
-        : activate.failed(pending.image, component.uri)
-      const change = ok ? activated(component, pending) : failedUpdate(component, activate.damages)
-      commit(bmc, { ...change, ...logged(bmc, this.#clock.now(), about, [outcome]) })
-    } catch (error) {
-      if (!signal.aborted) throw error
-      // The reset itself was cut short: the image goes on waiting for the next one.
-      commit(bmc, failedUpdate(component, false))
-    } finally {
-      underway.delete(component.id)
-    }
+  /** The maintenance window was moved. */
+  windowChanged(bmc: Bmc): void {
+    this.#office.shop.gates.windowChanged(bmc)
   }
 
-  #begin(bmc: Bmc, component: Component): Underway {
-    const begun = { component, interruption: new AbortController() }
-    this.#of(bmc).set(component.id, begun)
-    return begun
+  #start(
+    about: About,
+    source: ImageSource,
+    plan: (image: ReceivedImage) => ReturnType<typeof makePlan>,
+  ): Task {
+    const { bmc, request, order, description, targets } = about
+    const operation = { bmc, source, request, actor: order.actor, plan }
+    return this.#tasks.start(bmc, {
+      name: 'Firmware update',
+      description,
+      ...order,
+      targets,
+      endsAtWait: endsAtWait(bmc, request),
+      run: (task) => runUpdate(operation, task, this.#office),
+    })
   }
+}
 
-  #of(bmc: Bmc): Map<string, Underway> {
-    const known = this.#underway.get(bmc) ?? new Map<string, Underway>()
-    this.#underway.set(bmc, known)
-    return known
+/** What an update's task is made of. */
+interface About {
+  readonly bmc: Bmc
+  readonly request: UpdateRequest
+  readonly order: Order
+  readonly description: string
+  readonly targets: readonly string[]
+}
+
+/** Whether the task is over when its work waits for somebody: some clients poll one that waits for ever. */
+function endsAtWait({ machine }: Bmc, { applyTime }: UpdateRequest): boolean {
+  switch (applyTime) {
+    case 'OnStartUpdateRequest':
+      return machine.startUpdate === 'own-task'
+    case 'AtMaintenanceWindowStart':
+    case 'InMaintenanceWindowOnReset':
+      return false
+    case 'Immediate':
+    case 'OnReset':
+    case 'OnTargetReset':
+      return machine.awaitReset === 'completed'
   }
 }

@@ -1,9 +1,11 @@
 import accountSecurity from '../../../schemas/registries/AccountSecurity.1.0.1.json' with { type: 'json' }
 import base from '../../../schemas/registries/Base.1.22.1.json' with { type: 'json' }
 import heartbeatEvent from '../../../schemas/registries/HeartbeatEvent.1.1.1.json' with { type: 'json' }
+import jobEvent from '../../../schemas/registries/JobEvent.1.1.1.json' with { type: 'json' }
 import logService from '../../../schemas/registries/LogService.1.1.0.json' with { type: 'json' }
 import managerEvent from '../../../schemas/registries/ManagerEvent.1.0.0.json' with { type: 'json' }
 import resourceEvent from '../../../schemas/registries/ResourceEvent.1.4.3.json' with { type: 'json' }
+import serviceCommunications from '../../../schemas/registries/ServiceCommunications.1.0.1.json' with { type: 'json' }
 import taskEvent from '../../../schemas/registries/TaskEvent.1.0.5.json' with { type: 'json' }
 import update from '../../../schemas/registries/Update.1.3.0.json' with { type: 'json' }
 import type { MessageArgs } from './registries.gen.ts'
@@ -48,6 +50,8 @@ export const registries: readonly Registry[] = [
   logService,
   managerEvent,
   heartbeatEvent,
+  jobEvent,
+  serviceCommunications,
 ]
 
 const byPrefix = new Map(registries.map((registry) => [registry.RegistryPrefix, registry]))

@@ -9,6 +9,8 @@ export const registryVersions = {
   LogService: '1.1.0',
   ManagerEvent: '1.0.0',
   HeartbeatEvent: '1.1.1',
+  JobEvent: '1.1.1',
+  ServiceCommunications: '1.0.1',
 } as const
 
 /** The arguments that each message takes, in the order of its template. */
@@ -221,4 +223,20 @@ export interface MessageArgs {
   'HeartbeatEvent.RedfishServiceFunctional': []
   'HeartbeatEvent.RedfishServiceStarted': []
   'HeartbeatEvent.RedfishServiceShuttingDown': []
+  'JobEvent.JobStarted': [string]
+  'JobEvent.JobCompletedOK': [string]
+  'JobEvent.JobCompletedException': [string]
+  'JobEvent.JobCancelled': [string]
+  'JobEvent.JobRemoved': [string]
+  'JobEvent.JobSuspended': [string]
+  'JobEvent.JobResumed': [string]
+  'JobEvent.JobProgressChanged': [string, number]
+  'JobEvent.JobValidationBypassed': [string]
+  'JobEvent.JobValidationStarted': [string]
+  'JobEvent.JobValidatedOK': [string]
+  'JobEvent.JobValidateException': [string]
+  'ServiceCommunications.NameResolutionFailure': [string]
+  'ServiceCommunications.ConnectionRefused': [string, number]
+  'ServiceCommunications.ConnectionTimeout': [string, number]
+  'ServiceCommunications.HTTPFailure': [number, string]
 }

@@ -1,28 +1,8 @@
-import type { Bmc } from '../../bmc/bmc.ts'
 import type { FlashJob, Flasher, FlashResult } from '../../devices/flasher.ts'
-import type { ReceivedImage } from '../../image/receive.ts'
-import type { Result } from '../../lib/result.ts'
 import type { Message } from '../../redfish/messages/message.ts'
-import type { Decision } from '../policy.ts'
-
-/** One update as its stages see it. */
-export interface Operation {
-  readonly bmc: Bmc
-  readonly image: ReceivedImage
-  /** What was decided from the image's bytes; empty where they could not be read. */
-  readonly decisions: readonly Decision[]
-}
-
-/** A stage of the whole operation, done by the manager. */
-export interface ManagerStage {
-  readonly name: string
-  /** PercentComplete when it is done. */
-  readonly until: number
-  readonly run: (operation: Operation) => Result<readonly Message[], StageFailure>
-}
 
 /** Why an operation ends in a manager's stage, and what its monitor answers then. */
-interface StageFailure {
+export interface StageFailure {
   readonly messages: readonly Message[]
   readonly status: number
 }

@@ -1,28 +1,29 @@
 import { imageName } from '../../image/image-format.ts'
-import { fail, succeed } from '../../lib/result.ts'
+import type { ReceivedImage } from '../../image/receive.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
 import { type Message, message, withSeverity } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { Decision } from '../policy.ts'
-import type { ManagerStage } from './stage.ts'
+import type { StageFailure } from './stage.ts'
+
+/** Stage 2 is done at this PercentComplete. */
+export const VERIFIED = 30
 
 /** Stage 2: the image is what it says, and somebody here can use it. */
-export const verifyOnManager: ManagerStage = {
-  name: 'verify on manager',
-  until: 30,
-  run: ({ image, decisions }) => {
-    if (!image.contents.ok) {
-      return fail({
-        messages: [message('Update.VerificationFailed', image.fileName, uris.updateService)],
-        status: 400,
-      })
-    }
-    const messages = decisions.map((decision) => report(decision, image.fileName))
-    if (decisions.some((decision) => decision.kind !== 'no-target')) {
-      return succeed([...messages, message('Update.AllTargetsDetermined')])
-    }
-    const nobody = messages.length > 0 ? messages : [message('Update.NoTargetsDetermined', image.fileName)]
-    return fail({ messages: nobody.map((one) => withSeverity(one, 'Critical')), status: 400 })
-  },
+export function verifyOnManager(
+  { contents, fileName }: ReceivedImage,
+  decisions: readonly Decision[],
+): Result<readonly Message[], StageFailure> {
+  if (!contents.ok) {
+    const messages = [message('Update.VerificationFailed', fileName, uris.updateService)]
+    return fail({ messages, status: 400 })
+  }
+  const messages = decisions.map((decision) => report(decision, fileName))
+  if (decisions.some((decision) => decision.kind !== 'no-target')) {
+    return succeed([...messages, message('Update.AllTargetsDetermined')])
+  }
+  const nobody = messages.length > 0 ? messages : [message('Update.NoTargetsDetermined', fileName)]
+  return fail({ messages: nobody.map((one) => withSeverity(one, 'Critical')), status: 400 })
 }
 
 function report(decision: Decision, fileName: string): Message {

@@ -1,0 +1,152 @@
+import type { Bmc, Component } from '../bmc/bmc.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ApplyTime } from '../redfish/apply-times.ts'
+
+/** What opens a gate: the first of these that happens. */
+export interface OpenedBy {
+  /** The reset of this resource, or of any. */
+  readonly resetOf?: string
+  /** A reset counts only while the maintenance window is open; when that closes, so does the gate for good. */
+  readonly onlyInWindow?: boolean
+  readonly windowStart?: boolean
+}
+
+const ANY = 'any'
+
+/** How a gate was opened. */
+export interface Opening {
+  /** The resource whose reset it was. */
+  readonly by: string | undefined
+  /** Aborted when another reset overtakes that one. */
+  readonly signal: AbortSignal | undefined
+  /** To be called when what waited is through: the resource boots no further before. */
+  readonly through: () => void
+}
+
+/** A gate that something waits at. */
+export interface Gate {
+  /** `expired`: it can open no more. Rejects when the signal that it was made with is aborted. */
+  readonly opened: Promise<Opening | 'expired'>
+  /** Opens it by word of somebody. */
+  readonly open: () => void
+}
+
+interface Waiting {
+  readonly openedBy: OpenedBy
+  /** The resource whose boot waits for what waits here. */
+  readonly holds: string | undefined
+  readonly settle: (opening: Opening | 'expired') => void
+  cancelTimer: () => void
+}
+
+/** The resource whose reset a component's own reset is. */
+export function resetOf({ machine }: Bmc, { behaviour }: Component): string {
+  return behaviour.reset?.resource ?? behaviour.needsPowerOf ?? machine.manager
+}
+
+/** What an update of this component waits for before its first byte is written; `undefined`: nothing. */
+export function openerOf(bmc: Bmc, component: Component, applyTime: ApplyTime): OpenedBy | undefined {
+  switch (applyTime) {
+    case 'Immediate':
+    case 'OnStartUpdateRequest':
+      // Software of the host comes to it when the host boots (DSP2062 §3).
+      return component.behaviour.installer === 'software' ? { resetOf: resetOf(bmc, component) } : undefined
+    case 'OnReset':
+      return { resetOf: ANY }
+    case 'OnTargetReset':
+      return { resetOf: resetOf(bmc, component) }
+    case 'AtMaintenanceWindowStart':
+      return { windowStart: true }
+    case 'InMaintenanceWindowOnReset':
+      return { resetOf: ANY, onlyInWindow: true }
+  }
+}
+
+/** The gates of all BMCs: what waits for a reset or for the maintenance window. */
+export class Gates {
+  readonly #clock: Clock
+  readonly #waiting = new WeakMap<Bmc, Set<Waiting>>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** A gate that opens as told; `holds` is the resource whose boot is to wait for what waits here. */
+  close(
+    bmc: Bmc,
+    openedBy: OpenedBy,
+    { holds, signal }: { holds?: string | undefined; signal: AbortSignal },
+  ): Gate {
+    const all = this.#of(bmc)
+    const { promise, resolve, reject } = Promise.withResolvers<Opening | 'expired'>()
+    const end = (): void => {
+      waiting.cancelTimer()
+      all.delete(waiting)
+      signal.removeEventListener('abort', abort)
+    }
+    const settle = (opening: Opening | 'expired'): void => {
+      end()
+      resolve(opening)
+    }
+    const waiting: Waiting = { openedBy, holds, settle, cancelTimer: () => {} }
+    const abort = (): void => {
+      end()
+      reject(signal.reason)
+    }
+    all.add(waiting)
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    else this.#time(bmc, waiting)
+    return { opened: promise, open: () => settle(byWord) }
+  }
+
+  /** A resource is reset: opens what waited for that; resolves when what holds its boot is through. */
+  async reset(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
+    const opens = [...this.#of(bmc)].filter(({ openedBy }) => this.#opensAt(bmc, openedBy, resource))
+    await Promise.all(
+      opens.map(({ holds, settle }) => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        settle({ by: resource, signal, through: resolve })
+        return holds === resource ? promise : Promise.resolve()
+      }),
+    )
+  }
+
+  /** The maintenance window was moved: what waits for it waits for the new one. */
+  windowChanged(bmc: Bmc): void {
+    for (const waiting of this.#of(bmc)) this.#time(bmc, waiting)
+  }
+
+  #opensAt(bmc: Bmc, { resetOf: wanted, onlyInWindow = false }: OpenedBy, resource: string): boolean {
+    const { start, end } = windowOf(bmc)
+    const now = this.#clock.now()
+    return (wanted === ANY || wanted === resource) && (!onlyInWindow || (now >= start && now < end))
+  }
+
+  /** Opens or expires a gate when the window says so. */
+  #time(bmc: Bmc, waiting: Waiting): void {
+    const { windowStart = false, onlyInWindow = false } = waiting.openedBy
+    if (!windowStart && !onlyInWindow) return
+    waiting.cancelTimer()
+    const { start, end } = windowOf(bmc)
+    const now = this.#clock.now()
+    const isOver = now >= end
+    if (windowStart && !isOver)
+      waiting.cancelTimer = this.#clock.schedule(start - now, () => waiting.settle(byWord))
+    else waiting.cancelTimer = this.#clock.schedule(end - now, () => waiting.settle('expired'))
+  }
+
+  #of(bmc: Bmc): Set<Waiting> {
+    const known = this.#waiting.get(bmc) ?? new Set<Waiting>()
+    this.#waiting.set(bmc, known)
+    return known
+  }
+}
+
+const byWord: Opening = { by: undefined, signal: undefined, through: () => {} }
+
+/** When the maintenance window opens and closes, in milliseconds since the epoch. */
+function windowOf({ state: { settings } }: Bmc): { readonly start: number; readonly end: number } {
+  const start = settings.maintenanceWindowStart
+  return { start, end: start + settings.maintenanceWindowS * 1_000 }
+}

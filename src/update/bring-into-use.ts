@@ -1,0 +1,118 @@
+import { logged } from '../bmc/log.ts'
+import type { PendingImage } from '../bmc/state.ts'
+import type { FlashResult } from '../devices/flasher.ts'
+import { message } from '../redfish/messages/message.ts'
+import type { Ending } from '../tasks/work.ts'
+import type { Opening } from './apply-time.ts'
+import { activated, disarmed, failedActivation, parked, updating } from './component-changes.ts'
+import { activate } from './stages/activate.ts'
+import { deviceJob, announce, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
+
+const completed: Ending = { state: 'Completed', status: 200 }
+
+/**
+ * Makes an image that is on the device the one that runs: at once, or when the reset comes that the device needs.
+ * `opening` is the reset under which it was installed, if any: when it is that very one, no other is asked for.
+ */
+export async function bringIntoUse(
+  device: DeviceWork,
+  image: PendingImage,
+  opening?: Opening,
+): Promise<Ending> {
+  const { bmc, component, shop, work } = device
+  const { reset } = component.behaviour
+  if (reset === undefined) return (await activateNow(device, image)) ?? completed
+  let open = opening?.by === reset.resource ? opening : undefined
+  for (;;) {
+    open ??= await awaitReset(device, image, reset)
+    // Its task ends: some clients poll one that waits for ever.
+    if (open === undefined) return completed
+    try {
+      const ending = await activateNow(device, image, open.signal)
+      if (ending !== undefined) return ending
+    } finally {
+      open.through()
+    }
+    // Another reset came before this one had activated the image: that one will.
+    work.report({}, parked(bmc, component, { ...image, since: shop.clock.now() }))
+    // What belongs to no operation is over with the reset that it came with.
+    if (work.signal === open.signal) return completed
+    open = undefined
+  }
+}
+
+/** Waits for the reset that activates what is installed; `undefined` where nobody is to see that it waits. */
+async function awaitReset(
+  device: DeviceWork,
+  image: PendingImage,
+  { resource, type }: { readonly resource: string; readonly type: string },
+): Promise<Opening | undefined> {
+  const { bmc, component, claim, work, shop, resetsItself } = device
+  const messages = [
+    message('Update.AwaitToActivate', image.image, component.uri),
+    ...(resetsItself === undefined ? [resetRequired(resource, type)] : []),
+  ]
+  const waits = parked(bmc, component, image)
+  if (bmc.machine.awaitReset === 'completed' && resetsItself === undefined) {
+    announce(device, messages, waits)
+    return undefined
+  }
+  claim.rest()
+  work.allowCancel(true)
+  const gate = shop.gates.close(bmc, { resetOf: resource }, { holds: resource, signal: work.signal })
+  const about = { ...work.cause, origin: component.uri }
+  const also = { ...waits, ...logged(bmc, shop.clock.now(), about, messages) }
+  const opened = work.wait({ for: resetsItself ? 'condition' : 'user', messages, also }, gate.opened)
+  resetsItself?.()
+  try {
+    const opening = await opened
+    if (opening === 'expired') throw new Error(`the wait for a reset of ${resource} expired`)
+    return opening
+  } catch (error) {
+    // Cancelled: what was installed is not to run any more.
+    if (work.signal.aborted) work.report({}, disarmed(bmc, component))
+    throw error
+  }
+}
+
+/** Stage 6; `undefined`: the reset under which it ran was overtaken by another. */
+async function activateNow(
+  device: DeviceWork,
+  image: PendingImage,
+  underReset?: AbortSignal,
+): Promise<Ending | undefined> {
+  const { bmc, component, claim, work, shop } = device
+  const target = component.uri
+  const interruption = claim.begin()
+  work.allowCancel(false)
+  work.report({ messages: [activate.started(image.image, target)] }, updating(bmc, component))
+  const from = percentOf(device, 85)
+  const to = percentOf(device, activate.until)
+  const job = {
+    ...deviceJob(device, image.version, AbortSignal.any([work.signal, underReset ?? interruption])),
+    progress: (share: number) => work.report({ percent: from + share * (to - from) }),
+  }
+  let result: FlashResult | undefined
+  try {
+    result = await shop.flasher.activate(job)
+  } catch (error) {
+    if (underReset?.aborted) return undefined
+    if (!interruption.aborted) {
+      // Out of time, or a bug, of which the task will tell: the component must not stay Updating for it.
+      const told = [activate.failed(image.image, target)]
+      work.report({}, withLog(device, told, failedActivation(bmc, component)))
+      throw error
+    }
+  }
+  claim.rest()
+  if (result?.ok === true) {
+    const success = message('Update.UpdateSuccessful', target, image.image)
+    // A device may say that all is well and run what it ran before.
+    const isRunning = (result.value?.version ?? image.version) === image.version
+    const runs = { ...image, activatedAt: shop.clock.now() }
+    announce(device, [success], isRunning ? activated(bmc, component, runs) : disarmed(bmc, component))
+    return completed
+  }
+  announce(device, [activate.failed(image.image, target)], failedActivation(bmc, component))
+  return { state: 'Exception', status: activate.failedStatus }
+}

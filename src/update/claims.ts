@@ -1,0 +1,84 @@
+import type { Bmc, Component } from '../bmc/bmc.ts'
+import { uris } from '../redfish/uris.ts'
+import type { ResetsAtOnce } from './resets-at-once.ts'
+
+/** One operation's hold on a component: nobody else may work on it until it is released. */
+export class Claim {
+  readonly component: Component
+  /** The resource whose reset ended the last work. */
+  struckBy: string | undefined
+  #work: AbortController | undefined
+  readonly #resets: ResetsAtOnce
+
+  constructor(component: Component, resets: ResetsAtOnce) {
+    this.component = component
+    this.#resets = resets
+  }
+
+  /** The device is being worked on; the signal is aborted when a reset strikes it. */
+  begin(): AbortSignal {
+    this.#work = new AbortController()
+    this.#resets.hold(this)
+    return this.#work.signal
+  }
+
+  /** Nothing happens on the device: a reset does no harm. */
+  rest(): void {
+    this.#work = undefined
+    this.#resets.over(this)
+  }
+
+  strike(resource: string): void {
+    if (this.#work === undefined) return
+    this.struckBy = resource
+    this.#work.abort(new Error(`${resource} was reset`))
+  }
+}
+
+/** Who works on which component, of all BMCs. */
+export class Claims {
+  readonly #held = new WeakMap<Bmc, Map<string, Claim>>()
+  readonly #resets: (bmc: Bmc) => ResetsAtOnce
+
+  constructor(resets: (bmc: Bmc) => ResetsAtOnce) {
+    this.#resets = resets
+  }
+
+  /** Claims all of these components, or none where one is taken. */
+  take(bmc: Bmc, components: readonly Component[]): ReadonlyMap<string, Claim> | undefined {
+    const held = this.#of(bmc)
+    if (components.some(({ id }) => held.has(id))) return undefined
+    const resets = this.#resets(bmc)
+    const mine = new Map(components.map((component) => [component.id, new Claim(component, resets)] as const))
+    for (const [id, claim] of mine) held.set(id, claim)
+    return mine
+  }
+
+  release(bmc: Bmc, claims: ReadonlyMap<string, Claim>): void {
+    for (const [id, claim] of claims) {
+      claim.rest()
+      this.#of(bmc).delete(id)
+    }
+  }
+
+  has(bmc: Bmc, id: string): boolean {
+    return this.#of(bmc).has(id)
+  }
+
+  /** A machine lost its state or its power: what was being written to its devices is lost with it. */
+  strike(bmc: Bmc, resource: string): void {
+    for (const claim of this.#of(bmc).values()) {
+      const { behaviour, relatedItems } = claim.component
+      // The manager that serves Redfish holds the image; a manager beside it holds its own firmware's.
+      const isOwn = resource.startsWith(`${uris.managers}/`) && relatedItems.includes(resource)
+      const isServing = resource === bmc.machine.manager && behaviour.onManagerReset !== 'goes-on'
+      if (isServing || isOwn || behaviour.needsPowerOf === resource) claim.strike(resource)
+    }
+  }
+
+  #of(bmc: Bmc): Map<string, Claim> {
+    const known = this.#held.get(bmc) ?? new Map<string, Claim>()
+    this.#held.set(bmc, known)
+    return known
+  }
+}

@@ -1,0 +1,83 @@
+import type { Bmc } from '../bmc/bmc.ts'
+import type { ReceivedImage } from '../image/receive.ts'
+import { openerOf } from './apply-time.ts'
+import type { Claim, Claims } from './claims.ts'
+import type { Piece } from './crew.ts'
+import { type DeviceUpdate, updateDevice } from './device-update.ts'
+import { type Decision, decide, type UpdateRequest } from './policy.ts'
+import type { Workshop } from './workshop.ts'
+
+/** What is to be done with an image, and the hold on the components that it is for. */
+export interface Plan {
+  readonly bmc: Bmc
+  readonly image: ReceivedImage
+  readonly request: UpdateRequest
+  /** What was decided from the image's bytes; empty where they could not be read. */
+  readonly decisions: readonly Decision[]
+  readonly claims: ReadonlyMap<string, Claim>
+}
+
+/** Decides what the image is for and claims it; `undefined` where somebody else works on one of the components. */
+export function makePlan(
+  bmc: Bmc,
+  image: ReceivedImage,
+  request: UpdateRequest,
+  claims: Claims,
+): Plan | undefined {
+  const decisions = image.contents.ok ? decide(bmc, image.contents.value, request) : []
+  const components = decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : []))
+  const mine = claims.take(bmc, components)
+  return mine && { bmc, image, request, decisions, claims: mine }
+}
+
+/** Lets go of the components and the image. */
+export async function releasePlan({ bmc, image, claims: mine }: Plan, claims: Claims): Promise<void> {
+  claims.release(bmc, mine)
+  await image.spooled.discard()
+}
+
+/** The work on each device that plans of one BMC come to. */
+export function piecesOf(plans: readonly Plan[], shop: Workshop): Piece[] {
+  const updates = plans.flatMap((plan) =>
+    plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
+  )
+  const written = new Map(updates.map(({ component }) => [component.id, Promise.withResolvers<boolean>()]))
+  return updates.map(({ plan: { bmc, image, request, claims }, component, image: part }): Piece => {
+    const { id, behaviour } = component
+    const { reset, after = [] } = behaviour
+    const claim = claims.get(id)
+    if (claim === undefined) throw new Error(`no claim on ${id}`)
+    const first = after.flatMap((other) => written.get(other)?.promise ?? [])
+    const { applyTime, stage } = request
+    const isByService = applyTime === 'AtMaintenanceWindowStart'
+    const resets = shop.resets(bmc)
+    const openedBy = openerOf(bmc, component, applyTime)
+    const update: Omit<DeviceUpdate, 'work' | 'from'> = {
+      bmc,
+      component,
+      claim,
+      shop,
+      image: part,
+      spooled: image.spooled,
+      applyTime,
+      stage,
+      ready: Promise.all(first).then((all) => all.every(Boolean)),
+      written: (isWritten) => written.get(id)?.resolve(isWritten),
+      opened: () => {
+        if (isByService) resets.hold(update)
+      },
+      ...(isByService && reset && { resetsItself: () => resets.ask(update, reset) }),
+    }
+    return {
+      device: update,
+      needsUser: openedBy?.resetOf !== undefined || (reset !== undefined && !stage && !isByService),
+      run: async (device) => {
+        try {
+          return await updateDevice({ ...update, ...device })
+        } finally {
+          resets.over(update)
+        }
+      },
+    }
+  })
+}

@@ -1,0 +1,44 @@
+import type { Bmc } from '../bmc/bmc.ts'
+
+/** Performs the resets that updates ask the service for: all at once, as soon as they disturb nobody's work. */
+export class ResetsAtOnce {
+  readonly #busy = new Set<object>()
+  readonly #wanted = new Map<string, string>()
+  readonly #reset: (resource: string, type: string) => void
+
+  constructor(reset: (resource: string, type: string) => void) {
+    this.#reset = reset
+  }
+
+  /** Nothing is reset before this is over. */
+  hold(work: object): void {
+    this.#busy.add(work)
+  }
+
+  /** This is ready, and needs that reset. */
+  ask(work: object, { resource, type }: { readonly resource: string; readonly type: string }): void {
+    this.#wanted.set(resource, type)
+    this.over(work)
+  }
+
+  /** A reset would not disturb this any more. */
+  over(work: object): void {
+    this.#busy.delete(work)
+    if (this.#busy.size > 0) return
+    const wanted = [...this.#wanted]
+    this.#wanted.clear()
+    for (const [resource, type] of wanted) this.#reset(resource, type)
+  }
+}
+
+/** Those of each BMC; `reset` begins the reset of one of its systems or managers. */
+export function resetsOfEach(
+  reset: (bmc: Bmc, resource: string, type: string) => void,
+): (bmc: Bmc) => ResetsAtOnce {
+  const known = new WeakMap<Bmc, ResetsAtOnce>()
+  return (bmc) => {
+    const resets = known.get(bmc) ?? new ResetsAtOnce((resource, type) => reset(bmc, resource, type))
+    known.set(bmc, resets)
+    return resets
+  }
+}

@@ -1,0 +1,76 @@
+import type { Bmc } from '../bmc/bmc.ts'
+import type { Ending } from '../tasks/work.ts'
+import type { Plan } from './plan.ts'
+
+/** What becomes of a plan that waited for StartUpdate: its task goes on with it, or another took it over. */
+type Start = 'go' | 'taken'
+
+/** A plan that StartUpdate let go on, and how it ends. */
+export interface StartedPlan {
+  readonly plan: Plan
+  readonly ended: Promise<Ending>
+}
+
+/** A plan's place among those that wait. */
+export interface Place {
+  /** Rejects when the signal that it was taken with is aborted. */
+  readonly started: Promise<Start>
+  /** Starts it by word of somebody. */
+  readonly start: () => void
+  /** To be told how it ended. */
+  readonly end: (ending: Ending) => void
+}
+
+interface WaitingPlan extends StartedPlan {
+  readonly settle: (start: Start) => void
+}
+
+/** The plans of all BMCs that wait for StartUpdate. */
+export class Waiting {
+  readonly #plans = new WeakMap<Bmc, Set<WaitingPlan>>()
+
+  /** From now on the plan waits. */
+  add(plan: Plan, signal: AbortSignal): Place {
+    const { promise: started, resolve, reject } = Promise.withResolvers<Start>()
+    const { promise: ended, resolve: end } = Promise.withResolvers<Ending>()
+    const all = this.#plans.get(plan.bmc) ?? new Set<WaitingPlan>()
+    this.#plans.set(plan.bmc, all)
+    const leave = (): void => {
+      all.delete(waiting)
+      signal.removeEventListener('abort', abort)
+    }
+    const abort = (): void => {
+      leave()
+      reject(signal.reason)
+    }
+    const settle = (start: Start): void => {
+      leave()
+      resolve(start)
+    }
+    const waiting = { plan, ended, settle }
+    all.add(waiting)
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    return { started, start: () => settle('go'), end }
+  }
+
+  /** Everything that waits, from now on the caller's. */
+  takeAll(bmc: Bmc): readonly Plan[] {
+    return this.#settleAll(bmc, 'taken').map(({ plan }) => plan)
+  }
+
+  /** Lets everything go on that waits. */
+  startAll(bmc: Bmc): readonly StartedPlan[] {
+    return this.#settleAll(bmc, 'go')
+  }
+
+  has(bmc: Bmc): boolean {
+    return (this.#plans.get(bmc)?.size ?? 0) > 0
+  }
+
+  #settleAll(bmc: Bmc, start: Start): readonly StartedPlan[] {
+    const all = [...(this.#plans.get(bmc) ?? [])]
+    for (const { settle } of all) settle(start)
+    return all
+  }
+}

@@ -1,0 +1,78 @@
+import { type Bmc, type Component, machineMember } from '../bmc/bmc.ts'
+import { logged, noted } from '../bmc/log.ts'
+import type { Change } from '../bmc/state.ts'
+import type { ActivationJob, Flasher } from '../devices/flasher.ts'
+import type { Clock } from '../lib/clock.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
+import { uris } from '../redfish/uris.ts'
+import type { WorkHandle } from '../tasks/work.ts'
+import type { Gates } from './apply-time.ts'
+import type { Claim } from './claims.ts'
+import type { ResetsAtOnce } from './resets-at-once.ts'
+import { VERIFIED } from './stages/verify-on-manager.ts'
+import type { Turns } from './turns.ts'
+
+/** What updates work with. */
+export interface Workshop {
+  readonly clock: Clock
+  readonly flasher: Flasher
+  readonly gates: Gates
+  readonly turns: (bmc: Bmc) => Turns
+  readonly resets: (bmc: Bmc) => ResetsAtOnce
+}
+
+/** One device's part of an operation: what it is done to, and where that is told. */
+export interface DeviceWork {
+  readonly bmc: Bmc
+  readonly component: Component
+  readonly claim: Claim
+  readonly work: WorkHandle
+  readonly shop: Workshop
+  /** PercentComplete when this part begins. */
+  readonly from: number
+  /** Asks the service to do the reset itself when all that need it are ready; absent where a client has to. */
+  readonly resetsItself?: (() => void) | undefined
+}
+
+/** Tells of a device's progress where clients look, and in the machine's log. */
+export function announce(device: DeviceWork, messages: readonly Message[], also: Change): void {
+  device.work.report({ messages }, withLog(device, messages, also))
+}
+
+/** A change about a device, with these messages in the machine's log. */
+export function withLog(
+  { bmc, component, work, shop }: DeviceWork,
+  messages: readonly Message[],
+  also: Change,
+): Change {
+  const now = shop.clock.now()
+  const { log = [] } = logged(bmc, now, { ...work.cause, origin: component.uri }, messages)
+  const { log: more = [] } = noted(bmc, now, also.notices ?? [], work.cause)
+  return { ...also, log: [...log, ...more] }
+}
+
+/** The percent of this part when a stage that ends at `percent` of the whole update is done. */
+export function percentOf({ from }: Pick<DeviceWork, 'from'>, percent: number): number {
+  return from + ((percent - VERIFIED) / (100 - VERIFIED)) * (100 - from)
+}
+
+/** What every stage on the device is given. */
+export function deviceJob(
+  { bmc, component }: DeviceWork,
+  version: string,
+  signal: AbortSignal,
+): Omit<ActivationJob, 'progress'> {
+  return { bmcId: bmc.id, component, version, signal, hasPower: () => hasPower(bmc, component) }
+}
+
+/** The reset as a client may POST it: its action's URI and the ResetType. */
+export function resetRequired(resource: string, type = 'GracefulRestart'): Message {
+  const action = resource.startsWith(`${uris.systems}/`) ? 'ComputerSystem.Reset' : 'Manager.Reset'
+  return message('Base.ResetRequired', uris.action(resource, action), type)
+}
+
+/** Whether the system that the component depends on is not switched off. */
+function hasPower(bmc: Bmc, { behaviour }: Component): boolean {
+  const system = behaviour.needsPowerOf
+  return system === undefined || machineMember(bmc, system, 'PowerState') !== 'Off'
+}
