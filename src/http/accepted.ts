@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { Task } from '../bmc/state.ts'
+import type { Answer } from '../redfish/resource-table.ts'
 import { uris } from '../redfish/uris.ts'
 import { taskView } from '../tasks/task-resource.ts'
 import { JSON_TYPE } from './errors.ts'
@@ -8,10 +9,12 @@ import { JSON_TYPE } from './errors.ts'
 const RETRY_AFTER_S = 1
 
 /** 202 with everything that clients look for: the monitor, when to ask, and the Task. */
+export function accepted(task: Task): Answer & Required<Pick<Answer, 'headers' | 'body'>> {
+  const headers = { Location: uris.taskMonitor(task.id), 'Retry-After': String(RETRY_AFTER_S) }
+  return { status: 202, headers, body: taskView(task) }
+}
+
 export function sendAccepted(reply: FastifyReply, task: Task): FastifyReply {
-  return reply
-    .code(202)
-    .headers({ Location: uris.taskMonitor(task.id), 'Retry-After': String(RETRY_AFTER_S) })
-    .type(JSON_TYPE)
-    .send(JSON.stringify(taskView(task)))
+  const { status, headers, body } = accepted(task)
+  return reply.code(status).headers(headers).type(JSON_TYPE).send(JSON.stringify(body))
 }

@@ -8,6 +8,7 @@ import { validateBody, validateError } from '../support/schemas.ts'
 
 const ADAPTER = `${uris.chassis}/1/NetworkAdapters`
 const NIC_1 = uris.firmware('NIC-1')
+const CPLD = uris.firmware('CPLD')
 const NIC_2 = uris.firmware('NIC-2')
 
 /** Pushes new firmware for both adapters, the BIOS and both BMC images with these parameters; who gets it? */
@@ -106,8 +107,9 @@ test.each<[string, JsonObject, string, string]>([
   ['an unknown exclusion', { ExcludeTargets: ['/elsewhere'] }, 'ResourceMissingAtURI', '/ExcludeTargets/0'],
   ['ForceUpdate as text', { ForceUpdate: 'true' }, 'PropertyValueTypeError', '/ForceUpdate'],
   ['ForceUpdate null', { ForceUpdate: null }, 'PropertyValueTypeError', '/ForceUpdate'],
-  ['Stage', { Stage: true }, 'PropertyValueError', '/Stage'],
-  ['LocalImage', { LocalImage: true }, 'PropertyValueError', '/LocalImage'],
+  ['Stage for what cannot be staged', { Stage: true, Targets: [CPLD] }, 'PropertyValueConflict', '/Stage'],
+  ['Stage as text', { Stage: 'true' }, 'PropertyValueTypeError', '/Stage'],
+  ['LocalImage as text', { LocalImage: 'true' }, 'PropertyValueTypeError', '/LocalImage'],
   ['Oem as text', { Oem: 'Contoso' }, 'PropertyValueTypeError', '/Oem'],
   ['an unknown property', { Colour: 'red' }, 'PropertyUnknown', '/Colour'],
   ['a parameter of SimpleUpdate', { ImageURI: 'http://x/y' }, 'PropertyUnknown', '/ImageURI'],
@@ -123,7 +125,7 @@ test.each<[string, JsonObject, string, string]>([
   expect(await emulator.get(uris.tasks)).toMatchObject({ 'Members@odata.count': 0 })
 })
 
-test.each(['OnReset', 'AtMaintenanceWindowStart', 'OnStartUpdateRequest', 'OnTargetReset', 'immediate', ''])(
+test.each(['Tomorrow', 'onreset', 'immediate', ''])(
   'the apply time %j is not in the list',
   async (applyTime) => {
     const emulator = await startEmulator()
@@ -145,10 +147,10 @@ test('all mistakes of the parameters are told in one answer, each with its place
     Targets: [NIC_1, '/elsewhere', uris.software('NIC-Driver')],
     ExcludeTargets: [7],
     ForceUpdate: 'yes',
-    Stage: true,
-    LocalImage: true,
+    Stage: 1,
+    LocalImage: null,
     Colour: 'red',
-    '@Redfish.OperationApplyTime': 'OnReset',
+    '@Redfish.OperationApplyTime': 'Tomorrow',
   })
   expect(status).toBe(400)
   expect(validateError(json)).toEqual([])
@@ -157,12 +159,12 @@ test('all mistakes of the parameters are told in one answer, each with its place
   )
   expect(found.toSorted()).toEqual([
     'PropertyUnknown /Colour',
-    'PropertyValueError /LocalImage',
-    'PropertyValueError /Stage',
     'PropertyValueNotInList /@Redfish.OperationApplyTime',
     'PropertyValueResourceConflict /Targets/2',
     'PropertyValueTypeError /ExcludeTargets/0',
     'PropertyValueTypeError /ForceUpdate',
+    'PropertyValueTypeError /LocalImage',
+    'PropertyValueTypeError /Stage',
     'ResourceMissingAtURI /Targets/1',
   ])
 })

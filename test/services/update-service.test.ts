@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/redfish/resource.ts'
+import { applyTimes } from '../../src/redfish/apply-times.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
 import { messageKeys, multipartBody, push, pushParts } from '../support/multipart.ts'
 import { validateBody, validateError } from '../support/schemas.ts'
 
-test('UpdateService shows what works and nothing that does not', async () => {
+test('UpdateService shows what works, under the names of its schema', async () => {
   const { get } = await startEmulator({ maxImageBytes: 12_345_678 })
-  const { '@odata.etag': _, ...service } = await get(uris.updateService)
+  const service = await get(uris.updateService)
   expect(validateBody(service)).toEqual([])
-  expect(service).toEqual({
+  expect(service).toMatchObject({
     '@odata.id': '/redfish/v1/UpdateService',
     '@odata.type': '#UpdateService.v1_17_0.UpdateService',
     Id: 'UpdateService',
@@ -18,15 +19,38 @@ test('UpdateService shows what works and nothing that does not', async () => {
     ServiceEnabled: true,
     Status: { State: 'Enabled', Health: 'OK' },
     MultipartHttpPushUri: '/redfish/v1/UpdateService/update-multipart',
-    'MultipartHttpPushUri@Redfish.OperationApplyTimeSupport': {
-      '@odata.type': '#Settings.v1_4_0.OperationApplyTimeSupport',
-      SupportedValues: ['Immediate'],
-    },
+    HttpPushUri: '/redfish/v1/UpdateService/update',
     MaxImageSizeBytes: 12_345_678,
     SupportedUpdateImageFormats: ['VendorDefined'],
     FirmwareInventory: { '@odata.id': '/redfish/v1/UpdateService/FirmwareInventory' },
     SoftwareInventory: { '@odata.id': '/redfish/v1/UpdateService/SoftwareInventory' },
-    Actions: {},
+    UpdateServiceCapabilities: { '@odata.id': '/redfish/v1/UpdateService/UpdateServiceCapabilities' },
+  })
+  expect(Object.keys(service['Actions'] ?? {})).toEqual([
+    '#UpdateService.SimpleUpdate',
+    '#UpdateService.StartUpdate',
+    '#UpdateService.Activate',
+    '#UpdateService.GenerateSSHIdentityKeyPair',
+    '#UpdateService.RemoveSSHIdentityKeyPair',
+  ])
+})
+
+test('the apply times, and the window that some of them name, are told wherever they count', async () => {
+  const { get } = await startEmulator()
+  const service = await get(uris.updateService)
+  const window = {
+    MaintenanceWindowStartTime: '2026-01-01T02:00:00Z',
+    MaintenanceWindowDurationInSeconds: 7_200,
+  }
+  const support = {
+    SupportedValues: [...applyTimes],
+    MaintenanceWindowResource: { '@odata.id': uris.updateService },
+    ...window,
+  }
+  expect(service).toMatchObject({
+    '@Redfish.MaintenanceWindow': window,
+    'MultipartHttpPushUri@Redfish.OperationApplyTimeSupport': support,
+    Actions: { '#UpdateService.SimpleUpdate': { '@Redfish.OperationApplyTimeSupport': support } },
   })
 })
 

@@ -1,47 +1,124 @@
 import { type Static, Type } from '../../lib/schema.ts'
 import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
+import type { Certificates } from '../../http/certificates.ts'
 import { formats } from '../../image/inspect.ts'
-import { link, resource } from '../../redfish/resource.ts'
+import type { ImageStore } from '../../image/store.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { type JsonObject, link, resource } from '../../redfish/resource.ts'
 import { type Call } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
+import type { Updates } from '../../update/updates.ts'
+import { actionInfoRow, actionTarget } from './action-info.ts'
+import { activate, startUpdate } from './activation.ts'
+import { applyTimeSupport, patchedWindow, windowMembers, windowProperties } from './apply-time-support.ts'
+import { allowableTargets, capabilitiesRow } from './capabilities.ts'
+import { identityMembers, identityPatch, identityRows, identitySettings } from './identity.ts'
 import { inventoryRows } from './inventory.ts'
-import { applyTimes } from './parameters.ts'
+import { localImageRows, storeMembers } from './local-images.ts'
+import type { UpdateMethod } from './methods.ts'
+import { type PullOptions, simpleUpdate, simpleUpdateParameters } from './simple-update.ts'
+import { pushMembers, pushPatch, pushSettings } from './push-options.ts'
+import { sshIdentityActions, sshIdentityTargets } from './ssh-identity.ts'
 
-const ServicePatch = Type.Object(
-  { ServiceEnabled: Type.Optional(Type.Boolean()) },
-  { additionalProperties: false },
-)
+const closed = { additionalProperties: false }
+const properties = { ServiceEnabled: Type.Optional(Type.Boolean()), ...identityPatch, ...windowProperties }
+const ServicePatch = Type.Object({ ...properties, ...pushPatch }, closed)
+const PatchWithoutPush = Type.Object(properties, closed)
+
+export interface UpdateServiceOptions {
+  readonly clock: Clock
+  readonly maxImageBytes: number
+  readonly certificates: Certificates
+  /** The ways to give the service an image; the others are not there. */
+  readonly methods: ReadonlySet<UpdateMethod>
+  readonly images: ImageStore
+  readonly updates: Updates
+  readonly protocols: PullOptions['protocols']
+}
 
 /** UpdateService and its inventories: it shows what works, and an absent action means that it does not. */
-export function updateRows(maxImageBytes: number): Row[] {
+export function updateRows({
+  clock,
+  maxImageBytes,
+  certificates,
+  methods,
+  images,
+  updates,
+  protocols,
+}: UpdateServiceOptions): Row[] {
+  const hasPull = methods.has('simple')
   return [
     {
       path: uris.updateService,
       type: 'UpdateService',
-      view: ({ state: { settings } }) => ({
+      view: (bmc) => ({
         ...resource('UpdateService', uris.updateService, 'Update service'),
-        ServiceEnabled: settings.updateServiceEnabled,
-        Status: { State: settings.updateServiceEnabled ? 'Enabled' : 'Disabled', Health: 'OK' },
-        MultipartHttpPushUri: uris.multipartPush,
-        'MultipartHttpPushUri@Redfish.OperationApplyTimeSupport': {
-          '@odata.type': '#Settings.v1_4_0.OperationApplyTimeSupport',
-          SupportedValues: applyTimes,
-        },
+        ServiceEnabled: bmc.state.settings.updateServiceEnabled,
+        Status: { State: bmc.state.settings.updateServiceEnabled ? 'Enabled' : 'Disabled', Health: 'OK' },
+        ...(methods.has('multipart') && multipartMembers(bmc)),
+        ...(methods.has('raw') && pushMembers(bmc)),
         MaxImageSizeBytes: maxImageBytes,
         SupportedUpdateImageFormats: formats.map((format) => format.name),
         FirmwareInventory: link(uris.firmwareInventory),
         SoftwareInventory: link(uris.softwareInventory),
-        // sushy asks for the member even where there is no action.
-        Actions: {},
+        ...storeMembers(bmc, images),
+        ...identityMembers(bmc),
+        ...windowMembers(bmc),
+        UpdateServiceCapabilities: link(uris.updateServiceCapabilities),
+        Actions: {
+          ...(hasPull && actionTarget('SimpleUpdate', pullAnnotations(bmc, protocols))),
+          ...actionTarget('StartUpdate'),
+          ...actionTarget('Activate'),
+          ...sshIdentityTargets,
+        },
       }),
-      patch: { schema: ServicePatch, apply: patchService },
+      patch: {
+        schema: methods.has('raw') ? ServicePatch : PatchWithoutPush,
+        apply: (call) => patchService(call, updates),
+      },
+      actions: {
+        ...(hasPull && { 'UpdateService.SimpleUpdate': simpleUpdate({ updates, images, protocols }) }),
+        'UpdateService.StartUpdate': startUpdate(updates),
+        'UpdateService.Activate': activate(updates),
+        ...sshIdentityActions(clock),
+      },
     },
-    ...inventoryRows,
+    capabilitiesRow,
+    ...(hasPull ? [actionInfoRow('SimpleUpdate', (bmc) => simpleUpdateParameters(bmc, protocols))] : []),
+    actionInfoRow('StartUpdate', () => []),
+    actionInfoRow('Activate', () => [{ Name: 'Targets', Required: true, DataType: 'ObjectArray' }]),
+    ...inventoryRows(updates),
+    ...localImageRows(images),
+    ...identityRows(certificates),
   ]
 }
 
-function patchService({ bmc, body }: Call<Bmc>): void {
-  const { ServiceEnabled } = body as Static<typeof ServicePatch>
-  if (ServiceEnabled !== undefined) commit(bmc, { settings: { updateServiceEnabled: ServiceEnabled } })
+function multipartMembers(bmc: Bmc): JsonObject {
+  return {
+    MultipartHttpPushUri: bmc.machine.updateRules.pushUri,
+    'MultipartHttpPushUri@Redfish.OperationApplyTimeSupport': applyTimeSupport(bmc),
+  }
+}
+
+/** What clients read that look at no ActionInfo (Ansible), beside what they look at. */
+function pullAnnotations(bmc: Bmc, protocols: PullOptions['protocols']): JsonObject {
+  return {
+    'TransferProtocol@Redfish.AllowableValues': protocols,
+    'Targets@Redfish.AllowableValues': allowableTargets(bmc),
+    '@Redfish.OperationApplyTimeSupport': applyTimeSupport(bmc),
+  }
+}
+
+function patchService({ bmc, body }: Call<Bmc>, updates: Updates): void {
+  const { ServiceEnabled, ...others } = body as Static<typeof ServicePatch>
+  commit(bmc, {
+    settings: {
+      ...(ServiceEnabled !== undefined && { updateServiceEnabled: ServiceEnabled }),
+      ...identitySettings(others),
+      ...pushSettings(bmc, others),
+      ...patchedWindow(others),
+    },
+  })
+  updates.windowChanged(bmc)
 }

@@ -1,17 +1,16 @@
-import { type Static, Type } from '../../lib/schema.ts'
-import type { Bmc } from '../../bmc/bmc.ts'
+import { type Bmc, findComponent } from '../../bmc/bmc.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
+import { type Static, Type } from '../../lib/schema.ts'
 import { readJson } from '../../redfish/json-body.ts'
+import { type ApplyTime, applyTimes } from '../../redfish/apply-times.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
+import { withoutSecrets } from '../../redfish/secrets.ts'
 import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
 import type { UpdateRequest } from '../../update/policy.ts'
-import { resolveTarget } from '../../update/targets.ts'
+import { MAX_TARGETS, resolveReferences, resolveTargets } from './references.ts'
 
-/** The values of `@Redfish.OperationApplyTime` that updates honour. */
-export const applyTimes = ['Immediate'] as const
-
-const MAX_TARGETS = 5_000
+const OPERATION_APPLY_TIME = '@Redfish.OperationApplyTime'
 
 // Clients send null for what they leave out (bmclib), and null among the targets (Lenovo XCC).
 const References = Type.Unsafe<readonly (string | null)[] | null>({
@@ -20,17 +19,21 @@ const References = Type.Unsafe<readonly (string | null)[] | null>({
   items: { type: ['string', 'null'], format: 'uri-reference', minLength: 1 },
 })
 
-/** UpdateService v1_17, UpdateParameters: closed but for Oem. */
+/** What every way to ask for an update may say of it (UpdateService v1_17, UpdateParameters and SimpleUpdate). */
+export const updateProperties = {
+  Targets: Type.Optional(References),
+  ExcludeTargets: Type.Optional(References),
+  ForceUpdate: Type.Optional(Type.Boolean()),
+  Stage: Type.Optional(Type.Boolean()),
+  LocalImage: Type.Optional(Type.Boolean()),
+  [OPERATION_APPLY_TIME]: Type.Optional(Type.Unsafe<ApplyTime>({ type: 'string', enum: applyTimes })),
+}
+const UpdateProperties = Type.Object(updateProperties)
+export type UpdateProperties = Static<typeof UpdateProperties>
+
+/** The UpdateParameters of a push: closed but for Oem. */
 const UpdateParameters = Type.Object(
-  {
-    Targets: Type.Optional(References),
-    ExcludeTargets: Type.Optional(References),
-    ForceUpdate: Type.Optional(Type.Boolean()),
-    Stage: Type.Optional(Type.Boolean()),
-    LocalImage: Type.Optional(Type.Boolean()),
-    Oem: Type.Optional(Type.Unsafe<object | null>({ type: ['object', 'null'] })),
-    '@Redfish.OperationApplyTime': Type.Optional(Type.Unsafe<string>({ type: 'string', enum: applyTimes })),
-  },
+  { ...updateProperties, Oem: Type.Optional(Type.Unsafe<object | null>({ type: ['object', 'null'] })) },
   { additionalProperties: false },
 )
 const judgeParameters = judge(UpdateParameters)
@@ -48,71 +51,59 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
   const data = read.value
   if (!isObject(data)) return fail([message('Base.MalformedJSON')])
   const judged = judgeParameters(data)
-  const {
-    Targets,
-    ExcludeTargets,
-    ForceUpdate = false,
-    Stage,
-    LocalImage,
-  } = judged.ok ? judged.value : readable(data, judged.problem)
-  const targets = resolveAll(bmc, 'Targets', Targets)
-  // Targets with a member make ExcludeTargets of no account (UpdateService v1_17).
-  const exclude = resolveAll(bmc, 'ExcludeTargets', targets.components.size > 0 ? null : ExcludeTargets)
+  const asked = judged.ok ? judged.value : readable<UpdateProperties>(data, judged.problem)
+  const request = requestOf(bmc, asked, {
+    conflict: (property, value) => message('Base.PropertyValueConflict', property, value),
+    notInList: (value, property) => message('Base.PropertyValueNotInList', value, property),
+  })
   const mistakes = [
     ...(judged.ok ? [] : propertyMessages(judged.problem)),
+    ...(request.ok ? [] : request.problem),
+  ]
+  if (!request.ok || mistakes.length > 0) return fail(mistakes)
+  return succeed({ request: request.value, jsonBody: JSON.stringify(data, withoutSecrets) })
+}
+
+/** How a way to ask speaks of a member that does not go with another, and of a value that is not among those offered. */
+interface Wording {
+  readonly conflict: (member: string, other: string) => Message
+  readonly notInList: (value: string, member: string) => Message
+}
+
+/** What the members mean on this BMC; whatever is wrong with their values here is told. */
+export function requestOf(
+  bmc: Bmc,
+  asked: UpdateProperties,
+  { conflict, notInList }: Wording,
+): Result<UpdateRequest, readonly Message[]> {
+  const targets = resolveTargets(bmc, 'Targets', asked.Targets)
+  // Targets with a member make ExcludeTargets of no account (UpdateService v1_17).
+  const excluded = targets.components.size > 0 ? null : asked.ExcludeTargets
+  const exclude = resolveReferences(bmc, 'ExcludeTargets', excluded)
+  const { Stage: stage = false, [OPERATION_APPLY_TIME]: applyTime = 'Immediate' } = asked
+  const isOffered = bmc.machine.updateRules.applyTimes.includes(applyTime)
+  const cannotStage = [...targets.components].filter(
+    (id) => stage && findComponent(bmc, id)?.behaviour.spare === undefined,
+  )
+  const mistakes = [
     ...targets.mistakes,
     ...exclude.mistakes,
-    ...unsupported('Stage', Stage),
-    ...unsupported('LocalImage', LocalImage),
+    ...(isOffered ? [] : [about(notInList(applyTime, OPERATION_APPLY_TIME), `/${OPERATION_APPLY_TIME}`)]),
+    ...cannotStage.map(() => about(conflict('Stage', 'Targets'), '/Stage')),
   ]
   if (mistakes.length > 0) return fail(mistakes)
-  const named = targets.components.size > 0 ? targets.components : undefined
   return succeed({
-    request: { targets: named, exclude: exclude.components, force: ForceUpdate },
-    jsonBody: JSON.stringify(data, withoutSecrets),
+    targets: targets.components.size > 0 ? targets.components : undefined,
+    exclude: exclude.components,
+    force: asked.ForceUpdate ?? false,
+    applyTime,
+    stage,
+    keepsImage: asked.LocalImage ?? false,
   })
 }
 
 /** What the schema found nothing wrong with: its other mistakes belong in the same answer. */
-function readable(data: JsonObject, problem: readonly Mistake[]): Partial<Static<typeof UpdateParameters>> {
+export function readable<T extends object>(data: JsonObject, problem: readonly Mistake[]): Partial<T> {
   const wrong = new Set(problem.map(({ pointer }) => pointer.split('/')[1]))
-  return Object.fromEntries(Object.entries(data).filter(([name]) => !wrong.has(name)))
-}
-
-function resolveAll(bmc: Bmc, property: string, references: readonly (string | null)[] | null = null) {
-  const components = new Set<string>()
-  const mistakes: Message[] = []
-  for (const [index, reference] of (references ?? []).entries()) {
-    if (reference === null) continue
-    const target = resolveTarget(bmc, reference)
-    const pointer = `/${property}/${index}`
-    switch (target.kind) {
-      case 'components':
-        for (const { id } of target.components) components.add(id)
-        break
-      case 'unknown':
-        mistakes.push(about(message('Base.ResourceMissingAtURI', target.path), pointer))
-        break
-      case 'not-updateable':
-        mistakes.push(
-          about(message('Base.PropertyValueResourceConflict', property, reference, target.path), pointer),
-        )
-        break
-    }
-  }
-  return { components, mistakes }
-}
-
-function unsupported(property: string, asked: boolean | undefined): Message[] {
-  return asked === true ? [about(message('Base.PropertyValueError', property), `/${property}`)] : []
-}
-
-const SECRET =
-  /password|passphrase|passwd|pwd|token|secret|credential|authorization|(?:private|api|access)[-_ ]?key/i
-/** Name and password of a server, in the URI of what is there. */
-const USER_INFO = /(?<=:\/\/)[^/?#\s]*(?=@)/g
-
-function withoutSecrets(name: string, value: unknown): unknown {
-  if (SECRET.test(name)) return '******'
-  return typeof value === 'string' ? value.replace(USER_INFO, '******') : value
+  return Object.fromEntries(Object.entries(data).filter(([name]) => !wrong.has(name))) as Partial<T> // as judged
 }

@@ -1,107 +1,88 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { Bmc } from '../../bmc/bmc.ts'
-import { actorOf, type EndpointHandler } from '../../http/context.ts'
-import { sendAccepted } from '../../http/accepted.ts'
-import { askForBody } from '../../http/expect-continue.ts'
-import type { Endpoint } from '../../http/mount.ts'
-import type { Spool } from '../../image/spool.ts'
-import type { Clock } from '../../lib/clock.ts'
-import { busy, RedfishError } from '../../redfish/errors.ts'
+import { type Part, readParts } from '../../http/multipart.ts'
+import { BodyError } from '../../http/pump.ts'
+import { receiveImage, type ReceivedImage } from '../../image/receive.ts'
 import { message } from '../../redfish/messages/message.ts'
-import { uris } from '../../redfish/uris.ts'
-import type { StartProblem, Updates } from '../../update/updates.ts'
 import { parseParameters } from './parameters.ts'
-import { maxBodyBytes, receiveUpload, type Upload } from './upload.ts'
+import type { PushMethod } from './push.ts'
+import { mistaken, refusal, type Upload, type UploadLimits, type UploadMistake } from './upload.ts'
 
-const BUSY_RETRY_S = 5
-/** Headers that a task's Payload repeats; whatever else came may be nobody's business. */
-const payloadHeaders = ['Host', 'User-Agent', 'Accept', 'Content-Type', 'Content-Length', 'Transfer-Encoding']
+const MAX_PARAMETERS_BYTES = 2 ** 20
+/** What a body may hold beside the image: the other parts, and the boundaries between them. */
+const OVERHEAD_BYTES = 2 * 2 ** 20
 
-export interface PushOptions {
-  readonly clock: Clock
-  readonly updates: Updates
-  readonly spool: Spool
-  readonly maxImageBytes: number
-  /** An upload that stands still for this long is given up. */
-  readonly stallMs: number
+const malformed = message('Base.MissingOrMalformedPart')
+const wording = { empty: message('Base.PropertyMissing', 'UpdateFile'), broken: malformed }
+
+/** MultipartHttpPushUri: an image and its parameters in one request (DSP2062 §3.1.2). */
+export const multipartPush: PushMethod = {
+  name: 'multipart',
+  uri: ({ pushUri }) => pushUri,
+  mediaType: /^multipart\/form-data\b/i,
+  overheadBytes: OVERHEAD_BYTES,
+  maxParallel: ({ machine }) => machine.maxParallelUploads,
+  receive: receiveParts,
 }
 
-/** MultipartHttpPushUri: an image and its parameters in one request, answered by a task (DSP2062 §3.1.2). */
-export function multipartPush(options: PushOptions): Endpoint {
-  const receiving = new WeakMap<Bmc, number>()
-  const push: EndpointHandler = async (request, reply, { bmc }) => {
-    const running = receiving.get(bmc) ?? 0
-    admit(request, bmc, options.maxImageBytes, running)
-    receiving.set(bmc, running + 1)
-    try {
-      askForBody(request.raw, reply.raw)
-      const upload = await receiveUpload(request.raw, options)
-      return sendAccepted(reply, await start(request, bmc, upload, options.updates))
-    } finally {
-      receiving.set(bmc, (receiving.get(bmc) ?? 1) - 1)
+/**
+ * Receives the parts of a push in any order (UpdateService v1_17, MultipartHttpPushUri). A broken image ends it; any
+ * other mistake is kept, so that one answer tells them all.
+ */
+async function receiveParts(request: IncomingMessage, bmc: Bmc, limits: UploadLimits): Promise<Upload> {
+  let image: ReceivedImage | undefined
+  let text: string | undefined
+  const mistakes: UploadMistake[] = []
+  const bodyLimits = { ...limits, maxBodyBytes: limits.maxImageBytes + OVERHEAD_BYTES }
+  try {
+    for await (const part of readParts(request, bodyLimits)) {
+      if (part.name === 'UpdateFile' && image === undefined) {
+        const received = await receiveImage(part.body, { ...limits, fileName: part.fileName ?? 'UpdateFile' })
+        if (received.ok) image = received.value
+        // What interrupted the part is wrong with the whole body: the parser knows it.
+        else if (received.problem.kind === 'interrupted') continue
+        else mistakes.push(refusal(received.problem, wording))
+        if (!received.ok && received.problem.kind !== 'empty') break
+      } else if (part.name === 'UpdateParameters' && text === undefined) {
+        text = await readText(part)
+      } else {
+        if (!part.name.startsWith('Oem')) mistakes.push(mistaken(malformed))
+        await discard(part.body)
+      }
     }
-  }
-  return {
-    path: uris.multipartPush,
-    privileges: { POST: [['ConfigureComponents']] },
-    methods: { POST: push },
-    holdsBody: true,
-  }
-}
-
-/** What the headers alone prove wrong is refused before a byte of the body is read. */
-function admit(request: FastifyRequest, bmc: Bmc, maxImageBytes: number, running: number): void {
-  const { headers } = request
-  if (!bmc.state.settings.updateServiceEnabled) {
-    throw new RedfishError(503, message('Base.ServiceDisabled', uris.updateService))
-  }
-  if (!/^multipart\/form-data\b/i.test(headers['content-type'] ?? '')) {
-    throw new RedfishError(415, message('Base.HeaderInvalid', 'Content-Type'))
-  }
-  if (Number(headers['content-length'] ?? 0) > maxBodyBytes(maxImageBytes)) {
-    throw new RedfishError(413, message('Base.PayloadTooLarge'))
-  }
-  if (running >= bmc.machine.maxParallelUploads) throw busy(BUSY_RETRY_S)
-}
-
-/** Judges what came as a whole, and starts the update; an image that is not to be used is discarded. */
-async function start(request: FastifyRequest, bmc: Bmc, upload: Upload, updates: Updates) {
-  const { image, parameters } = upload
-  const mistakes = [...upload.mistakes]
-  const parsed = parameters === undefined ? undefined : parseParameters(bmc, parameters)
-  if (parsed?.ok === false) mistakes.push(...parsed.problem.map((one) => ({ status: 400, message: one })))
-  if (image !== undefined && parsed?.ok === true && mistakes.length === 0) {
-    const payload = {
-      targetUri: uris.multipartPush,
-      httpHeaders: shownHeaders(request),
-      jsonBody: parsed.value.jsonBody,
+  } catch (error) {
+    if (!(error instanceof BodyError)) {
+      await image?.spooled.discard()
+      throw error
     }
-    const started = updates.start(bmc, image, parsed.value.request, { payload, actor: actorOf(request) })
-    if (started.ok) return started.value
-    await image.spooled.discard()
-    throw notNow(started.problem)
+    mistakes.push(refusal(error, wording))
   }
-  await image?.spooled.discard()
-  // The image's own trouble (too large, no room, too slow) says more than what else was wrong.
-  const status = Math.max(...mistakes.map((mistake) => mistake.status))
-  throw new RedfishError(
-    status,
-    mistakes.map((mistake) => mistake.message),
-  )
+  if (mistakes.length === 0 && (image === undefined || text === undefined)) mistakes.push(mistaken(malformed))
+  const parsed = text === undefined ? undefined : parseParameters(bmc, text)
+  if (parsed?.ok === false) mistakes.push(...parsed.problem.map(mistaken))
+  return { image, parameters: parsed?.ok === true ? parsed.value : undefined, mistakes }
 }
 
-function notNow(problem: StartProblem): RedfishError {
-  switch (problem.kind) {
-    case 'targets-busy':
-      return busy(BUSY_RETRY_S, message('Base.ResourceInUse'))
-    case 'no-room':
-      return busy(BUSY_RETRY_S, message('Base.ResourceExhaustion', uris.tasks))
+/** A small part as text; one that is too long is no text at all, which its reader will refuse. */
+async function readText({ body }: Part): Promise<string | undefined> {
+  const chunks: Uint8Array[] = []
+  let sizeBytes = 0
+  try {
+    for await (const chunk of body) {
+      sizeBytes += (chunk as Uint8Array).byteLength
+      if (sizeBytes <= MAX_PARAMETERS_BYTES) chunks.push(chunk as Uint8Array)
+    }
+  } catch {
+    return undefined // the part ended early: the parser tells the same of the whole body
   }
+  return sizeBytes <= MAX_PARAMETERS_BYTES ? Buffer.concat(chunks).toString('utf8') : ''
 }
 
-function shownHeaders({ headers }: FastifyRequest): string[] {
-  return payloadHeaders.flatMap((name) => {
-    const value = headers[name.toLowerCase()]
-    return typeof value === 'string' ? [`${name}: ${value}`] : []
-  })
+async function discard(body: Readable): Promise<void> {
+  try {
+    for await (const _ of body);
+  } catch {
+    // as above
+  }
 }

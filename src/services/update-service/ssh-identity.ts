@@ -56,15 +56,13 @@ export const sshIdentityRows: readonly Row[] = [
       return key && sshKeyView(uris.identityKey(id), 'SSH key of the update service', key)
     },
   },
-  actionInfoRow(
-    GENERATE,
-    () =>
-      parameters.map(({ name, values, only }) => ({
-        Name: name,
-        Required: only === undefined,
-        DataType: isNumeric(values) ? 'Number' : 'String',
-        [allowable(values)]: values.map(String),
-      })),
+  actionInfoRow(GENERATE, () =>
+    parameters.map(({ name, values, only }) => ({
+      Name: name,
+      Required: only === undefined,
+      DataType: isNumeric(values) ? 'Number' : 'String',
+      [allowable(values)]: values.map(String),
+    })),
   ),
   actionInfoRow(REMOVE, () => []),
 ]

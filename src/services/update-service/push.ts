@@ -1,0 +1,117 @@
+import type { IncomingMessage } from 'node:http'
+import type { Bmc } from '../../bmc/bmc.ts'
+import type { Task } from '../../bmc/state.ts'
+import type { UpdateRules } from '../../bmc/update-rules.ts'
+import { sendAccepted } from '../../http/accepted.ts'
+import { actorOf, type EndpointHandler } from '../../http/context.ts'
+import { askForBody } from '../../http/expect-continue.ts'
+import { notFound } from '../../http/errors.ts'
+import type { Endpoint } from '../../http/mount.ts'
+import { busy, RedfishError } from '../../redfish/errors.ts'
+import { message } from '../../redfish/messages/message.ts'
+import type { Order, Updates } from '../../update/updates.ts'
+import { requireEnabled } from './enabled.ts'
+import type { UpdateMethod } from './methods.ts'
+import { BUSY_RETRY_S, started } from './started.ts'
+import type { Receive, Upload, UploadLimits } from './upload.ts'
+import type { Uploads } from './uploads.ts'
+
+/** Headers that a task's Payload repeats; whatever else came may be nobody's business. */
+const payloadHeaders = ['Host', 'User-Agent', 'Accept', 'Content-Type', 'Content-Length', 'Transfer-Encoding']
+
+/** A way to push an image in the body of a POST. */
+export interface PushMethod {
+  readonly name: Exclude<UpdateMethod, 'simple'>
+  /** Where it is on machines with these rules. */
+  readonly uri: (rules: UpdateRules) => string
+  /** What a body must be; anything where absent. */
+  readonly mediaType?: RegExp
+  /** What a body may hold beside the image. */
+  readonly overheadBytes: number
+  /** How many such uploads a BMC takes at once. */
+  readonly maxParallel: (bmc: Bmc) => number
+  readonly receive: Receive
+}
+
+export interface PushOptions extends UploadLimits {
+  readonly updates: Updates
+  /** Shared by all ways to push. */
+  readonly uploads: Uploads
+}
+
+/** The URI of a way to push: the image is received, then its update is started and answered by a task. */
+export function pushEndpoint(path: string, methods: readonly PushMethod[], options: PushOptions): Endpoint {
+  const methodOf = ({ machine }: Bmc) => methods.find(({ uri }) => uri(machine.updateRules) === path)
+  const push: EndpointHandler = async (request, reply, { bmc }) => {
+    const { raw } = request
+    const method = methodOf(bmc)
+    if (method === undefined) throw notFound(path)
+    judgeHead(raw, bmc, method, options.maxImageBytes)
+    // Known before there is anything to lose: once an image is here, nothing may come between it and its end.
+    const payload = { targetUri: path, httpHeaders: shownHeaders(raw) }
+    const sender = { payload, actor: actorOf(request) }
+    const leave = options.uploads.enter(bmc, method.name, method.maxParallel(bmc))
+    if (leave === undefined) throw busy(BUSY_RETRY_S)
+    try {
+      askForBody(raw, reply.raw)
+      const upload = await method.receive(raw, bmc, options)
+      return sendAccepted(reply, await start(bmc, upload, sender, options))
+    } finally {
+      leave()
+    }
+  }
+  return {
+    path,
+    exists: (bmc) => methodOf(bmc) !== undefined,
+    privileges: { POST: [['ConfigureComponents']] },
+    methods: { POST: push },
+    holdsBody: true,
+  }
+}
+
+/** What the headers alone prove wrong is refused before a byte of the body is read. */
+function judgeHead(
+  { headers }: IncomingMessage,
+  bmc: Bmc,
+  { mediaType, overheadBytes }: PushMethod,
+  maxImageBytes: number,
+): void {
+  requireEnabled(bmc)
+  if (mediaType?.test(headers['content-type'] ?? '') === false) {
+    throw new RedfishError(415, message('Base.HeaderInvalid', 'Content-Type'))
+  }
+  if (Number(headers['content-length'] ?? 0) > maxImageBytes + overheadBytes) {
+    throw new RedfishError(413, message('Base.PayloadTooLarge'))
+  }
+}
+
+/** Whose request it is; its parameters come with the body. */
+interface Sender {
+  readonly payload: Omit<Order['payload'], 'jsonBody'>
+  readonly actor: Order['actor']
+}
+
+/** Judges what came as a whole, and starts the update; an image that is not to be used is discarded. */
+async function start(bmc: Bmc, upload: Upload, sender: Sender, { updates }: PushOptions): Promise<Task> {
+  const { image, parameters, mistakes } = upload
+  if (image === undefined || parameters === undefined || mistakes.length > 0) {
+    await image?.spooled.discard()
+    // The image's own trouble (too large, no room, too slow) says more than what else was wrong.
+    const status = Math.max(...mistakes.map((mistake) => mistake.status))
+    throw new RedfishError(
+      status,
+      mistakes.map((mistake) => mistake.message),
+    )
+  }
+  const payload = { ...sender.payload, jsonBody: parameters.jsonBody }
+  const result = updates.start(bmc, image, parameters.request, { payload, actor: sender.actor })
+  if (!result.ok) await image.spooled.discard()
+  return started(result)
+}
+
+function shownHeaders({ headers }: IncomingMessage): string[] {
+  return payloadHeaders.flatMap((name) => {
+    const value = headers[name.toLowerCase()]
+    return typeof value === 'string' ? [`${name}: ${value}`] : []
+  })
+}
