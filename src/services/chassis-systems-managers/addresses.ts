@@ -16,14 +16,19 @@ function mistakeIn(entry: JsonObject, name: string, index: number): Message[] {
   if (typeof value !== 'string') {
     return name === 'Gateway' ? [] : [about(message('Base.PropertyMissing', property), `/${property}`)]
   }
-  return isIPv4(value)
-    ? []
-    : [about(message('Base.PropertyValueFormatError', value, property), `/${property}`)]
+  const isRight = name === 'SubnetMask' ? isMask(value) : isIPv4(value)
+  return isRight ? [] : [about(message('Base.PropertyValueFormatError', value, property), `/${property}`)]
 }
 
 function isIPv4(text: string): boolean {
   const parts = text.split('.')
   return text !== '0.0.0.0' && parts.length === 4 && parts.every((part) => Number(part) <= 255)
+}
+
+/** Ones, and then zeros. */
+function isMask(text: string): boolean {
+  const bits = text.split('.').map((part) => Number(part).toString(2).padStart(8, '0'))
+  return isIPv4(text) && /^1+0*$/.test(bits.join(''))
 }
 
 /** What an EthernetInterface shows in use once its configuration changed; nothing for other resources. */

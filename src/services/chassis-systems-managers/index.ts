@@ -1,13 +1,22 @@
 import { type Static, Type } from '../../lib/schema.ts'
 import { type Bmc, type BmcAction, machineResource, type Row } from '../../bmc/bmc.ts'
 import type { Resets } from '../../bmc/reset.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { isObject, link, type Resource } from '../../redfish/resource.ts'
 import { type Call, type Params } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
+import type { Updates } from '../../update/updates.ts'
 import { biosRows } from './bios.ts'
 import { networkProtocolRow } from './network-protocol.ts'
+import {
+  FORCE_FAILOVER,
+  failoverInfoRow,
+  forceFailover,
+  imageMembers,
+  managerPatch,
+} from './software-images.ts'
 import { machinePatch } from './writable.ts'
 
 const ResetParameters = Type.Object(
@@ -15,8 +24,14 @@ const ResetParameters = Type.Object(
   { additionalProperties: false },
 )
 
+export interface MachineOptions {
+  readonly clock: Clock
+  readonly resets: Resets
+  readonly updates: Updates
+}
+
 /** The machine's own resources: all of its data as it is, systems and managers with their resets. */
-export function machineRows(resets: Resets): Row[] {
+export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
   return [
     {
       path: uris.system(':id'),
@@ -33,13 +48,15 @@ export function machineRows(resets: Resets): Row[] {
       path: uris.manager(':id'),
       type: 'Manager',
       view: (bmc, { id = '' }) => managerView(bmc, uris.manager(id)),
-      patch: machinePatch(({ id = '' }) => uris.manager(id)),
+      patch: managerPatch(clock, updates),
       actions: {
+        [FORCE_FAILOVER]: forceFailover({ clock, resets, updates }),
         'Manager.Reset': resetAction('Manager.Reset', uris.manager, ({ bmc }, uri, type) =>
           resets.startManagerReset(bmc, uri, type),
         ),
       },
     },
+    failoverInfoRow,
     networkProtocolRow,
     ...biosRows,
     {
@@ -66,12 +83,12 @@ function interfaceOf({ manager = '', id = '' }: Params): string {
   return uris.ethernetInterface(uris.manager(manager), id)
 }
 
-/** The manager that serves Redfish has our logs and network protocols beside what the machine's data gives it. */
+/** Beside what the machine's data gives it, a manager has its images; the one that serves Redfish has our logs and ports. */
 function managerView(bmc: Bmc, uri: string): Resource | undefined {
   const manager = machineResource(bmc, uri)
   const isOurs = uri === bmc.machine.manager
   const own = { LogServices: link(uris.logServices(uri)), NetworkProtocol: link(uris.networkProtocol(uri)) }
-  return manager && isOurs ? { ...manager, ...own } : manager
+  return manager && { ...manager, ...imageMembers(bmc, manager), ...(isOurs && own) }
 }
 
 /** A reset answers first and happens then; which types there are is what the resource itself allows. */
