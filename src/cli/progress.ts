@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import type { PushWatcher } from '../client/push.ts'
+import type { PushWatcher } from '../client/errand.ts'
 
 const BAR_WIDTH = 30
 const REDRAW_MS = 100

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
+import { defaultOf, type SettingName, settings } from '../settings.ts'
 import { readFileSync } from 'node:fs'
-import { defaultOf, parseConfig, type SettingName, settings, type Source } from '../config.ts'
+import { parseConfig, type Source } from '../config.ts'
 import { type Emulator, startEmulator } from '../index.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Finish, Terminal } from './terminal.ts'

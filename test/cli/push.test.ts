@@ -1,20 +1,16 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { runCommand } from '../support/cli.ts'
+import { basic } from '../support/emulator.ts'
+import { serveHttp } from '../support/image-server.ts'
 import { bundleOf } from '../support/images.ts'
+import { fileOf } from '../support/pushing.ts'
 import { startWire, temporaryFolder, type Wire } from '../support/wire.ts'
-
-async function fileOf(image: Buffer): Promise<string> {
-  const file = join(await temporaryFolder(), 'update.tar')
-  await writeFile(file, image)
-  return file
-}
 
 const versionOf = async ({ get }: Wire, id: string): Promise<unknown> =>
   (await get(uris.firmware(id))).json['Version']
@@ -84,7 +80,7 @@ describe('push', () => {
   })
 
   test.each([
-    [['--apply-time', 'OnReset'], 'PropertyValueNotInList'],
+    [['--apply-time', 'Whenever'], 'PropertyValueNotInList'],
     [['--target', `${uris.firmwareInventory}/Nothing`], 'ResourceMissingAtURI'],
     [['--password', 'wrong'], 'AccessUnauthorized'],
     [['--user', 'nobody'], 'AccessUnauthorized'],
@@ -110,16 +106,62 @@ describe('push', () => {
     expect(await versionOf(wire, 'PSU-1')).toBe('1.8.0.0')
   })
 
-  test.each(['BIOS', 'BMC-Primary'])('with --reset waits until %s has its new version', async (id) => {
+  test.each([
+    [[], '1.8.0', 'waits for a reset'],
+    [['--reset'], '9.9.9', 'Completed 100 %'],
+    [['--reset', '--apply-time', 'OnStartUpdateRequest'], '1.8.0', 'waits for UpdateService.StartUpdate'],
+    [['--reset', '--apply-time', 'OnStartUpdateRequest', '--start'], '9.9.9', 'Completed 100 %'],
+    [['--reset', '--stage'], '1.8.0', 'BIOS-9.9.9 waits to be activated'],
+  ])('with %j goes on as far as that lets it, and ends with 0', async (args, version, word) => {
     const wire = await startWire()
-    const before = await versionOf(wire, id)
-    const file = await fileOf(await bundleOf({ [id]: '9.9.9' }))
-    expect(await runCommand(['push', wire.url, file])).toMatchObject({ exitCode: 0 })
-    expect(await versionOf(wire, id)).toBe(before)
-    const { exitCode, out } = await runCommand(['push', wire.url, file, '--reset', '--force'])
-    expect(exitCode).toBe(0)
-    expect(out).toContain('is at 9.9.9')
-    expect(await versionOf(wire, id)).toBe('9.9.9')
+    const file = await fileOf(await bundleOf({ BIOS: '9.9.9' }))
+    const { exitCode, out, err } = await runCommand(['push', wire.url, file, ...args])
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' })
+    expect(out).toContain(word)
+    expect(await versionOf(wire, 'BIOS')).toBe(version)
+  })
+
+  test('of a URI lets the service fetch the image, and keeps the password out of the URI', async () => {
+    const wire = await startWire()
+    const image = await bundleOf({ 'NIC-1': '22.42.1000', 'NIC-2': '99.9.9' })
+    const before = await versionOf(wire, 'NIC-2')
+    const credentials: unknown[] = []
+    const { port } = await serveHttp(({ headers }, response) => {
+      credentials.push(headers.authorization)
+      if (headers.authorization === basic('me', 's:cret')) response.end(image)
+      else response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="images"' }).end()
+    })
+    const uri = `http://me:s%3Acret@127.0.0.1:${port}/image.bin`
+    const { exitCode, err, out } = await runCommand([
+      'push',
+      wire.url,
+      uri,
+      '--target',
+      uris.firmware('NIC-1'),
+    ])
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' })
+    expect(credentials.at(-1)).toBe(basic('me', 's:cret'))
+    expect(out).not.toContain('cret')
+    expect((await wire.get(uris.task('1'))).json['Payload']).toMatchObject({
+      JsonBody: expect.stringContaining(`"http://127.0.0.1:${port}/image.bin"`) as string,
+    })
+    expect(await versionOf(wire, 'NIC-1')).toBe('22.42.1000')
+    expect(await versionOf(wire, 'NIC-2')).toBe(before)
+  })
+
+  test('of a URI where there is nothing ends with 1, and with the reason', async () => {
+    const { url } = await startWire()
+    const { uri } = await serveHttp((_request, response) => response.writeHead(404).end())
+    const { exitCode, out } = await runCommand(['push', url, uri.href])
+    expect(exitCode).toBe(1)
+    expect(out).toContain('ResourceMissingAtURI')
+  })
+
+  test('of a URI says so where the service fetches nothing', async () => {
+    const { url } = await startWire({ updateMethods: 'multipart' })
+    const { exitCode, err } = await runCommand(['push', url, 'http://127.0.0.1/image.bin'])
+    expect(exitCode).toBe(1)
+    expect(err).toContain('SimpleUpdate')
   })
 
   test('takes any certificate only with --insecure', async () => {

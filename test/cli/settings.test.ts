@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { defaultOf, parseConfig, type SettingName, settings } from '../../src/config.ts'
+import { parseConfig } from '../../src/config.ts'
+import { defaultOf, type SettingName, settings } from '../../src/settings.ts'
 import { complaints, configFile, quiet, runCommand, serve } from '../support/cli.ts'
 import { temporaryFolder } from '../support/wire.ts'
 
