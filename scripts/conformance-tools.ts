@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { basename, delimiter, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { stripVTControlCharacters } from 'node:util'
 
@@ -117,6 +117,16 @@ function common(url: string, { user, password }: Service): string[] {
   return ['--rhost', url, '--user', user, '--password', password]
 }
 
+/** The files of the bundle and those of our own types: the tool takes one folder. */
+async function csdlFolder(csdl: string, reports: string): Promise<string> {
+  const folder = join(reports, 'csdl')
+  await mkdir(folder)
+  const own = await filesIn(resolve(import.meta.dirname, '../schemas/oem'), '.xml')
+  for (const file of [...(await filesIn(csdl, '.xml')), ...own])
+    await symlink(file, join(folder, basename(file)))
+  return folder
+}
+
 const serviceValidator: Tool = {
   name: 'Service Validator',
   missing: (installation) =>
@@ -133,7 +143,7 @@ const serviceValidator: Tool = {
         '--logdir',
         reports,
         '--schema_directory',
-        installation.csdl ?? '',
+        await csdlFolder(installation.csdl ?? '', reports),
         '--skipschema',
       ],
     })

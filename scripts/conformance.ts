@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { arrayBuffer as bytesOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { loadMachine } from '../src/bmc/mockup-folder.ts'
 import { bundleComponents } from '../src/cli/image.ts'
 import { buildBundle } from '../src/image/build-bundle.ts'
 import { uris } from '../src/redfish/uris.ts'
@@ -21,7 +20,12 @@ const USAGE = `npm run conformance -- --tools DIR --csdl DIR [--python FILE] [--
   --hurry    cuts the tools' own pauses short
   --details  prints every finding, not only failures`
 const READY_MS = 30_000
-const machines = ['rackmount', 'bladed']
+/** By machine, the component that an image is staged on, one that waits for its reset, and one that is never done. */
+const inhabited = {
+  rackmount: { done: 'NIC-1', staged: 'NIC-2', waiting: 'BIOS', endless: 'PSU-1' },
+  bladed: { done: 'PSU-2', staged: 'Blade1-BIOS', waiting: 'Blade2-BMC', endless: 'PSU-1' },
+} as const
+const machines = Object.keys(inhabited)
 
 interface Line extends Outcome {
   readonly tool: string
@@ -68,7 +72,7 @@ async function runAll(): Promise<boolean> {
     for (const machine of values.machine) {
       const folder = join(reports, `${tool.name}-${machine}`.toLowerCase().replaceAll(' ', '-'))
       await mkdir(folder)
-      await using service = await startService(machine)
+      await using service = await startService(machine, folder)
       await inhabit(service, machine)
       const outcome = await tool.run(installation, service, folder)
       lines.push({ tool: tool.name, machine, ...outcome })
@@ -87,37 +91,83 @@ async function runAll(): Promise<boolean> {
   return missing.length === 0 && lines.length > 0 && lines.every(({ fail }) => fail === 0)
 }
 
-/** An update, its task and log entries, a subscription and a test event: what a service in use shows. */
+/**
+ * What a service in use shows: updates that are done, run, wait in a job and are staged, a kept image, keys, a job that is
+ * to come, a subscription and a test event.
+ */
 async function inhabit({ url, user, password }: Service, machine: string): Promise<void> {
   const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
-  const post = async (uri: string, body: string | FormData): Promise<void> => {
-    const type = typeof body === 'string' ? { 'content-type': 'application/json' } : {}
-    const answer = await fetch(url + uri, { method: 'POST', headers: { authorization, ...type }, body })
+  const post = async (uri: string, body: object): Promise<void> => {
+    const isForm = body instanceof FormData
+    const answer = await fetch(url + uri, {
+      method: 'POST',
+      headers: { authorization, ...(!isForm && { 'content-type': 'application/json' }) },
+      body: isForm ? body : JSON.stringify(body),
+    })
     if (!answer.ok) throw new Error(`${uri} answers ${answer.status}: ${await answer.text()}`)
     await answer.arrayBuffer()
   }
-  const destination = {
-    Destination: 'http://127.0.0.1:9/events',
+  const destination = 'http://127.0.0.1:9/events'
+  await post(uris.eventDestinations, {
+    Destination: destination,
     Protocol: 'Redfish',
     Context: 'conformance',
+  })
+  const { done, staged, waiting, endless } = inhabitedOf(machine)
+  const updates = [
+    [done, { LocalImage: true }],
+    [staged, { Stage: true }],
+    [waiting, {}],
+    [endless, {}],
+  ] as const
+  for (const [name, parameters] of updates) {
+    await post(uris.multipartPush, await formOf(machine, name, parameters))
   }
-  await post(uris.eventDestinations, JSON.stringify(destination))
-  const names = [...loadMachine(machine).components.keys()]
-  const name = names.find((one) => /^(NIC|PSU)/.test(one)) ?? ''
-  const components = bundleComponents([{ name, version: '99.0' }], 65_536, machine)
-  const form = new FormData()
-  form.set('UpdateParameters', new Blob(['{}'], { type: 'application/json' }))
-  form.set('UpdateFile', new Blob([await bytesOf(buildBundle(components))]), 'update.tar')
-  await post(uris.multipartPush, form)
+  await post(uris.action(uris.updateService, 'UpdateService.GenerateSSHIdentityKeyPair'), {
+    KeyType: 'Ed25519',
+  })
+  await post(uris.jobs, {
+    Payload: { HttpOperation: 'PATCH', TargetUri: uris.updateService, JsonBody: '{"ServiceEnabled":true}' },
+    Schedule: { RecurrenceInterval: 'P7D', InitialStartTime: '2100-01-01T00:00:00Z' },
+  })
   const event = { MessageId: 'ResourceEvent.1.4.TestMessage', Message: 'test', MessageSeverity: 'OK' }
-  await post(uris.action(uris.eventService, 'EventService.SubmitTestEvent'), JSON.stringify(event))
+  await post(uris.action(uris.eventService, 'EventService.SubmitTestEvent'), event)
+}
+
+/** A push of new firmware for one component. */
+async function formOf(machine: string, name: string, parameters: object): Promise<FormData> {
+  const components = bundleComponents([{ name, version: '99.0' }], 65_536, machine)
+  const asked = JSON.stringify({ Targets: [uris.firmware(name)], ...parameters })
+  const form = new FormData()
+  form.set('UpdateParameters', new Blob([asked], { type: 'application/json' }))
+  form.set('UpdateFile', new Blob([await bytesOf(buildBundle(components))]), 'update.tar')
+  return form
+}
+
+function inhabitedOf(machine: string): (typeof inhabited)[keyof typeof inhabited] {
+  return inhabited[machine === 'bladed' ? 'bladed' : 'rackmount']
 }
 
 /** A service in a process of its own, on free ports; it ends when it leaves scope. */
-async function startService(machine: string): Promise<Service & AsyncDisposable> {
+async function startService(machine: string, folder: string): Promise<Service & AsyncDisposable> {
   const main = resolve(import.meta.dirname, '../src/main.ts')
   const ports = ['--port', '0', '--https-port', '0']
-  const options = ['--machine', machine, '--speed', 'max', '--ssdp', '--log-level', 'error']
+  const devices = join(folder, 'devices.json')
+  await writeFile(
+    devices,
+    JSON.stringify({ [inhabitedOf(machine).endless]: { fail: { at: 'transfer', how: 'hangs' } } }),
+  )
+  const options = [
+    '--devices',
+    devices,
+    '--machine',
+    machine,
+    '--speed',
+    'max',
+    '--ssdp',
+    '--log-level',
+    'error',
+  ]
   const child = spawn(process.execPath, [main, 'serve', ...ports, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,41 +1,18 @@
-import { execFile, spawnSync } from 'node:child_process'
-import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { uris } from '../src/redfish/uris.ts'
 import { PASSWORD } from './support/emulator.ts'
-import { startWire } from './support/wire.ts'
+import { absent, PATIENCE_MS, PYTHON, run, startBoth, works } from './support/programs.ts'
 
-const run = promisify(execFile)
-const PATIENCE_MS = 60_000
-/** Debian's own: the one that its packages of Python modules are for. */
-const PYTHON = '/usr/bin/python3'
-// Proxies, and authorities that Python's clients ask although they are told to check none.
-const environment = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) => !/_proxy$|^(REQUESTS|CURL)_CA_BUNDLE$|^PYTHONPATH$/i.test(name),
-  ),
-)
-const env = { ...environment, PYTHONWARNINGS: 'ignore', PYTHONDONTWRITEBYTECODE: '1' }
-
-const runs = (program: string, ...args: readonly string[]): boolean => spawnSync(program, args).status === 0
-const hasRedfishtool = runs('redfishtool', '-h')
-const hasSushy = runs(PYTHON, '-c', 'import sushy')
+const hasRedfishtool = works('redfishtool', ['-h'])
+const hasSushy = works(PYTHON, ['-c', 'import sushy'])
 const system = uris.system('1')
-
-const absent = (isThere: boolean, what: string): string => (isThere ? '' : ` (skipped: no ${what} here)`)
-
-/** An emulator by HTTP and HTTPS, as these clients want it. */
-async function startBoth() {
-  const wire = await startWire({ https: true })
-  return { ...wire, httpsUrl: wire.emulator.httpsUrl ?? '' }
-}
 
 describe.skipIf(!hasRedfishtool)(`redfishtool${absent(hasRedfishtool, 'redfishtool')}`, () => {
   /** Calls it with a way to log in; to the JSON that it prints. */
   const tool = async (httpsUrl: string, authentication: string, ...args: readonly string[]) => {
     const credentials = ['-u', 'admin', '-p', PASSWORD, '-A', authentication]
     const options = ['-r', new URL(httpsUrl).host, '-S', 'Always', ...credentials]
-    const { stdout } = await run('redfishtool', [...options, ...args], { env, timeout: PATIENCE_MS })
+    const stdout = await run('redfishtool', [...options, ...args])
     const start = stdout.search(/^[[{]/m)
     return (start === -1 ? {} : JSON.parse(stdout.slice(start))) as Record<string, unknown>
   }
@@ -111,10 +88,7 @@ test.skipIf(!hasSushy)(
     const { httpsUrl, bmc, get } = await startBoth()
     const { json: inventory } = await get(uris.firmwareInventory)
     const members = inventory['Members'] as readonly { readonly '@odata.id': string }[]
-    const { stdout } = await run(PYTHON, ['-c', SUSHY, httpsUrl, 'admin', PASSWORD], {
-      env,
-      timeout: PATIENCE_MS,
-    })
+    const stdout = await run(PYTHON, ['-c', SUSHY, httpsUrl, 'admin', PASSWORD])
     expect(JSON.parse(stdout)).toEqual({
       systems: ['1'],
       chassis: ['1'],

@@ -1,0 +1,12 @@
+import { loadMachine } from '../../src/bmc/mockup-folder.ts'
+import type { DeviceBehaviour, Machine } from '../../src/bmc/machine.ts'
+
+/** `rackmount` with devices that behave otherwise. */
+export function rackmountWith(changes: Readonly<Record<string, Partial<DeviceBehaviour>>>): Machine {
+  const machine = loadMachine('rackmount')
+  const components = [...machine.components].map(([id, facts]) => {
+    const behaviour = { ...facts.behaviour, ...changes[id] }
+    return [id, { ...facts, behaviour }] as const
+  })
+  return { ...machine, components: new Map(components) }
+}
