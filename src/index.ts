@@ -2,11 +2,15 @@ import type { FastifyBaseLogger } from 'fastify'
 import { hostname } from 'node:os'
 import { createAccount } from './bmc/accounts.ts'
 import { type Bmc, createBmc } from './bmc/bmc.ts'
-import { loadMachine } from './bmc/mockup-folder.ts'
+import { type Machine, underRules } from './bmc/machine.ts'
+import { loadMachine, loadProfile } from './bmc/mockup-folder.ts'
 import { commit } from './bmc/commit.ts'
-import { type Config, type GivenSettings, isStrict, parseConfig } from './config.ts'
+import { type Config, isStrict, parseConfig } from './config.ts'
 import type { Account } from './bmc/state.ts'
 import type { Flasher } from './devices/flasher.ts'
+import type { GivenSettings } from './settings.ts'
+import { readDevicesFile } from './faults/devices-file.ts'
+import { hasFaults, planFaults } from './faults/plan.ts'
 import { Certificates } from './http/certificates.ts'
 import { readKeyPair } from './http/key-pair-files.ts'
 import { Server, type ServerOptions } from './http/server.ts'
@@ -15,9 +19,11 @@ import { createFileSpool } from './image/file-spool.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { uris } from './redfish/uris.ts'
 import { REDFISH_VERSION } from './services/service-root/index.ts'
+import { parseImageFolders } from './transfer/image-folders.ts'
 
 export type { Bmc } from './bmc/bmc.ts'
-export type { Config, GivenSettings } from './config.ts'
+export type { Config } from './config.ts'
+export type { GivenSettings } from './settings.ts'
 export type { Flasher, FlashJob, FlashProblem, FlashResult } from './devices/flasher.ts'
 export { type Clock, VirtualClock } from './lib/clock.ts'
 
@@ -66,7 +72,7 @@ export async function startEmulator(
   // Hashing takes another thread some 60 ms: the app is loaded and made meanwhile.
   const hashing = createAccount(config.user, config.password)
   const accounts = new Map<string, Account>()
-  const bmc = createBmc('1', loadMachine(config.machine), accounts)
+  const bmc = createBmc('1', machineOf(config), accounts)
   const {
     app,
     server: listening,
@@ -102,6 +108,19 @@ export async function startEmulator(
   }
 }
 
+/** The machine as its own data and the configuration make it. */
+function machineOf({ machine, profile, awaitReset, startUpdate, devices }: Config): Machine {
+  const loaded = loadMachine(machine)
+  const ruled = profile === '' ? loaded : underRules(loaded, loadProfile(profile))
+  const adapted: Machine = {
+    ...ruled,
+    ...(awaitReset !== 'machine' && { awaitReset }),
+    ...(startUpdate !== 'machine' && { startUpdate }),
+  }
+  if (devices === '') return adapted
+  return planFaults(adapted, typeof devices === 'string' ? readDevicesFile(devices) : devices)
+}
+
 /** The app and the sockets that it will be reached by; nothing listens yet. */
 async function makeService(config: Config, bmc: Bmc, { clock, ...given }: Given) {
   const { createApp } = await import('./app.ts')
@@ -115,8 +134,11 @@ async function makeService(config: Config, bmc: Bmc, { clock, ...given }: Given)
     spool: createFileSpool(clock, config.spool === '' ? undefined : config.spool),
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
+    imageFolders: parseImageFolders(config.imageFolders) ?? new Map<string, string>(),
     resolveBmc: () => bmc,
     certificates,
+    hasFaults: hasFaults(bmc.machine),
+    updateRules: [bmc.machine.updateRules],
     ...(counters && { counters }),
     ...given,
     serverFactory: (handler) => {

@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import {
-  defaultOf,
-  type GivenSettings,
-  parseConfig,
-  parseSize,
-  type SettingName,
-  settings,
-  type Source,
-} from '../src/config.ts'
+import { parseConfig, type Source } from '../src/config.ts'
+import { parseSize } from '../src/lib/size.ts'
+import { defaultOf, type GivenSettings, type SettingName, settings } from '../src/settings.ts'
 
 describe('a configuration', () => {
   test('of nothing is that of the defaults', () => {
@@ -27,15 +21,25 @@ describe('a configuration', () => {
         user: 'admin',
         password: 'redflash',
         machine: 'rackmount',
+        profile: '',
+        awaitReset: 'machine',
+        startUpdate: 'machine',
+        devices: '',
         speed: 1,
         spool: '',
         maxImageBytes: 2_047 * 2 ** 20,
+        imageStoreBytes: 8 * 2 ** 30,
+        updateMethods: new Set(['multipart', 'raw', 'simple']),
         uploadStallMs: 60_000,
         requestTimeoutMs: 60_000,
         maxConnections: 4_096,
         taskMonitor: 'response',
+        maxTasks: 500,
+        taskOverWritePolicy: 'Oldest',
         pageSize: 0,
         eventDestinations: '127.0.0.0/8,::1,localhost',
+        imageSources: '0.0.0.0/0,::/0',
+        imageFolders: '',
         logLevel: 'info',
       },
     })
@@ -97,15 +101,25 @@ describe('a setting', () => {
     user: ['root', 'Jürgen'],
     password: ['x', 'with: colon'],
     machine: ['bladed', './my-machine'],
+    profile: ['', 'lenovo-xcc3'],
+    awaitReset: ['machine', 'job', 'completed', 'pending'],
+    startUpdate: ['machine', 'own-task', 'waiting-tasks'],
+    devices: ['', 'faults.json', {}, { BIOS: { fail: { at: 'install' } } }],
     speed: [1, 0.001, 'max', '10', '0.5', '.5'],
     spool: ['', '/var/spool'],
     maxImageSize: ['1', '10B', '64KiB', '2047MiB', '4GiB'],
+    imageStoreSize: ['1', '64KiB', '8GiB'],
+    updateMethods: ['', 'raw', 'simple,multipart', 'raw, simple', 'raw,raw'],
     uploadTimeout: [0.1, 60],
     requestTimeout: [0.1, 60],
     maxConnections: [1, 100_000],
     taskMonitor: ['response', 'task', 'empty'],
+    maxTasks: [1, 10_000],
+    taskOverWritePolicy: ['Oldest', 'Manual'],
     pageSize: [0, 1, 1_000],
     eventDestinations: ['', '10.0.0.0/8', 'fd00::/8, receiver.example,192.0.2.1'],
+    imageSources: ['', '10.0.0.0/8', '0.0.0.0/0,169.254.3.0/24', 'fd00::/8, images.example'],
+    imageFolders: ['', 'nfs://server/export=/srv/images', 'cifs://server/a=/a, smb://server/b=/b'],
     logLevel: ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
   }
   const wrong: { readonly [N in SettingName]: readonly unknown[] } = {
@@ -122,15 +136,25 @@ describe('a setting', () => {
     user: ['', 'a:b', 1],
     password: ['', 1],
     machine: ['', 1],
+    profile: [1, null],
+    awaitReset: ['Job', '', null],
+    startUpdate: ['task', '', null],
+    devices: [1, null, []],
     speed: [0, -1, 'fast', '0', '0.0', '-1', '', '1x', null, true],
     spool: [1, null],
     maxImageSize: ['', '0', '-1', '1.5MiB', '10MB', '10 MiB', 'MiB', 10],
+    imageStoreSize: ['', '0', '10MB', 10, null],
+    updateMethods: ['push', 'Raw', ',', 'raw,', ' raw', 'raw simple', ['raw'], null],
     uploadTimeout: [0, -1, '60'],
     requestTimeout: [0, -1, '60'],
     maxConnections: [0, 1.5, '10', null],
     taskMonitor: ['Response', '', null],
+    maxTasks: [0, 1.5, '10', null],
+    taskOverWritePolicy: ['oldest', '', null],
     pageSize: [-1, 1.5, '10', null],
     eventDestinations: [1, null, '10.0.0.0/33', 'http://receiver', '1.2.3', '-receiver'],
+    imageSources: [1, null, '10.0.0.0/33', 'http://images', '1.2.3', '-images'],
+    imageFolders: [1, null, '/srv/images', 'nfs://server/export', 'http://server/a=/a', 'nfs://server=/a'],
     logLevel: ['verbose', 1],
   }
   const names = Object.keys(settings) as SettingName[]
@@ -169,6 +193,9 @@ describe('a setting', () => {
     ['speed', '2.5', { speed: 2.5 }],
     ['speed', 'max', { speed: 'max' }],
     ['maxImageSize', '1KiB', { maxImageBytes: 1_024 }],
+    ['imageStoreSize', '1KiB', { imageStoreBytes: 1_024 }],
+    ['updateMethods', 'simple , raw', { updateMethods: new Set(['raw', 'simple']) }],
+    ['updateMethods', '', { updateMethods: new Set() }],
   ])('%s is read from the text %j', (name, value, config) => {
     expect(parseConfig([commandLine({ [name]: value })])).toMatchObject({ ok: true, value: config })
   })

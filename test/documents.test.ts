@@ -3,12 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capabilitiesPage } from '../scripts/capabilities-page.ts'
+import { flowsPage } from '../scripts/flows-page.ts'
 import { machineNames } from '../src/bmc/mockup-folder.ts'
 import { createProgram } from '../src/cli/program.ts'
-import { settings } from '../src/config.ts'
+import { settings } from '../src/settings.ts'
 import { isObject } from '../src/redfish/resource.ts'
 import { uris } from '../src/redfish/uris.ts'
 import { startEmulator } from './support/emulator.ts'
+import { flows } from './support/flows/table.ts'
 import { pushVersions } from './support/versions.ts'
 import { walk } from './support/walk.ts'
 import { rootOf } from './support/xml.ts'
@@ -29,6 +31,7 @@ describe('$metadata', () => {
       expect(types.size).toBeGreaterThan(30)
       // Typed objects inside of resources count as well.
       expect([...types]).toContainEqual(expect.stringMatching(/^#Message\./))
+      expect([...types]).toContainEqual(expect.stringMatching(/^#RedflashSoftwareInventory\./))
 
       const edmx = rootOf((await emulator.send(uris.metadata)).text)
       expect(edmx.name).toBe('edmx:Edmx')
@@ -115,6 +118,30 @@ describe('docs/capabilities.md', () => {
   })
 })
 
+describe('docs/flows.md', () => {
+  const page = flowsPage()
+
+  test('is what the table of flows makes of it', () => {
+    expect(readFileSync(join(root, 'docs/flows.md'), 'utf8')).toBe(page)
+  })
+
+  test('draws each flow of the table, with everything that is told in it', () => {
+    const diagrams = page.match(/^```mermaid\n[\s\S]*?^```$/gm) ?? []
+    const drawn = diagrams.map((diagram) =>
+      [...diagram.matchAll(/Note over \w+: (?!the )(.*)/g)].map(([, note = '']) =>
+        note.replaceAll('<br/>', ' '),
+      ),
+    )
+    const told = flows.map(({ acts }) =>
+      acts.flatMap(([, seen]) => Object.values(seen).flatMap((states) => states.split(' → '))),
+    )
+    const notes = told.map((states) =>
+      states.filter((state) => state !== 'New').map((state) => state.replace(/^told: |:/, '')),
+    )
+    expect(drawn.map(String).toSorted()).toEqual(notes.map(String).toSorted())
+  })
+})
+
 describe('README.md and docs/', () => {
   test('are there', () => {
     const wanted = ['README.md', 'docs/architecture.md', 'docs/common-errors.md', 'docs/capabilities.md']
@@ -194,12 +221,12 @@ describe('README.md and docs/', () => {
   })
 })
 
-/** Every `@odata.type` in a body, whatever it is nested in; OEM types are described nowhere. */
+/** Every `@odata.type` in a body, whatever it is nested in. */
 function typesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap((item: unknown) => typesIn(item))
   if (!isObject(value)) return []
   const own = value['@odata.type']
-  const inner = Object.entries(value).flatMap(([name, member]) => (name === 'Oem' ? [] : typesIn(member)))
+  const inner = Object.values(value).flatMap((member) => typesIn(member))
   return typeof own === 'string' ? [own, ...inner] : inner
 }
 

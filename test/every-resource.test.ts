@@ -4,18 +4,46 @@ import { machineNames } from '../src/bmc/mockup-folder.ts'
 import { isObject, type JsonObject } from '../src/redfish/resource.ts'
 import { lastSegment, uris } from '../src/redfish/uris.ts'
 import { PASSWORD, startEmulator, type TestEmulator } from './support/emulator.ts'
+import { giveIdentity } from './support/identity.ts'
+import { addJobWithStep, makeJob } from './support/jobs.ts'
 import { push } from './support/multipart.ts'
 import { loadSchemas, validateBody } from './support/schemas.ts'
 import { pushVersions } from './support/versions.ts'
 import { dangling, misleading, type Visited, type Walk, walk } from './support/walk.ts'
 
+/** A job of a user, with everything that one can say of it. */
+const scheduledJob = {
+  Name: 'A job',
+  Payload: {
+    HttpOperation: 'PATCH',
+    TargetUri: uris.sessionService,
+    HttpHeaders: ['OData-Version: 4.0'],
+    JsonBody: '{"SessionTimeout": 60}',
+  },
+  MaxExecutionTime: 'PT1H',
+  Schedule: {
+    Name: 'Acme:Monthly',
+    Lifetime: 'P365D',
+    MaxOccurrences: 12,
+    InitialStartTime: '2026-01-02T00:00:00Z',
+    RecurrenceInterval: 'P1D',
+    EnabledDaysOfWeek: ['Every'],
+    EnabledDaysOfMonth: [2],
+    EnabledMonthsOfYear: ['Every'],
+    EnabledIntervals: ['00:00:00Z/PT1H'],
+  },
+}
+
 const situations: readonly (readonly [string, (emulator: TestEmulator) => Promise<void>])[] = [
   ['as it left the factory', async () => {}],
   [
-    'with a session, subscriptions and an update under way',
+    'with a session, subscriptions, jobs and an update under way',
     async (emulator) => {
       await logIn(emulator)
       await subscribe(emulator)
+      await makeJob(emulator, scheduledJob)
+      addJobWithStep(emulator)
+      await giveIdentity(emulator)
       await pushAll(emulator)
       await emulator.clock.advance(1_000)
     },
@@ -28,6 +56,19 @@ const situations: readonly (readonly [string, (emulator: TestEmulator) => Promis
       await emulator.clock.advance(900_000)
       await push(emulator, Buffer.from('no image at all'))
       await emulator.clock.advance(1_000)
+    },
+  ],
+  [
+    'with its manager updated, and failed over where that is possible',
+    async (emulator) => {
+      const { manager } = emulator.bmc.machine
+      await pushAll(emulator)
+      await emulator.clock.advance(900_000)
+      const calls = { 'Manager.Reset': {}, 'Manager.ForceFailover': { NewManager: { '@odata.id': manager } } }
+      for (const [action, body] of Object.entries(calls)) {
+        await emulator.send(uris.action(manager, action), { method: 'POST', body })
+        await emulator.clock.advance(120_000)
+      }
     },
   ],
   [
@@ -86,7 +127,10 @@ describe.each(machineNames)('every resource of %s', (machine) => {
     }
     expect(await statuses('TaskMonitor')).toEqual([202])
     expect(await statuses('MultipartHttpPushUri')).toEqual([405])
+    expect(await statuses('HttpPushUri')).toEqual([405])
+    expect(await statuses('ImageDataURI')).toEqual([200])
     expect(await statuses('target')).toEqual([405])
+    expect(await statuses('Uri')).toEqual([200])
   })
 
   test('speaks of the images that wait, and of the messages of what happened', async () => {
@@ -107,6 +151,9 @@ test('every row of the resource table is visited by the walk of some machine', a
       const emulator = await startEmulator({ machine })
       await logIn(emulator)
       await subscribe(emulator)
+      await makeJob(emulator, scheduledJob)
+      addJobWithStep(emulator)
+      await giveIdentity(emulator)
       await pushAll(emulator)
       await emulator.clock.advance(900_000)
       const { visited } = await walk(emulator)
@@ -291,8 +338,9 @@ async function subscribe({ send }: TestEmulator): Promise<void> {
   }
 }
 
-/** One image with something newer for every component that takes it. */
+/** One image with something newer for every component that takes it; it is kept, too. */
 async function pushAll(emulator: TestEmulator): Promise<void> {
   const components = new Map(listComponents(emulator.bmc).map((one) => [one.softwareId, one.id]))
-  await pushVersions(emulator, Object.fromEntries([...components.values()].map((id) => [id, '99.1.0'])))
+  const versions = Object.fromEntries([...components.values()].map((id) => [id, '99.1.0']))
+  await pushVersions(emulator, versions, { LocalImage: true })
 }

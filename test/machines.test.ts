@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Machine } from '../src/bmc/machine.ts'
+import { type Machine, MachineFile } from '../src/bmc/machine.ts'
 import { loadMachine, machineNames } from '../src/bmc/mockup-folder.ts'
 import { getPointer } from '../src/redfish/pointer.ts'
 import { type JsonObject, linkUris } from '../src/redfish/resource.ts'
@@ -56,6 +56,14 @@ describe.each(machineNames)('the data of %s', (name) => {
         .map(({ id }) => id),
     ).toEqual([])
   })
+})
+
+test('docs/machines.md tells everything that machine.json may say', () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/machines.md'), 'utf8')
+  const told = new Set(page.match(/`[^`]+`/g)?.flatMap((code) => code.match(/\w+/g) ?? []))
+  const names = memberNames(MachineFile)
+  expect(names).toContain('bootMs')
+  expect(names.filter((name) => !told.has(name))).toEqual([])
 })
 
 describe('by links alone a client finds', () => {
@@ -252,6 +260,24 @@ function uriAt(body: JsonObject, pointer: string): string {
 }
 
 /** A folder with an `index.json` for each path below the service root. */
+/** The members that a schema knows, at any depth; what goes wrong with devices has a page of its own. */
+function memberNames(schema: object): string[] {
+  const {
+    properties = {},
+    patternProperties = {},
+    items,
+  } = schema as {
+    readonly [N in 'properties' | 'patternProperties']?: Readonly<Record<string, object>>
+  } & { readonly items?: object }
+  const below = [...Object.values(patternProperties), ...(items === undefined ? [] : [items])].flatMap(
+    memberNames,
+  )
+  const own = Object.entries(properties).flatMap(([name, member]) =>
+    name === 'fail' ? [name] : [name, ...memberNames(member)],
+  )
+  return [...own, ...below]
+}
+
 function mockup(bodies: Readonly<Record<string, JsonObject | string>>): string {
   const folder = temporaryFolder()
   for (const [path, body] of Object.entries(bodies)) {

@@ -18,7 +18,7 @@ export function remembered(
     ...cause,
     origin: uri,
     related: [...(cause?.related ?? []), uris.firmwareHistory(id)],
-    description: `SHA-256 ${sha256}`,
+    ...(sha256 !== undefined && { description: `SHA-256 ${sha256}` }),
   }
   return {
     history: [[id, [...(bmc.state.history.get(id) ?? []), entry].slice(-MAX_HISTORY)]],

@@ -38,7 +38,9 @@ export function noted(
   cause: Cause = {},
 ): Pick<Change, 'log'> {
   return {
-    log: notices.flatMap(({ message, origin }) => logged(bmc, now, { ...cause, origin }, [message]).log ?? []),
+    log: notices.flatMap(
+      ({ message, origin }) => logged(bmc, now, { ...cause, origin }, [message]).log ?? [],
+    ),
   }
 }
 

@@ -1,18 +1,27 @@
 import { isDeepStrictEqual } from 'node:util'
+import { isActive, shownAt } from '../bmc/banks.ts'
 import type { Bmc } from '../bmc/bmc.ts'
-import type { Change, ComponentState, Entries, LogEntry, Settings, Task } from '../bmc/state.ts'
+import type { Change, ComponentState, LogEntry, Settings } from '../bmc/state.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { isObject, type Json, type JsonObject } from '../redfish/resource.ts'
+import { logs } from '../bmc/log.ts'
 import { uris } from '../redfish/uris.ts'
-import { endMessage, isFinal } from '../tasks/task.ts'
+import { ofLife, type Pair, pairs } from './life.ts'
 import type { Occurrence } from './occurrence.ts'
-
-/** TaskProgressChanged at most once for so many percent. */
-const PROGRESS_STEP = 10
+import { ofJob, ofTask } from './work-occurrences.ts'
 
 /** Which property of which resource shows a setting; a new one does not compile until it is said. */
 const settingProperties: Readonly<Record<keyof Settings, readonly [uri: string, property: string]>> = {
   updateServiceEnabled: [uris.updateService, 'ServiceEnabled'],
+  verifyRemoteServerCertificate: [uris.updateService, 'VerifyRemoteServerCertificate'],
+  verifyRemoteServerSshKey: [uris.updateService, 'VerifyRemoteServerSSHKey'],
+  maintenanceWindowStart: [uris.updateService, 'MaintenanceWindowStartTime'],
+  maintenanceWindowS: [uris.updateService, 'MaintenanceWindowDurationInSeconds'],
+  pushTargets: [uris.updateService, 'HttpPushUriTargets'],
+  pushForce: [uris.updateService, 'HttpPushUriOptions/ForceUpdate'],
+  pushApplyTime: [uris.updateService, 'HttpPushUriOptions/HttpPushUriApplyTime/ApplyTime'],
+  pushTargetsBusy: [uris.updateService, 'HttpPushUriTargetsBusy'],
+  pushOptionsBusy: [uris.updateService, 'HttpPushUriOptionsBusy'],
   sessionServiceEnabled: [uris.sessionService, 'ServiceEnabled'],
   sessionTimeoutS: [uris.sessionService, 'SessionTimeout'],
   absoluteSessionTimeoutS: [uris.sessionService, 'AbsoluteSessionTimeout'],
@@ -24,29 +33,45 @@ const settingProperties: Readonly<Record<keyof Settings, readonly [uri: string, 
   lockoutDurationS: [uris.accountService, 'AccountLockoutDuration'],
   lockoutResetAfterS: [uris.accountService, 'AccountLockoutCounterResetAfter'],
   lockoutResetEnabled: [uris.accountService, 'AccountLockoutCounterResetEnabled'],
+  jobServiceEnabled: [uris.jobService, 'ServiceEnabled'],
   taskAutoDeleteMinutes: [uris.taskService, 'TaskAutoDeleteTimeoutMinutes'],
+  taskMonitorExpiryS: [uris.taskService, 'TaskMonitorAutoExpirySeconds'],
   eventServiceEnabled: [uris.eventService, 'ServiceEnabled'],
   deliveryRetryAttempts: [uris.eventService, 'DeliveryRetryAttempts'],
   deliveryRetryIntervalS: [uris.eventService, 'DeliveryRetryIntervalSeconds'],
 }
 
+/** Resources that come and go with an entry of the state. */
+const livingMaps = [
+  ['accounts', uris.account],
+  ['roles', uris.role],
+  ['sessions', uris.session],
+  ['subscriptions', uris.eventDestination],
+  ['localImages', uris.localImage],
+  ['trustedKeys', uris.remoteServerKey],
+  ['trustedCertificates', uris.remoteServerCertificate],
+  ['clientCertificates', uris.clientCertificate],
+  ['identityKeys', uris.identityKey],
+] as const
+
 /** What a commit means to those who watch: `before` is what the change replaced. */
 export function occurrencesOf(bmc: Bmc, change: Change, before: Change): Occurrence[] {
   const group = groupOf(change)
   // What else is in the audit log is told as what it changed.
-  const audit = (change.auditLog ?? []).filter(([, entry]) => isSecurity(entry))
-  const entries = [...(change.log ?? []), ...audit]
-  const logged = new Map(entries.flatMap(([, entry]) => (entry ? [[entry.message, entry]] : [])))
-  const tasks = pairs(change.tasks, before.tasks).flatMap((pair) =>
-    ofTask(pair, (one) => logged.get(one)?.origin),
-  )
+  const audit = added(change.auditLog, before.auditLog).filter(isSecurity)
+  const logged = new Map([...added(change.log, before.log), ...audit].map((entry) => [entry.message, entry]))
+  const originOf = (one: Message): string | undefined => logged.get(one)?.origin
+  const work = [
+    ...pairs(change.tasks, before.tasks).flatMap((pair) => ofTask(pair, originOf)),
+    ...pairs(change.jobs, before.jobs).flatMap((pair) => ofJob(bmc, pair, originOf)),
+  ]
   const notices: readonly Occurrence[] = change.notices ?? []
-  const told = new Set([...notices, ...tasks].map((one) => one.message))
-  // What a task says is in the log, too: it happened once.
+  const told = new Set([...notices, ...work].map((one) => one.message))
+  // What a task or a job says is in the log, too: it happened once.
   const onlyLogged = [...logged.values()].filter((entry) => !told.has(entry.message))
   const occurrences: readonly Occurrence[] = [
     ...notices,
-    ...tasks,
+    ...work,
     ...onlyLogged.map(({ message: one, origin, actor, group: own }) => ({
       message: one,
       origin,
@@ -54,82 +79,44 @@ export function occurrencesOf(bmc: Bmc, change: Change, before: Change): Occurre
       group: own,
     })),
     ...pairs(change.components, before.components).flatMap((pair) => ofComponent(bmc, pair)),
+    ...(change.history ?? []).map(([id]) => changed(uris.firmwareHistory(id))),
     ...pairs(change.overlays, before.overlays).flatMap((pair) => ofOverlay(bmc, pair)),
     ...ofSettings(change.settings, before.settings),
     ...ofNetwork(bmc, change.network, before.network),
-    ...pairs(change.accounts, before.accounts).flatMap((pair) => ofLife(uris.account(pair.key), pair)),
-    ...pairs(change.roles, before.roles).flatMap((pair) => ofLife(uris.role(pair.key), pair)),
-    ...pairs(change.sessions, before.sessions).flatMap((pair) => ofLife(uris.session(pair.key), pair)),
-    ...pairs(change.subscriptions, before.subscriptions).flatMap((pair) =>
-      ofLife(uris.eventDestination(pair.key), pair),
+    ...Object.entries(logs).flatMap(([id, log]) => ofEdits(bmc, id, pairs(change[log], before[log]))),
+    ...livingMaps.flatMap(([map, uriOf]) =>
+      pairs<unknown>(change[map], before[map]).flatMap((pair) => ofLife(uriOf(pair.key), pair)),
+    ),
+    ...pairs(change.identityKeys, before.identityKeys).flatMap(({ now, was }) =>
+      now === undefined || was === undefined ? [changed(uris.updateService)] : [],
     ),
   ]
   return occurrences.map((one) => ({ ...one, group: one.group ?? group }))
 }
 
-function isSecurity(entry: LogEntry | undefined): boolean {
-  return /^(AccountSecurity|LogService)\./.test(entry?.message.MessageId ?? '')
+/** The entries that are new in a log. */
+function added(now: Change['log'], was: Change['log']): LogEntry[] {
+  return pairs(now, was).flatMap((pair) => (pair.was === undefined ? (pair.now ?? []) : []))
 }
 
-interface Pair<T> {
-  readonly key: string
-  readonly now: T | undefined
-  readonly was: T | undefined
+function isSecurity({ message: one }: LogEntry): boolean {
+  return /^(AccountSecurity|LogService)\./.test(one.MessageId)
 }
 
-function pairs<T>(now: Entries<T> = [], was: Entries<T> = []): Pair<T>[] {
-  return now.map(([key, value], index) => ({ key, now: value, was: was[index]?.[1] }))
+/** What clients do to entries. One that gives way to a newer, or goes with its whole log, is nothing to tell of. */
+function ofEdits(bmc: Bmc, log: string, entries: readonly Pair<LogEntry>[]): Occurrence[] {
+  const uriOf = ({ key }: Pair<LogEntry>): string => uris.logEntry(bmc.machine.manager, key, log)
+  const edited = entries.filter(({ now, was }) => now !== undefined && was !== undefined)
+  const [only, ...others] = entries
+  const isRemoved = only !== undefined && only.now === undefined && others.length === 0
+  return [...edited.map((one) => changed(uriOf(one))), ...(isRemoved ? ofLife(uriOf(only), only) : [])]
 }
 
-/** Everything that an update does belongs together; its task's number says so. */
-function groupOf({ tasks = [] }: Change): number {
-  const id = tasks.find(([, task]) => task !== undefined)?.[0]
-  return Number(id ?? 0) || 0
-}
-
-/** Created, changed or removed. */
-function ofLife(origin: string, { now, was }: Pair<unknown>): Occurrence[] {
-  if (now === was) return []
-  if (was === undefined) return [{ message: message('ResourceEvent.ResourceCreated'), origin }]
-  if (now === undefined) return [{ message: message('ResourceEvent.ResourceRemoved'), origin, isGone: true }]
-  return [{ message: message('ResourceEvent.ResourceChanged'), origin }]
-}
-
-/** A task's own events stand for its changes: a ResourceChanged for each would say them again, unthrottled. */
-function ofTask(pair: Pair<Task>, originOf: (one: Message) => string | undefined): Occurrence[] {
-  const { key: id, now, was } = pair
-  const origin = uris.task(id)
-  const life = now === undefined || was === undefined ? ofLife(origin, pair) : []
-  if (now === undefined) {
-    return was === undefined
-      ? []
-      : [{ message: message('TaskEvent.TaskRemoved', id), origin, isGone: true }, ...life]
-  }
-  const news = now.messages.slice(was?.messages.length ?? 0)
-  const state = ofTaskState(now, was)
-  return [
-    ...life,
-    ...(isFinal(now.state) ? [] : state),
-    ...news.map((one) => ({ message: one, origin: originOf(one) ?? targetOf(one) ?? uris.updateService })),
-    ...(isFinal(now.state) ? state : []),
-  ]
-}
-
-function ofTaskState(now: Task, was: Task | undefined): Occurrence[] {
-  const origin = uris.task(now.id)
-  const step = (task: Task | undefined): number => Math.floor((task?.percent ?? 0) / PROGRESS_STEP)
-  const isStarted = now.state === 'Running' && was?.state !== 'Running'
-  const isFurther = !isFinal(now.state) && step(now) > step(was)
-  return [
-    ...(isStarted ? [message('TaskEvent.TaskStarted', now.id)] : []),
-    ...(isFurther ? [message('TaskEvent.TaskProgressChanged', now.id, now.percent)] : []),
-    ...(isFinal(now.state) && now.state !== was?.state ? [endMessage(now)] : []),
-  ].map((one) => ({ message: one, origin }))
-}
-
-/** The resource that a message of the Update registry speaks of. */
-function targetOf({ MessageArgs }: Message): string | undefined {
-  return MessageArgs.find((arg) => arg.startsWith(`${uris.root}/`))
+/** Everything that an update does belongs together: its task's number says so, and the job that goes on with it. */
+function groupOf({ tasks = [], jobs = [] }: Change): number {
+  const [key] = tasks.find(([, task]) => task !== undefined) ?? []
+  const group = jobs.find(([, job]) => job !== undefined)?.[1]?.group
+  return Number(key?.split('/')[0] ?? group ?? 0)
 }
 
 function ofComponent(bmc: Bmc, { key, ...pair }: Pair<ComponentState>): Occurrence[] {
@@ -138,11 +125,12 @@ function ofComponent(bmc: Bmc, { key, ...pair }: Pair<ComponentState>): Occurren
   const { now = facts.factory, was = facts.factory } = pair
   const { state, health, ...others } = now
   const { state: oldState, health: oldHealth, ...oldOthers } = was
-  const showing = [...bmc.machine.shown].filter(([, places]) => places.some((one) => one.component === key))
+  const isOtherImage = now.boot?.running !== was.boot?.running
+  const isOtherVersion = now.version !== was.version && isActive(bmc, key) !== false
   return [
     ...(isDeepStrictEqual(others, oldOthers) ? [] : [changed(facts.uri)]),
     ...ofStatus(facts.uri, { State: state, Health: health }, { State: oldState, Health: oldHealth }),
-    ...(now.version === was.version ? [] : showing.map(([uri]) => changed(uri))),
+    ...(isOtherImage || isOtherVersion ? shownAt(bmc, key).map(changed) : []),
   ]
 }
 
@@ -225,10 +213,16 @@ function ofSettings(now: Partial<Settings> = {}, was: Partial<Settings> = {}): O
   ]
 }
 
+/** A certificate that is made for who reads it is no change: to every reader it has always been there. */
 function ofNetwork(bmc: Bmc, now: Change['network'] = {}, was: Change['network'] = {}): Occurrence[] {
-  return isDeepStrictEqual({ ...was, ...now }, was)
-    ? []
-    : [changed(uris.networkProtocol(bmc.machine.manager))]
+  const { manager } = bmc.machine
+  const { certificate, ...others } = { ...was, ...now }
+  const { certificate: oldCertificate, ...oldOthers } = was
+  const isReplaced = oldCertificate !== undefined && !isDeepStrictEqual(certificate, oldCertificate)
+  return [
+    ...(isDeepStrictEqual(others, oldOthers) ? [] : [changed(uris.networkProtocol(manager))]),
+    ...(isReplaced ? [changed(uris.httpsCertificate(manager))] : []),
+  ]
 }
 
 function changed(origin: string): Occurrence {

@@ -21,6 +21,8 @@ interface Work {
 /** What the registries have for a task, or a job, and what is to be told of it. */
 interface Telling {
   readonly origin: string
+  /** Whom news speak of that name nobody. */
+  readonly subject: string
   readonly removed: Message
   readonly isOver: boolean
   /** Of how it stands now. */
@@ -32,6 +34,7 @@ export function ofTask(pair: Pair<Task>, originOf: OriginOf): Occurrence[] {
   const { key, now, was } = pair
   return ofWork(pair, originOf, {
     origin: taskUri(key),
+    subject: uris.updateService,
     removed: message('TaskEvent.TaskRemoved', key),
     isOver: now !== undefined && isFinal(now.state),
     states: now === undefined ? [] : ofTaskState(key, now, was),
@@ -46,20 +49,29 @@ export function ofJob(bmc: Bmc, pair: Pair<Job>, originOf: OriginOf): Occurrence
     bmc.state.jobs.get(`${key}/${index + 1}`),
   )
   const bySteps = new Set(steps.flatMap((step) => step?.messages ?? []))
+  const isUsers = now?.type === 'UserSpecified'
   return ofWork(pair, originOf, {
     origin: jobUri(key),
+    // Its request may have been about anything.
+    subject: isUsers ? jobUri(key) : uris.updateService,
     removed: message('JobEvent.JobRemoved', key),
     isOver: now !== undefined && isFinalJob(now.state),
     states: now === undefined ? [] : ofJobState(key, now, was),
-    news: newsOf(pair).filter((one) => !bySteps.has(one)),
+    news: newsOf(pair).filter((one) => !bySteps.has(one) && !(isUsers && isToldByOther(bmc, key, one))),
   })
+}
+
+/** What a user's job follows has said it already: the job keeps the very same message. */
+function isToldByOther({ state }: Bmc, key: string, one: Message): boolean {
+  const others = [...state.jobs].flatMap(([id, job]) => (id === key ? [] : [job]))
+  return [...state.tasks.values(), ...others].some(({ messages }) => messages.includes(one))
 }
 
 /** Its own events stand for its changes: a ResourceChanged for each would say them again, unthrottled. */
 function ofWork(
   pair: Pair<Work>,
   originOf: OriginOf,
-  { origin, removed, isOver, states, news }: Telling,
+  { origin, subject, removed, isOver, states, news }: Telling,
 ): Occurrence[] {
   const { now, was } = pair
   const life = now === undefined || was === undefined ? ofLife(origin, pair) : []
@@ -68,7 +80,7 @@ function ofWork(
   return [
     ...life,
     ...(isOver ? [] : told),
-    ...news.map((one) => ({ message: one, origin: originOf(one) ?? targetOf(one) ?? uris.updateService })),
+    ...news.map((one) => ({ message: one, origin: originOf(one) ?? targetOf(one) ?? subject })),
     ...(isOver ? told : []),
   ]
 }

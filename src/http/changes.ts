@@ -45,7 +45,7 @@ export async function patchResource(changing: Changing, patch: Patch<Bmc>): Prom
   if (Object.keys(accepted).length === 0) {
     throw new RedfishError(400, messages.length === 0 ? message('Base.NoOperation') : told(messages))
   }
-  await patch.apply({ ...call, body: accepted })
+  await patch.apply({ ...call, body: accepted, stillFits: () => checkPrecondition(changing) })
   const after = render()
   void reply.headers(after.headers)
   if (messages.length === 0) return reply.send(after.body)

@@ -61,7 +61,9 @@ export function paramsOf(request: FastifyRequest): Params {
 
 /** Who sent a request, as the logs name them. */
 export function actorOf(request: FastifyRequest): Actor {
-  const { ip, protocol } = request
+  const { protocol, socket } = request
+  // Whoever left before anybody looked has no address, whatever the type of `request.ip` says.
+  const ip = socket.remoteAddress ?? 'unknown'
   const { maker, principal } = contextOf(request)
   const address = maker?.address ?? `${protocol}://${ip.includes(':') ? `[${ip}]` : ip}`
   return { username: principal?.username, address }

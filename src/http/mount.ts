@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { finished } from 'node:stream'
 import type { Bmc, Row } from '../bmc/bmc.ts'
 import { RedfishError } from '../redfish/errors.ts'
@@ -11,11 +11,9 @@ import type { Authenticator } from './auth.ts'
 import { type Changing, checkPrecondition, patchResource, putResource } from './changes.ts'
 import { actorOf, contextOf, type EndpointHandler, paramsOf, pathOf } from './context.ts'
 import { JSON_TYPE, methodNotAllowed, notFound } from './errors.ts'
-import { accepts, guard } from './protocol.ts'
+import { accepts, allMethods, guard } from './protocol.ts'
 import type { Reading } from './reading.ts'
 import { allowOf } from './rendering.ts'
-
-const allMethods: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
 
 /** A path that is no resource: the push URI, a task monitor, a document. */
 export interface Endpoint {
@@ -86,7 +84,11 @@ export function mountEndpoints(
   for (const endpoint of endpoints) {
     const access = accessToEndpoint(endpoint.privileges, endpoint.owner)
     const { exists = () => true } = endpoint
-    mountPath(app, authenticator, { ...endpoint, access, exists: (request) => exists(contextOf(request).bmc) })
+    mountPath(app, authenticator, {
+      ...endpoint,
+      access,
+      exists: (request) => exists(contextOf(request).bmc),
+    })
   }
 }
 
@@ -184,11 +186,9 @@ async function act(
   const body = call.body ?? {}
   const judged = judgeWith(action.parameters)(body)
   if (!judged.ok) {
-    const isObjectBody = isObject(body)
-    throw new RedfishError(
-      400,
-      isObjectBody ? parameterMessages(judged.problem, name) : message('Base.UnrecognizedRequestBody'),
-    )
+    if (!isObject(body)) throw new RedfishError(400, message('Base.UnrecognizedRequestBody'))
+    const others = action.mistakes?.({ ...call, body }, judged.problem) ?? []
+    throw new RedfishError(400, [...parameterMessages(judged.problem, name), ...others])
   }
   return answer(reply, await action.run({ ...call, body }))
 }

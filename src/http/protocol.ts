@@ -1,4 +1,10 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  HTTPMethods,
+  onRequestHookHandler,
+} from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
 import type { Clock } from '../lib/clock.ts'
 import { busy, RedfishError } from '../redfish/errors.ts'
@@ -14,6 +20,8 @@ import { notFound, sendError } from './errors.ts'
 import { askForBody } from './expect-continue.ts'
 import type { Passes } from './passes.ts'
 
+/** What every path answers, most of them with 405. */
+export const allMethods: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
 const REQUEST_TIMEOUT_MS = 60_000
 const MAX_JSON_BYTES = 2 ** 20
 /** How soon a client may ask again while the manager boots. */
@@ -46,7 +54,7 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
     if (bmc.state.outage !== undefined) return done(busy(OUTAGE_RETRY_S))
     if (!request.is404) return done()
     // Without a route there is nothing to guard it: whoever asks is judged here, before a body that nobody wants is read.
-    loggedIn.call(app, request, reply, (problem) => done(problem ?? notFound(pathOf(request))))
+    loggedIn.call(app, request, reply, (problem) => done(problem ?? unrouted(request)))
   })
   app.addHook('preParsing', (request, reply, payload, done) => {
     if (isUnread(request.raw) && request.routeOptions.config.holdsBody !== true) {
@@ -73,6 +81,12 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
   )
   // Clients send bodies of no use with types of no use (an empty one as a form): whoever wants a body looks at it.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+}
+
+/** A method that no path knows is not implemented (RFC 9110 §15.6.2), whatever the path. */
+function unrouted(request: FastifyRequest): RedfishError {
+  const isKnown = allMethods.some((method) => method === request.method)
+  return isKnown ? notFound(pathOf(request)) : new RedfishError(501, message('Base.OperationNotAllowed'))
 }
 
 /** A path whose escapes cannot be read is refused before any hook runs. */

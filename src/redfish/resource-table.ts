@@ -1,7 +1,9 @@
 import type { TSchema } from 'typebox'
+import type { Message } from './messages/message.ts'
 import type { Writable } from './patch.ts'
 import type { JsonObject, Resource } from './resource.ts'
 import type { ResourceTypeName } from './types.gen.ts'
+import type { Mistake } from './validation.ts'
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
@@ -40,6 +42,8 @@ export interface Call<B> {
   readonly origin: string
   /** Who sent it, as the logs name them. */
   readonly actor: { readonly username: string | undefined; readonly address: string }
+  /** For a change that had to wait: throws a RedfishError (412) where `If-Match` fits no longer. */
+  readonly stillFits?: () => void
 }
 
 /** What a method other than GET answers. */
@@ -54,6 +58,8 @@ export interface Answer {
 /** An action of a resource: POSTed to `<resource>/Actions/<name>`, its parameters judged by `parameters`. */
 export interface Action<B> {
   readonly parameters: TSchema
+  /** What is wrong beside what the schema found: one answer tells all of it. */
+  readonly mistakes?: (call: Call<B>, found: readonly Mistake[]) => readonly Message[]
   readonly run: (call: Call<B>) => Answer | Promise<Answer>
 }
 

@@ -5,6 +5,7 @@ import { fail, type Result, succeed } from '../lib/result.ts'
 import { about, type Message, message } from './messages/message.ts'
 import { getPointer } from './pointer.ts'
 import type { Json } from './resource.ts'
+import { withoutSecrets } from './secrets.ts'
 
 /** One thing that is wrong with data from outside. */
 export interface Mistake {
@@ -145,7 +146,10 @@ export function memberPointer(pointer: string, name: string): string {
 /** The value as it may stand in a message: short, and never a secret. */
 function shown({ pointer, value }: Mistake): string {
   if (/password|token|secret|(certificate|key)string/i.test(pointer)) return '******'
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  const text =
+    typeof value === 'string'
+      ? String(withoutSecrets('', value))
+      : (JSON.stringify(value, withoutSecrets) ?? '')
   return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }
 

@@ -13,6 +13,7 @@ const states: Readonly<Record<Exclude<Phase, 'cancelling'>, JobState>> = {
   running: 'Running',
   continuing: 'Continue',
   held: 'Suspended',
+  queued: 'Running',
   user: 'UserIntervention',
   condition: 'Pending',
 }

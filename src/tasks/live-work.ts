@@ -24,6 +24,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   #waiting: Waiting | undefined
   #goesOn = false
   #isHeld = false
+  #isQueued = false
   #isCancellable = false
   #isCancelled = false
   #isTimedOut = false
@@ -58,6 +59,10 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     this.#isCancellable = allowed
   }
 
+  get isSuspended(): boolean {
+    return this.#root.#suspension !== undefined
+  }
+
   async checkpoint(): Promise<void> {
     const suspension = this.#root.#suspension
     if (suspension === undefined) return
@@ -67,6 +72,17 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
       await unlessAborted(suspension.promise, this.signal)
     } finally {
       this.#isHeld = false
+      if (!this.signal.aborted) this.#tell()
+    }
+  }
+
+  async queue<T>(turn: Promise<T>): Promise<T> {
+    this.#isQueued = true
+    this.#tell()
+    try {
+      return await turn
+    } finally {
+      this.#isQueued = false
       if (!this.signal.aborted) this.#tell()
     }
   }
@@ -181,6 +197,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     const parts = this.#living
     if (parts.length > 0) return phaseOfWhole(parts.map((part) => part.#phase))
     if (this.#isHeld) return 'held'
+    if (this.#isQueued) return 'queued'
     return this.#goesOn ? 'continuing' : (this.#waiting?.for ?? 'running')
   }
 

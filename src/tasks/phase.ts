@@ -1,10 +1,17 @@
 import type { Ending, Waiting } from './work.ts'
 
 /** What work is doing that has not ended: the same for tasks and jobs, which have states of their own for it. */
-export type Phase = Waiting['for'] | 'running' | 'continuing' | 'held' | 'cancelling'
+export type Phase = Waiting['for'] | 'running' | 'continuing' | 'held' | 'queued' | 'cancelling'
 
 /** The busiest first: what one part does, the others may wait for. */
-const byActivity: readonly Phase[] = ['running', 'continuing', 'held', 'user', 'condition']
+const byActivity: readonly Phase[] = [
+  'running',
+  'continuing',
+  'held',
+  'user',
+  'condition',
+  'queued',
+]
 
 /** What a whole does whose parts go on side by side. A part that is being cancelled still runs. */
 export function phaseOfWhole(parts: readonly Phase[]): Phase {

@@ -22,6 +22,7 @@ const states: Readonly<Record<Phase, TaskState>> = {
   running: 'Running',
   continuing: 'Running',
   held: 'Running',
+  queued: 'Running',
   user: 'Pending',
   condition: 'Pending',
   cancelling: 'Cancelling',

@@ -13,8 +13,12 @@ export interface WorkHandle {
   report(progress: WorkProgress, also?: Change): void
   /** While false, a request to cancel is refused. */
   allowCancel(allowed: boolean): void
+  /** Whether it is to be held at its next checkpoint. */
+  readonly isSuspended: boolean
   /** Resolves at once, or, where the work is suspended, when it is resumed: called between two stages. */
   checkpoint(): Promise<void>
+  /** Waits for others, whose work it shows no sign of: until `turn` settles this is the least that goes on. */
+  queue<T>(turn: Promise<T>): Promise<T>
   /** Shows that the work waits until `opened` settles, and gives what that came to. */
   wait<T>(waiting: Waiting, opened: Promise<T>): Promise<T>
   /** Does a part of the work, shown as a sub-task or a step of its own, and gives how it ended. */

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { fail, succeed } from '../lib/result.ts'
 import type { AddressPolicy } from './addresses.ts'
 import { FetchError, type Fetcher, type TransferOptions } from './fetcher.ts'
+import { shareScheme } from './image-folders.ts'
 import { createNetwork, type NetworkOptions } from './network.ts'
 
 type Load = (options: TransferOptions) => Promise<Fetcher>
@@ -24,6 +25,7 @@ const schemes = {
   scp: { load: scp, type: 'SCP' },
   tftp: { load: tftp, type: 'TFTP' },
   nfs: { load: folder, type: 'NFS' },
+  nsf: { load: folder, type: 'NSF' },
   cifs: { load: folder, type: 'CIFS' },
   smb: { load: folder, type: 'CIFS' },
 } as const satisfies Readonly<Record<string, { readonly load: Load; readonly type: string | undefined }>>
@@ -57,7 +59,7 @@ export function createFetcher({ clock, folders, stallMs, ...network }: FetcherOp
 export function transferProtocols(folders: TransferOptions['folders']): TransferProtocol[] {
   const shared = new Set([...folders.keys()].map((uri) => uri.split(':')[0]))
   const types = Object.entries(schemes)
-    .filter(([scheme, { load }]) => load !== folder || shared.has(scheme))
+    .filter(([scheme, { load }]) => load !== folder || shared.has(shareScheme(scheme)))
     .flatMap(([, { type }]) => type ?? [])
   return [...new Set(types)]
 }

@@ -32,7 +32,14 @@ export function findShared(folders: ImageFolders, { protocol, host, pathname }: 
   return undefined
 }
 
-/** SMB is what CIFS is called today; hosts have no case. */
 function spelled(protocol: string, host: string, share: string): string {
-  return `${protocol.toLowerCase().replace(/^smb:/, 'cifs:')}//${host.toLowerCase()}${share}`
+  return `${shareScheme(protocol.slice(0, -1))}://${host.toLowerCase()}${share}`
 }
+
+/** SMB is what CIFS is called today, and NSF was a misprint of NFS; hosts and schemes have no case. */
+export function shareScheme(scheme: string): string {
+  const known = scheme.toLowerCase()
+  return others[known] ?? known
+}
+
+const others: Readonly<Record<string, string>> = { smb: 'cifs', nsf: 'nfs' }

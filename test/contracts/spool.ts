@@ -102,6 +102,31 @@ export function spoolContract(name: string, { make, bounded }: SpoolMaking): voi
       await spool.close()
     })
 
+    test('keeps an entry until all who share it have discarded it, each once', async () => {
+      const { spool, held } = make()
+      const first = await filled(spool, ['abc'])
+      const second = first.share()
+      const third = second.share()
+      await first.discard()
+      await first.discard()
+      await first.discard()
+      expect([await text(second, 0, 3), await held()]).toEqual(['abc', 1])
+      await second.discard()
+      expect([await text(third, 1, 3), await held()]).toEqual(['bc', 1])
+      await third.discard()
+      expect(await held()).toBe(0)
+      await spool.close()
+    })
+
+    test('is empty after close, whoever shares its entries', async () => {
+      const { spool, held } = make()
+      const entry = await filled(spool, ['abc'])
+      const other = entry.share()
+      await spool.close()
+      expect(await held()).toBe(0)
+      await Promise.all([entry, other].map((one) => one.discard()))
+    })
+
     test('ends an append that waits when its entry is discarded', async () => {
       const { spool, held } = make()
       const entry = await spool.create()

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createBmc, findComponent } from '../../src/bmc/bmc.ts'
 import { commit } from '../../src/bmc/commit.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
+import type { PublicCertificate } from '../../src/bmc/network.ts'
 import type { Change, ComponentState, Task } from '../../src/bmc/state.ts'
 import { occurrencesOf } from '../../src/events/occurrences.ts'
 import { message, withSeverity } from '../../src/redfish/messages/message.ts'
@@ -116,6 +117,7 @@ describe('a component', () => {
       component({}),
       [`ResourceStatusChangedOK BIOS ${uri} OK`],
     ],
+    ['with another version in its history', {}, { history: [['BIOS', []]] }, ['ResourceChanged History']],
     ['of another size', {}, component({ sizeBytes: 7 }), ['ResourceChanged BIOS']],
     // A system shows the version of its BIOS.
     ['of another version', {}, component({ version: '99' }), ['ResourceChanged BIOS', 'ResourceChanged 1']],
@@ -167,4 +169,72 @@ test('a notice is told as it is', () => {
 
 test('of an outage alone nothing is told', () => {
   expect(toldOf({}, { outage: 'refuse' })).toEqual([])
+})
+
+describe('the network of the manager', () => {
+  const certificate: PublicCertificate = {
+    chain: ['one'],
+    subject: new Map(),
+    issuer: new Map(),
+    alternativeNames: [],
+    serialNumber: '01',
+    fingerprint: '',
+    validFrom: 0,
+    validTo: 1,
+    signatureAlgorithm: undefined,
+    usages: [],
+  }
+  const other = { ...certificate, chain: ['other'] }
+
+  test.each<[string, Change, Change, string[]]>([
+    ['that has other servers', {}, { network: { ntpServers: ['a'] } }, ['ResourceChanged NetworkProtocol']],
+    ['whose certificate is made for a reader', {}, { network: { certificate } }, []],
+    [
+      'whose certificate is replaced',
+      { network: { certificate } },
+      { network: { certificate: other } },
+      ['ResourceChanged 1'],
+    ],
+  ])('%s', (_what, first, then, expected) => {
+    expect(toldOf(first, then)).toEqual(expected)
+  })
+})
+
+describe('an entry of a log', () => {
+  const entry = {
+    id: '7',
+    created: 0,
+    message: message('Update.UpdateInProgress'),
+    origin: uris.updateService,
+  }
+  const other = { ...entry, id: '8' }
+
+  test.each<[string, Change, Change, string[]]>([
+    ['that is new tells its message', {}, { log: [['7', entry]] }, ['Update.UpdateInProgress UpdateService']],
+    [
+      'that a client has resolved changes, and says nothing again',
+      { log: [['7', entry]] },
+      { log: [['7', { ...entry, isResolved: true }]] },
+      ['ResourceChanged 7'],
+    ],
+    [
+      'of the audit log that a client deletes is gone',
+      { auditLog: [['7', entry]] },
+      { auditLog: [['7', undefined]] },
+      ['ResourceRemoved 7 gone'],
+    ],
+    [
+      'that gives way to a newer one goes silently',
+      { log: [['7', entry]] },
+      {
+        log: [
+          ['7', undefined],
+          ['8', other],
+        ],
+      },
+      ['Update.UpdateInProgress UpdateService'],
+    ],
+  ])('%s', (_what, first, then, expected) => {
+    expect(toldOf(first, then)).toEqual(expected)
+  })
 })

@@ -192,6 +192,20 @@ describe('a job', () => {
   })
 })
 
+describe('a job of a user', () => {
+  const users = { ...job, type: 'UserSpecified' } as const
+
+  test('is what its own messages speak of, whatever its request was about', () => {
+    const said: Change = { jobs: [['3', { ...users, messages: [message('Base.Success')] }]] }
+    expect(told({ jobs: [['3', users]] }, said)).toEqual(['Base.Success JobService/Jobs/3'])
+  })
+
+  test('does not say again what the task that it follows said', () => {
+    const begun: Change = { tasks: [['12', { ...task, messages: [success] }]], jobs: [['3', users]] }
+    expect(told(begun, { jobs: [['3', { ...users, messages: [success] }]] })).toEqual([])
+  })
+})
+
 test('of a job that waits for one reset subscribers hear of the reset once, and of the job that waits', async () => {
   const { jobs, bmc, clock } = startEngines()
   const heard: string[] = []

@@ -100,6 +100,22 @@ describe('an account', () => {
     expect(await opens(emulator, 'brief', OTHER)).toBe(false)
   })
 
+  test('is changed once by those who know the same ETag, though a new password takes time', async () => {
+    const emulator = await startEmulator()
+    const uri = await addAccount(emulator, 'brief')
+    const { headers } = await emulator.send(uri)
+    const change = (RoleId: string) =>
+      emulator.send(uri, {
+        method: 'PATCH',
+        body: { Password: OTHER, RoleId },
+        headers: { 'if-match': String(headers['etag']) },
+      })
+    const [first, second] = await Promise.all([change('Operator'), change('Administrator')])
+    expect([first.status, second.status].toSorted((a, b) => a - b)).toEqual([200, 412])
+    const winner = first.status === 200 ? 'Operator' : 'Administrator'
+    expect((await emulator.send(uri)).json).toMatchObject({ RoleId: winner })
+  })
+
   test('called Members does not hide behind the collection', async () => {
     const emulator = await startEmulator()
     const uri = await addAccount(emulator, 'Members')

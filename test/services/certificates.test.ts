@@ -56,6 +56,22 @@ describe('the HTTPS certificate', () => {
     expect(await emulator.get(certificate)).toEqual(shown)
   })
 
+  test.each([`${collection}?$expand=.`, `${uris.networkProtocol(manager)}?$expand=*($levels=2)`])(
+    'is made when first shown within another resource: %s',
+    async (url) => {
+      const emulator = await startEmulator()
+      const { status, text: shown } = await emulator.send(url)
+      expect(status).toBe(200)
+      expect(shown).toContain(JSON.stringify(await emulator.get(certificate)))
+    },
+  )
+
+  test('is not made for somebody who looks at something else', async () => {
+    const { send, bmc } = await startEmulator()
+    await send(`${uris.root}?$expand=.($levels=2)`)
+    expect(bmc.state.network.certificate).toBeUndefined()
+  })
+
   test('is found from the service root, and is the only one', async () => {
     const { get } = await startEmulator()
     const root = await get(`${uris.root}/`)

@@ -120,6 +120,7 @@ describe('events', () => {
       new Set([
         'ResourceEvent.ResourceStateChanged FirmwareInventory/NIC-1',
         'ResourceEvent.ResourceChanged FirmwareInventory/NIC-1',
+        'ResourceEvent.ResourceChanged Redflash/History',
       ]),
     )
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
-import { startEmulator, type TestEmulator } from '../support/emulator.ts'
-import { exampleUris, startInhabited } from '../support/inhabited.ts'
+import { basic, startEmulator, type TestEmulator } from '../support/emulator.ts'
+import { exampleUris, offeredAction, startInhabited } from '../support/inhabited.ts'
 import { messageKeys } from '../support/multipart.ts'
 import { validateError } from '../support/schemas.ts'
 
@@ -11,10 +11,12 @@ const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'] as 
 async function mountedPaths(emulator: TestEmulator): Promise<{ uri: string; allowed: string[] }[]> {
   const { rows, endpoints } = emulator.app
   const examples = await exampleUris(emulator)
+  const actions = rows.flatMap(({ path, actions: own = {} }) =>
+    Object.keys(own).map((name) => offeredAction(emulator, path, name)),
+  )
   return [
-    ...rows.flatMap((row) => {
+    ...rows.map((row) => {
       const uri = examples.get(row.path) ?? ''
-      const actions = Object.keys(row.actions ?? {})
       const allowed = [
         'GET',
         'HEAD',
@@ -23,11 +25,9 @@ async function mountedPaths(emulator: TestEmulator): Promise<{ uri: string; allo
         ...(row.put ? ['PUT'] : []),
         ...(row.delete ? ['DELETE'] : []),
       ]
-      return [
-        { uri, allowed },
-        ...actions.map((name) => ({ uri: uris.action(uri, name), allowed: ['POST'] })),
-      ]
+      return { uri, allowed }
     }),
+    ...(await Promise.all(actions)).map((uri) => ({ uri, allowed: ['POST'] })),
     ...endpoints.map((endpoint) => ({
       uri: endpoint.path.replace(/:\w+/g, '1'),
       allowed: Object.keys(endpoint.methods),
@@ -65,6 +65,22 @@ test('the Allow of a GET lists the methods that are not answered 405', async () 
   }
 })
 
+test('a method that no path has is not implemented, wherever it is sent, for whoever is logged in', async () => {
+  const { app } = await startEmulator()
+  const send = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
+    const { statusCode, ...rest } = await app.fastify.inject({ method: 'TRACE', url: path, headers })
+    return { statusCode, keys: messageKeys(rest.json()), problems: validateError(rest.json()) }
+  }
+  for (const path of [uris.root, uris.updateService, uris.multipartPush, '/elsewhere']) {
+    expect(await send(path, { authorization: basic('admin') })).toEqual({
+      statusCode: 501,
+      keys: ['OperationNotAllowed'],
+      problems: [],
+    })
+  }
+  expect(await send(uris.updateService)).toMatchObject({ statusCode: 401 })
+})
+
 test('a resource that is not there is 404 for every method, not 405', async () => {
   const { send } = await startEmulator()
   for (const uri of [uris.firmware('none'), uris.session('none'), uris.task('99'), `${uris.root}/Nowhere`]) {
@@ -78,8 +94,8 @@ test('an action that the resource does not offer is 404', async () => {
   const paths = [
     uris.action(uris.system('none'), 'ComputerSystem.Reset'),
     uris.action(uris.system('Blade1'), 'Manager.Reset'),
-    uris.action(uris.updateService, 'UpdateService.SimpleUpdate'),
-    uris.action(uris.updateService, 'UpdateService.StartUpdate'),
+    uris.action(uris.firmware('EnclosureManager'), 'SoftwareInventory.Activate'),
+    uris.action(uris.updateService, 'UpdateService.Nothing'),
   ]
   const answers = await Promise.all(paths.map((uri) => send(uri, { method: 'POST', body: {} })))
   expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404])

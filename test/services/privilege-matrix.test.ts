@@ -4,9 +4,12 @@ import { machineNames } from '../../src/bmc/mockup-folder.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { addAccount, logIn } from '../support/accounts.ts'
+import { imageFor } from '../support/banks.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { RECEIVER, recordingSink } from '../support/events.ts'
+import { giveIdentity } from '../support/identity.ts'
 import { bundleOf } from '../support/images.ts'
+import { addJobWithStep } from '../support/jobs.ts'
 import { push } from '../support/multipart.ts'
 import { validateBody } from '../support/schemas.ts'
 import { type Visited, walk } from '../support/walk.ts'
@@ -27,10 +30,19 @@ const registry = JSON.parse(readFileSync('schemas/privileges.json', 'utf8')) as 
   readonly entities: Readonly<Record<string, Entity>>
 }
 
+/** A type of our own has the privileges of the one that it belongs to. */
+const entities: Readonly<Record<string, Entity | undefined>> = {
+  ...registry.entities,
+  RedflashSoftwareHistory: registry.entities['SoftwareInventory'],
+}
+
+const orOwn: Sets = [['ConfigureManager'], ['ConfigureSelf']]
+
 /** Where redflash departs from it: docs/decisions/0010 and 0011. */
 const departures: Readonly<Record<string, OperationMap>> = {
   SessionCollection: { POST: [['NoAuth']] },
-  Task: { DELETE: [['ConfigureManager'], ['ConfigureSelf']] },
+  Task: { DELETE: orOwn },
+  Job: { PATCH: orOwn, POST: orOwn, DELETE: orOwn },
   ManagerAccount: {
     HEAD: [['ConfigureManager'], ['ConfigureUsers'], ['ConfigureSelf']],
     POST: [['ConfigureUsers'], ['ConfigureSelf']],
@@ -41,8 +53,11 @@ const departures: Readonly<Record<string, OperationMap>> = {
 
 /** What is no resource, by the end of its path; what is not listed asks for Login. */
 const endpoints: readonly (readonly [RegExp, OperationMap])[] = [
-  [/^\/redfish$|\/(odata|\$metadata)$/, Object.fromEntries(methods.map((one) => [one, [['NoAuth']]]))],
-  [/\/update-multipart$/, { POST: [['ConfigureComponents']] }],
+  [
+    /^\/redfish$|\/(odata|\$metadata)$|\/OemSchemas\//,
+    Object.fromEntries(methods.map((one) => [one, [['NoAuth']]])),
+  ],
+  [/\/update(-multipart)?$/, { POST: [['ConfigureComponents']] }],
   [/\/TaskMonitors\/:id$/, { DELETE: [['ConfigureManager'], ['ConfigureSelf']] }],
 ]
 
@@ -66,19 +81,28 @@ async function startPeopled(machine: string): Promise<TestEmulator> {
   await addAccount(emulator, 'operator', { RoleId: 'Operator' })
   await addAccount(emulator, 'readonly', { RoleId: 'ReadOnly' })
   for (const user of Object.keys(privilegesOf)) await logIn(emulator, user)
-  const component = [...emulator.bmc.machine.components.keys()][0] ?? ''
+  await giveIdentity(emulator)
+  // Two devices: a task with sub-tasks.
+  const components = [...emulator.bmc.machine.components.values()]
+    .filter(({ behaviour }) => behaviour.onlyWhenNamed !== true)
+    .slice(0, 2)
+  const image = await bundleOf(Object.fromEntries(components.map(({ id }) => [id, '99.0.0'])))
   for (const user of ['admin', 'operator']) {
     const body = { Destination: RECEIVER, Protocol: 'Redfish' }
     await emulator.send(uris.eventDestinations, { method: 'POST', user, body })
-    await push(emulator, await bundleOf({ [component]: '99.0.0' }), {}, { user })
+    await push(emulator, image, { LocalImage: true }, { user })
     await emulator.clock.advance(600_000)
   }
+  const [staging] = [...emulator.bmc.machine.components.values()].filter(({ behaviour }) => behaviour.spare)
+  await push(emulator, await imageFor(emulator, { [staging?.id ?? '']: '99.1.0' }), { Stage: true })
+  await emulator.clock.advance(600_000)
+  addJobWithStep(emulator, 'operator')
   return emulator
 }
 
 async function pathsOf(emulator: TestEmulator): Promise<Path[]> {
   const { visited } = await walk(emulator)
-  const { subscriptions, tasks } = emulator.bmc.state
+  const { subscriptions, tasks, jobs } = emulator.bmc.state
   const ownerOf = ({ uri, body }: Visited): string | undefined => {
     const id = uri.split('/').at(-1) ?? ''
     switch (typeOf(body)) {
@@ -88,7 +112,9 @@ async function pathsOf(emulator: TestEmulator): Promise<Path[]> {
       case 'EventDestination':
         return subscriptions.get(id)?.owner
       case 'Task':
-        return tasks.get(id)?.actor?.username
+        return tasks.get(uri.split('/')[5] ?? '')?.actor?.username
+      case 'Job':
+        return jobs.get(uri.split('/')[5] ?? '')?.actor?.username
       default:
         return undefined
     }
@@ -138,7 +164,7 @@ function text(value: unknown): string {
 function needed(type: string, ancestors: readonly string[], method: Method): Sets {
   const own = departures[type]?.[method]
   if (own !== undefined) return own
-  const entity = registry.entities[type]
+  const entity = entities[type]
   if (entity === undefined)
     return method === 'GET' || method === 'HEAD' ? [['Login']] : [['ConfigureManager']]
   const override = entity.below?.find(({ targets }) => {
@@ -198,7 +224,7 @@ test('the registry that is served is the one that is enforced', async () => {
   const { json } = await send(uris.privilegeMap)
   expect(validateBody(json)).toEqual([])
   const mappings = json['Mappings'] as readonly { Entity: string; OperationMap: OperationMap }[]
-  expect(mappings.map(({ Entity }) => Entity)).toEqual(Object.keys(registry.entities))
+  expect(mappings.map(({ Entity }) => Entity)).toEqual(Object.keys(entities))
   for (const { Entity, OperationMap } of mappings) {
     for (const method of methods) {
       // A PATCH of an account is told by its PropertyOverrides.

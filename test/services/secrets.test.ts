@@ -1,6 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { inspect } from 'node:util'
-import type { FastifyBaseLogger } from 'fastify'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { AUDIT_LOG, LOG, uris } from '../../src/redfish/uris.ts'
@@ -8,18 +6,10 @@ import { logIn } from '../support/accounts.ts'
 import { basic, PASSWORD, startEmulator, type TestRequest } from '../support/emulator.ts'
 import { RECEIVER, recordingSink } from '../support/events.ts'
 import { bundleOf } from '../support/images.ts'
+import { recordingLogger } from '../support/logs.ts'
+import { certificateFor } from '../support/authority.ts'
 import { multipartBody, pushParts } from '../support/multipart.ts'
 import { walk } from '../support/walk.ts'
-
-/** Everything that is logged, at every level. */
-function recordingLogger() {
-  const lines: string[] = []
-  const write = (...facts: unknown[]): void =>
-    void lines.push(inspect(facts, { depth: Infinity, maxStringLength: Infinity, maxArrayLength: Infinity }))
-  const levels = { fatal: write, error: write, warn: write, info: write, debug: write, trace: write }
-  const logger: FastifyBaseLogger = { level: 'trace', ...levels, silent: write, child: () => logger }
-  return { lines, logger }
-}
 
 /** Sends whatever holds a secret, and tells everything that came out. */
 async function startTold() {
@@ -65,6 +55,64 @@ async function tellPasswords({ send, post, patch }: Told): Promise<void> {
   await send(uris.updateService, { headers: { authorization: 'Bearer planted-bearer' } })
 }
 
+/** Private keys that the update service is given, rightly and wrongly, and one that it makes: a line of each. */
+async function tellKeys({ emulator, post }: Told): Promise<string[]> {
+  const { certificate, privateKey, authority } = await certificateFor(['update.example'])
+  const text = `${certificate}${privateKey}`
+  const type = { CertificateType: 'PEM' }
+  const { authority: _other, ...wrong } = await certificateFor(['update.example'], authority)
+  for (const collection of [uris.clientCertificates, uris.remoteServerCertificates]) {
+    await post(collection, { CertificateString: text, ...type })
+    await post(collection, { CertificateString: text, ...type })
+    await post(collection, { CertificateString: [text], ...type })
+    await post(collection, { CertificateString: privateKey, ...type })
+    await post(collection, { CertificateString: `${certificate}${wrong.privateKey}`, ...type })
+  }
+  await post(uris.action(uris.certificateService, 'CertificateService.ReplaceCertificate'), {
+    CertificateUri: { '@odata.id': uris.clientCertificate('1') },
+    CertificateString: [text],
+    ...type,
+  })
+  await post(uris.remoteServerKeys, { KeyString: privateKey, KeyType: 'SSH' })
+  await post(uris.remoteServerKeys, { KeyString: [privateKey], KeyType: 'SSH' })
+  const generate = uris.action(uris.updateService, 'UpdateService.GenerateSSHIdentityKeyPair')
+  await post(generate, { KeyType: 'ECDSA', Curve: 'NISTP256' })
+  const own = [...emulator.bmc.state.identityKeys.values()].map((key) => key.privateKey)
+  const kept = [...emulator.bmc.state.clientCertificates.values()].map((one) => one.privateKey)
+  expect([own, kept].map(({ length }) => length)).toEqual([1, 1])
+  // The second line holds most of the secret number.
+  return [...own, ...kept, privateKey, wrong.privateKey].flatMap((pem) => pem.split('\n')[2] ?? [])
+}
+
+/** Jobs that hold secrets: they are sent as they are, and shown without. */
+async function tellJobs({ emulator, post, patch }: Told): Promise<void> {
+  const Payload = {
+    HttpOperation: 'PATCH',
+    TargetUri: uris.account('user'),
+    HttpHeaders: ['X-Api-Key: planted-job-header'],
+    JsonBody: '{"Password": "planted-in-a-job"}',
+  }
+  await post(uris.jobs, { Payload })
+  await post(uris.jobs, { Payload, HidePayload: true })
+  const { headers } = await post(uris.jobs, {
+    Payload,
+    Schedule: { InitialStartTime: '2030-01-01T00:00:00Z' },
+  })
+  await patch(String(headers['location']), { MaxExecutionTime: 'PT1H' })
+  await emulator.clock.advance(1)
+  const wrong = [
+    { HttpHeaders: ['Authorization: planted-job-authorization'] },
+    { HttpHeaders: { 'X-Api-Key': 'planted-job-headers-object' } },
+    { JsonBody: '{"Password": "planted-job-cut-off' },
+    { JsonBody: { Password: 'planted-job-body-object' } },
+    { TargetUri: 'https://user:planted-job-target@127.0.0.1/redfish/v1/Systems' },
+  ]
+  for (const members of wrong) await post(uris.jobs, { Payload: { ...Payload, ...members } })
+  const login = { UserName: 'user', Password: 'planted-in-a-job' }
+  const { status } = await emulator.send(uris.sessions, { method: 'POST', user: null, body: login })
+  expect(status).toBe(201)
+}
+
 test('passwords, tokens, keys and the credentials of other servers come out nowhere', async () => {
   const told = await startTold()
   const { emulator, lines, deliveries, send, post, patch } = told
@@ -78,6 +126,7 @@ test('passwords, tokens, keys and the credentials of other servers come out nowh
   })
   await post(uris.eventDestinations, { ...subscription, Destination: 'https://u:planted-in-url@127.0.0.1/' })
   await tellPasswords(told)
+  await tellJobs(told)
 
   const { token, as, uri } = await logIn(emulator)
   await send(uris.updateService, as)
@@ -121,6 +170,7 @@ test('passwords, tokens, keys and the credentials of other servers come out nowh
     ChallengePassword: ['planted-challenge'],
   })
 
+  const keyLines = await tellKeys(told)
   await walk({ send })
   for (const log of [LOG, AUDIT_LOG]) await send(uris.rawLog(uris.manager('1'), log))
 
@@ -138,6 +188,7 @@ test('passwords, tokens, keys and the credentials of other servers come out nowh
     token.slice(-64),
     PASSWORD_HEADER,
     privateKey.split('\n')[1] ?? '',
+    ...keyLines,
   ]
   expect(secrets.filter((secret) => everything.includes(secret))).toEqual([])
   const found = [...everything.matchAll(/planted-[\w-]+/g)].map(([one]) => one)

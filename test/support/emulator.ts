@@ -8,11 +8,16 @@ import { loadMachine } from '../../src/bmc/mockup-folder.ts'
 import { predefinedRoles } from '../../src/bmc/roles.ts'
 import type { Account, Role } from '../../src/bmc/state.ts'
 import type { Flasher } from '../../src/devices/flasher.ts'
+import { hasFaults, type DevicePlans, planFaults } from '../../src/faults/plan.ts'
 import type { EventSink } from '../../src/events/event-sink.ts'
 import { createMemorySpool } from '../../src/image/memory-spool.ts'
 import { type Speed, VirtualClock } from '../../src/lib/clock.ts'
 import { type JsonObject } from '../../src/redfish/resource.ts'
 import type { MonitorEnding } from '../../src/services/task-service/monitor.ts'
+import type { OverWritePolicy } from '../../src/tasks/engine.ts'
+import type { UpdateMethod } from '../../src/services/update-service/methods.ts'
+import type { Fetcher } from '../../src/transfer/fetcher.ts'
+import { parseImageFolders } from '../../src/transfer/image-folders.ts'
 
 export const PASSWORD = 'redflash'
 export const basic = (user: string, password = PASSWORD): string =>
@@ -29,14 +34,27 @@ const accounts: Promise<ReadonlyMap<string, Account>> = Promise.all([
 
 export interface TestOptions {
   readonly machine?: string | Machine
+  /** What of the machine is otherwise than its data says; tasks end where they would wait, unless a test is of that. */
+  readonly adapted?: Partial<Pick<Machine, 'awaitReset' | 'startUpdate' | 'maxParallelFlashes'>>
   readonly speed?: Speed
   readonly maxImageBytes?: number
   readonly monitorEnding?: MonitorEnding
   readonly flasher?: Flasher
+  /** What is to go wrong with devices. */
+  readonly devices?: DevicePlans
   readonly spoolBytes?: number
+  readonly imageStoreBytes?: number
+  readonly updateMethods?: ReadonlySet<UpdateMethod>
+  /** Where images are fetched from; the network unless given. */
+  readonly fetcher?: Fetcher
+  /** Where the network's images may come from, and folders that stand for shares; as the configuration says it. */
+  readonly imageSources?: string
+  readonly imageFolders?: string
   /** Where events go; by HTTP unless given. */
   readonly eventSink?: EventSink
   readonly pageSize?: number
+  readonly maxTasks?: number
+  readonly taskOverWritePolicy?: OverWritePolicy
   readonly logger?: FastifyBaseLogger
 }
 
@@ -55,9 +73,11 @@ export async function startEmulator(options: TestOptions = {}) {
   const { machine = 'rackmount', speed = 1, maxImageBytes = 2 ** 30, monitorEnding = 'response' } = options
   const clock = new VirtualClock()
   const spool = createMemorySpool(options.spoolBytes)
+  const given = typeof machine === 'string' ? loadMachine(machine) : machine
+  const made: Machine = { ...given, awaitReset: 'completed', ...options.adapted }
   const bmc: Bmc = createBmc(
     '1',
-    typeof machine === 'string' ? loadMachine(machine) : machine,
+    options.devices === undefined ? made : planFaults(made, options.devices),
     await accounts,
     new Map([...predefinedRoles, [guest.id, guest]]),
   )
@@ -70,7 +90,16 @@ export async function startEmulator(options: TestOptions = {}) {
     monitorEnding,
     pageSize: options.pageSize ?? 0,
     resolveBmc: () => bmc,
+    hasFaults: hasFaults(bmc.machine),
+    updateRules: [bmc.machine.updateRules],
+    ...(options.imageStoreBytes !== undefined && { imageStoreBytes: options.imageStoreBytes }),
+    ...(options.updateMethods && { updateMethods: options.updateMethods }),
+    ...(options.maxTasks !== undefined && { maxTasks: options.maxTasks }),
+    ...(options.taskOverWritePolicy && { taskOverWritePolicy: options.taskOverWritePolicy }),
     ...(options.flasher && { flasher: options.flasher }),
+    ...(options.fetcher && { fetcher: options.fetcher }),
+    ...(options.imageSources !== undefined && { imageSources: options.imageSources }),
+    imageFolders: parseImageFolders(options.imageFolders ?? '') ?? new Map<string, string>(),
     ...(options.eventSink && { eventSink: options.eventSink }),
     ...(options.logger && { logger: options.logger }),
   })

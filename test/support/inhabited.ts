@@ -1,10 +1,12 @@
 import { isObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { PASSWORD, startEmulator, type TestEmulator, type TestOptions } from './emulator.ts'
+import { giveIdentity } from './identity.ts'
 import { bundleOf } from './images.ts'
+import { addJobWithStep } from './jobs.ts'
 import { push } from './multipart.ts'
 
-/** An emulator where every kind of resource has an example: a session, a subscription, an update done and logged. */
+/** An emulator where every kind of resource has an example: a session, an image that is kept, its update, and so on. */
 export async function startInhabited(options: TestOptions = {}): Promise<TestEmulator> {
   const emulator = await startEmulator(options)
   const body = { UserName: 'admin', Password: PASSWORD }
@@ -12,8 +14,12 @@ export async function startInhabited(options: TestOptions = {}): Promise<TestEmu
   // Not to be reached by the configuration: it is there, and never contacted.
   const destination = { Destination: 'https://192.0.2.1/events', Protocol: 'Redfish' }
   await emulator.send(uris.eventDestinations, { method: 'POST', body: destination })
-  await push(emulator, await bundleOf({ 'NIC-1': '22.42.1' }))
+  await giveIdentity(emulator)
+  // Two devices: a task with sub-tasks.
+  await push(emulator, await bundleOf({ 'NIC-1': '22.42.1', 'NIC-2': '1000000' }), { LocalImage: true })
+  await push(emulator, await bundleOf({ BIOS: '1.9.0' }), { Stage: true })
   await emulator.clock.advance(60_000)
+  addJobWithStep(emulator)
   return emulator
 }
 
@@ -39,6 +45,15 @@ export async function exampleUris(emulator: TestEmulator): Promise<ReadonlyMap<s
   )
 }
 
+/** The action as one of the row's resources offers it. */
+export async function offeredAction(emulator: TestEmulator, path: string, action: string): Promise<string> {
+  for (const uri of await linkedUris(emulator)) {
+    const { Actions } = await emulator.get(uri)
+    if (fits(path, uri) && isObject(Actions) && `#${action}` in Actions) return uris.action(uri, action)
+  }
+  throw new Error(`no resource of ${path} offers ${action}`)
+}
+
 function fits(path: string, uri: string): boolean {
   const [wanted, given] = [path.split('/'), uri.split('/')]
   if (wanted.length !== given.length && wanted.at(-1) !== '*') return false
@@ -47,11 +62,16 @@ function fits(path: string, uri: string): boolean {
   )
 }
 
-/** References, and where a MessageRegistryFile says that its registry is. */
+/** References, and where a MessageRegistryFile says that its registry is; a schema is no resource. */
 function linksOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap((item: unknown) => linksOf(item))
   if (!isObject(value)) return []
-  return Object.entries(value).flatMap(([name, member]) =>
-    (name === '@odata.id' || name === 'Uri') && typeof member === 'string' ? [member] : linksOf(member),
-  )
+  return Object.entries(value).flatMap(([name, member]) => {
+    if (typeof member !== 'string') return linksOf(member)
+    const isLink =
+      name === '@odata.id' ||
+      name === '@Redfish.ActionInfo' ||
+      (name === 'Uri' && !member.startsWith(`${uris.oemSchemas}/`))
+    return isLink ? [member] : []
+  })
 }

@@ -50,6 +50,11 @@ export function push(
   })
 }
 
+/** Pushes an image as the body of a POST to HttpPushUri. */
+export function pushRaw({ send }: Pick<TestEmulator, 'send'>, body: Buffer, request: TestRequest = {}) {
+  return send(uris.rawPush, { method: 'POST', body, ...request })
+}
+
 /** The ids of the messages of a Task or an error object, without registry and version. */
 export function messageKeys(body: JsonObject): string[] {
   const { error, Messages } = body as {

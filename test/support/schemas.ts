@@ -4,8 +4,11 @@ import { Ajv } from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import { factKeywords } from '../../scripts/schema-keywords.ts'
+import { OEM } from '../../src/redfish/oem/types.ts'
 
-const FOLDER = resolve(import.meta.dirname, '../../schemas/resources')
+const SCHEMAS = resolve(import.meta.dirname, '../../schemas')
+const FOLDER = join(SCHEMAS, 'resources')
+const OEM_FOLDER = join(SCHEMAS, 'oem')
 
 interface Schema {
   readonly $id: string
@@ -14,7 +17,7 @@ interface Schema {
 
 let loaded: { readonly ajv: Ajv; readonly schemas: ReadonlyMap<string, Schema> } | undefined
 
-/** All generated resource schemas by file name, registered with one Ajv; nothing is compiled yet. */
+/** All generated resource schemas and our own by file name, registered with one Ajv; nothing is compiled yet. */
 export function loadSchemas(): NonNullable<typeof loaded> {
   if (loaded) return loaded
   const ajv = new Ajv({
@@ -34,17 +37,33 @@ export function loadSchemas(): NonNullable<typeof loaded> {
     schemas.set(name, schema)
     ajv.addSchema(schema)
   }
+  for (const name of readdirSync(OEM_FOLDER).filter((one) => one.endsWith('.json'))) {
+    const schema = asFacts(readFileSync(join(OEM_FOLDER, name), 'utf8'), [...schemas.keys()])
+    schemas.set(name, { ...schema, $id: name })
+    ajv.addSchema({ ...schema, $id: name })
+  }
   loaded = { ajv, schemas }
   return loaded
 }
 
-/** What the DMTF schema of a body's own `@odata.type` has against the body; nothing when it is right. */
+/** A schema as it is published, with neither prose nor meta schema, and referring to the files that we have of others. */
+function asFacts(text: string, files: readonly string[]): object {
+  const local = text.replaceAll(
+    /http:\/\/redfish\.dmtf\.org\/schemas\/v1\/([\w-]+)\.json/g,
+    (_uri, type: string) => files.find((file) => file.startsWith(`${type}.`)) ?? type,
+  )
+  return JSON.parse(local, (key, value: unknown) =>
+    key === '$schema' || (key === 'description' && typeof value === 'string') ? undefined : value,
+  ) as object
+}
+
+/** What the schema of a body's own `@odata.type` has against the body; nothing when it is right. */
 export function validateBody(body: unknown): string[] {
   const type = isRecord(body) ? body['@odata.type'] : undefined
   if (typeof type !== 'string') return ['/ has no @odata.type']
   const validate = validatorOf(type)
   if (!validate) return [`/@odata.type names no generated schema: ${type}`]
-  return [...problemsOf(validate, body), ...unknownTypes(body, '')]
+  return [...problemsOf(validate, body), ...unknownTypes(body, ''), ...oemProblems(body, '')]
 }
 
 /** What the schema of Redfish errors has against a body; nothing when it is right. */
@@ -79,7 +98,18 @@ function describeError(error: ErrorObject): string {
   return `${error.instancePath || '/'} ${error.message} ${JSON.stringify(error.params)}`
 }
 
-/** Objects inside a body name their types too; OEM objects have types that no schema here describes. */
+/** What our own schemas have against our parts of `Oem`; those of others are described elsewhere. */
+function oemProblems(value: unknown, path: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((item, index) => oemProblems(item, `${path}/${index}`))
+  if (!isRecord(value)) return []
+  return Object.entries(value).flatMap(([name, item]) => {
+    const at = `${path}/${name}`
+    if (name !== 'Oem' || !isRecord(item)) return oemProblems(item, at)
+    return OEM in item ? validateBody(item[OEM]).map((problem) => `${at}/${OEM}${problem}`) : []
+  })
+}
+
+/** Objects inside a body name their types too; those in `Oem` are looked at by themselves. */
 function unknownTypes(value: unknown, path: string): string[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => unknownTypes(item, `${path}/${index}`))
   if (!isRecord(value)) return []

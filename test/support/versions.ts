@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import { buildBundle } from '../../src/image/build-bundle.ts'
+import type { JsonObject } from '../../src/redfish/resource.ts'
 import type { TestEmulator } from './emulator.ts'
 import { push } from './multipart.ts'
 
@@ -8,6 +9,7 @@ import { push } from './multipart.ts'
 export async function pushVersions(
   emulator: TestEmulator,
   versions: Readonly<Record<string, string>>,
+  parameters: JsonObject = {},
 ): Promise<void> {
   const { components } = emulator.bmc.machine
   const parts = Object.entries(versions).map(([name, version]) => ({
@@ -16,6 +18,6 @@ export async function pushVersions(
     softwareId: components.get(name)?.softwareId ?? '',
     sizeBytes: 512,
   }))
-  const { status } = await push(emulator, await buffer(buildBundle(parts)))
+  const { status } = await push(emulator, await buffer(buildBundle(parts)), parameters)
   expect(status).toBe(202)
 }

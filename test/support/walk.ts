@@ -28,7 +28,13 @@ export interface Link {
 }
 
 /** Members that hold the URI of something that is no resource: a task monitor, the push URI, an action. */
-const endpointMembers: ReadonlySet<string> = new Set(['TaskMonitor', 'MultipartHttpPushUri', 'target'])
+const endpointMembers: ReadonlySet<string> = new Set([
+  'TaskMonitor',
+  'MultipartHttpPushUri',
+  'HttpPushUri',
+  'ImageDataURI',
+  'target',
+])
 /** Members other than `@odata.id` that hold the URI of a resource. */
 const uriMembers: ReadonlySet<string> = new Set(['@odata.id', '@Redfish.ActionInfo', 'DataSourceUri'])
 
@@ -124,8 +130,11 @@ function linksIn(from: string, value: unknown, at: string): Link[] {
     const here = `${at}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     if (typeof member !== 'string') return linksIn(from, member, here)
     if (endpointMembers.has(name)) return [{ from, at: here, to: member, kind: 'endpoint' }]
-    const isLink = uriMembers.has(name) || (name === 'Uri' && at.startsWith('/Location'))
-    return isLink ? [{ from, at: here, to: member, kind: 'reference' }] : []
+    const isLocation = name === 'Uri' && at.startsWith('/Location')
+    // A schema of ours is a document; a registry is a resource, too.
+    if (isLocation && member.startsWith(`${uris.oemSchemas}/`))
+      return [{ from, at: here, to: member, kind: 'endpoint' }]
+    return uriMembers.has(name) || isLocation ? [{ from, at: here, to: member, kind: 'reference' }] : []
   })
 }
 

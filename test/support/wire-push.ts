@@ -47,3 +47,21 @@ export async function expectPushWorks(wire: Wire): Promise<void> {
   expect((await upload(wire, body).answer()).status).toBe(202)
   await expectNicUpdated(wire)
 }
+
+/** Sends an image to HttpPushUri with its length. */
+export function uploadRaw(
+  { port }: Wire,
+  image: Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): RawClient {
+  return rawClient(port).send(
+    head('POST', uris.rawPush, { 'Content-Length': image.length, ...headers }),
+    image,
+  )
+}
+
+/** Sends an image to HttpPushUri in chunks. */
+export function uploadRawChunked({ port }: Wire, image: Buffer, chunkBytes?: number): RawClient {
+  const headers = { 'Transfer-Encoding': 'chunked' }
+  return rawClient(port).send(head('POST', uris.rawPush, headers), chunked(image, chunkBytes))
+}

@@ -105,14 +105,15 @@ export class RawClient {
     return new Promise((resolve) => this.socket.write('', () => resolve()))
   }
 
-  /** The next answer, informational ones too. Rejects when the connection ends before it is whole. */
-  async answer(): Promise<RawAnswer> {
+  /** The next answer, informational ones too; that to a HEAD has no body. Rejects when the connection ends before it is whole. */
+  async answer({ isToHead = false } = {}): Promise<RawAnswer> {
     const [top = ''] = await this.#match(/^[^]*?\r\n\r\n/)
     const [statusLine = '', ...lines] = top.trimEnd().split('\r\n')
     const headers = new Map(
       lines.map((line) => [line.replace(/:.*/, '').toLowerCase(), line.replace(/^[^:]*: */, '')]),
     )
-    const [body = ''] = await this.#match(new RegExp(`^[^]{${headers.get('content-length') ?? 0}}`))
+    const length = isToHead ? 0 : (headers.get('content-length') ?? 0)
+    const [body = ''] = await this.#match(new RegExp(`^[^]{${length}}`))
     return { status: Number(statusLine.split(' ')[1]), headers, body }
   }
 

@@ -123,7 +123,7 @@ describe('while the manager reboots', () => {
   })
 
   test.each([['max' as const], [speed]])('sessions end and tasks stay, at speed %s', async (pace) => {
-    const wire = await startWire({ speed: pace })
+    const wire = await startWire({ speed: pace, awaitReset: 'completed' })
     const { url, port } = wire
     const login = await fetch(url + uris.sessions, {
       method: 'POST',

@@ -62,6 +62,7 @@ describe('an event stream', () => {
     expect(stream.answer.status).toBe(200)
     expect(stream.answer.headers.get('content-type')).toBe('text/event-stream')
     expect(stream.answer.headers.get('odata-version')).toBe('4.0')
+    expect(stream.answer.headers.get('cache-control')).toBe('no-cache, no-store')
     const uri = uris.eventDestination('1')
     expect((await wire.get(uri)).json).toMatchObject({
       SubscriptionType: 'SSE',

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '../../src/lib/clock.ts'
 import { uris } from '../../src/redfish/uris.ts'
@@ -129,6 +131,34 @@ describe('a client that vanishes', () => {
       await expectPushWorks(wire)
     },
   )
+
+  // One turn of the event loop: when the service comes to look, nobody is there whose address it could ask for.
+  test.each([
+    ['but the last byte', -1],
+    ['all', undefined],
+  ])('before anybody looked, with %s of its push sent, leaves nothing behind', async (_what, end) => {
+    const failures: string[] = []
+    const logger = pino({ level: 'error' }, { write: (line: string) => void failures.push(line) })
+    const wire = await startWire({ logger })
+    const { body } = multipartBody(pushParts(await bundleOf(nic, { sizeBytes: 512 })))
+    const ways = [
+      { path: uris.multipartPush, type: contentType, sent: body },
+      { path: uris.rawPush, type: 'application/octet-stream', sent: await bundleOf(nic, { sizeBytes: 512 }) },
+    ]
+    expect((await upload(wire, multipartBody([]).body).answer()).status).toBe(400)
+    for (const { path, type, sent } of ways) {
+      const client = rawClient(wire.port)
+      await once(client.socket, 'connect')
+      client.send(
+        head('POST', path, { 'Content-Type': type, 'Content-Length': sent.length }),
+        sent.subarray(0, end),
+      )
+      client.socket.resetAndDestroy()
+      await expect.poll(async () => (await upload(wire, multipartBody([]).body).answer()).status).toBe(400)
+      await wire.spoolIsEmpty()
+    }
+    expect(failures).toEqual([])
+  })
 
   test('while it is refused does no harm', async () => {
     const wire = await startWire({ maxImageSize: '1KiB' })

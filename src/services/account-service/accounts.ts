@@ -160,6 +160,7 @@ async function patchOne(clock: Clock, logins: Logins, call: Call<Bmc>): Promise<
     password === undefined ? {} : { ...(await hashPassword(password)), mustChangePassword: false }
   // Only now: meanwhile somebody else may have changed or removed it.
   const account = accountOf(bmc, id)
+  call.stillFits?.()
   const mistakes = [
     ...(asked.UserName === undefined || asked.UserName === account.username
       ? []

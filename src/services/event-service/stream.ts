@@ -61,11 +61,12 @@ function outletOf({ raw: { socket } }: FastifyRequest, reply: FastifyReply): Str
     socket.setNoDelay(true)
     raw.writeHead(200, {
       ...(headers as Readonly<Record<string, string>>), // names and texts: nobody has set any other
-      Allow: 'GET',
-      'Cache-Control': 'no-cache, no-store',
-      'Content-Type': 'text/event-stream',
-      Connection: 'close',
-      'X-Accel-Buffering': 'no',
+      // As they are named there: one in other letters would be a second one.
+      allow: 'GET',
+      'cache-control': 'no-cache, no-store',
+      'content-type': 'text/event-stream',
+      connection: 'close',
+      'x-accel-buffering': 'no',
     })
   }
   return {

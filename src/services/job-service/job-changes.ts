@@ -84,7 +84,7 @@ export function patchJob(engines: Engines, { bmc, params: { id = '' }, body }: C
   const patch = body as JobPatch // judged by the published schema
   const job = jobOf(bmc, id)
   const { JobState: wanted, MaxExecutionTime, Schedule } = patch
-  const ended = isFinalJob(job.state) ? Object.entries(patch) : []
+  const ended = isFinalJob(job.state) ? Object.entries(patch).filter(([, value]) => value !== job.state) : []
   if (ended.length > 0)
     throw new RedfishError(
       409,
@@ -119,6 +119,7 @@ interface Wanted {
 }
 
 function moveTo(engines: Engines, { bmc, job, wanted }: Wanted): void {
+  if (wanted === job.state) return
   const moves = Object.hasOwn(statesToPatch, wanted) ? statesToPatch[wanted] : undefined
   // Others are the service's to say.
   if (moves === undefined) {
