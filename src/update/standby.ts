@@ -30,6 +30,11 @@ export function hindrance(
   // Where half an image is, nothing but a new one is taken.
   if (component.now.health === 'Critical')
     return { messages: [message('Update.UpdateNotApplicable', image, component.uri)], status: 409 }
+  if (component.now.isWriteProtected === true)
+    return {
+      messages: [message('Base.PropertyValueResourceConflict', 'WriteProtected', 'true', component.uri)],
+      status: 409,
+    }
   if (isTooLow(component, version))
     return { messages: [message('Update.UpdateSkippedVersionTooLow', component.uri, image)], status: 400 }
   return undefined

@@ -64,6 +64,16 @@ describe('a job that a user makes', () => {
     expect(await jobLog(emulator)).toContain('JobCompletedException 2')
   })
 
+  test('shows no token in a URI of its request', async () => {
+    const emulator = await startEmulator()
+    const body = { ImageURI: 'http://me:planted@127.0.0.1:9/nic.tar?sig=planted#planted' }
+    const TargetUri = uris.action(uris.updateService, 'UpdateService.SimpleUpdate')
+    const Payload = { HttpOperation: 'POST', TargetUri, JsonBody: JSON.stringify(body) }
+    const shown = JSON.stringify(await emulator.get(await makeJob(emulator, { Payload })))
+    expect(shown).toContain('nic.tar')
+    expect(shown).not.toContain('planted')
+  })
+
   test('shows no secret of its request, sends it all the same, and may hide the whole of it', async () => {
     const emulator = await startEmulator()
     const account = await addAccount(emulator, 'somebody')

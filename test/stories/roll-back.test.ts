@@ -86,6 +86,19 @@ test('a component that is Critical activates nothing that stands by', async () =
   expect(await item(emulator, 'NIC-1')).toBe('22.44.0 Enabled OK active')
 })
 
+test('a component that is write-protected activates nothing that stands by, until it is given free', async () => {
+  const emulator = await startEmulator()
+  await update(emulator, await imageFor(emulator, { 'NIC-1': '22.42.1' }), { Stage: true })
+  const protect = (WriteProtected: boolean) =>
+    emulator.send(uris.firmware('NIC-1'), { method: 'PATCH', body: { WriteProtected } })
+  await protect(true)
+  const staged = uris.firmware('NIC-1-22.42.1')
+  for (const answer of [await activate(emulator, staged), await activateAll(emulator, staged)])
+    expect([answer.status, messageKeys(answer.json)]).toEqual([409, ['PropertyValueResourceConflict']])
+  await protect(false)
+  expect((await activate(emulator, staged)).status).toBe(202)
+})
+
 test('an image that is removed is not activated by the reset that it waited for', async () => {
   const emulator = await startEmulator({ machine: 'bladed' })
   await updateAndReset(emulator, 'EnclosureManager', '4.3.0')
