@@ -4,14 +4,7 @@ import type { Ending, Waiting } from './work.ts'
 export type Phase = Waiting['for'] | 'running' | 'continuing' | 'held' | 'queued' | 'cancelling'
 
 /** The busiest first: what one part does, the others may wait for. */
-const byActivity: readonly Phase[] = [
-  'running',
-  'continuing',
-  'held',
-  'user',
-  'condition',
-  'queued',
-]
+const byActivity: readonly Phase[] = ['running', 'continuing', 'held', 'queued', 'user', 'condition']
 
 /** What a whole does whose parts go on side by side. A part that is being cancelled still runs. */
 export function phaseOfWhole(parts: readonly Phase[]): Phase {

@@ -17,7 +17,7 @@ export interface WorkHandle {
   readonly isSuspended: boolean
   /** Resolves at once, or, where the work is suspended, when it is resumed: called between two stages. */
   checkpoint(): Promise<void>
-  /** Waits for others, whose work it shows no sign of: until `turn` settles this is the least that goes on. */
+  /** Waits for others, until `turn` settles: shown as running, unless those are held. */
   queue<T>(turn: Promise<T>): Promise<T>
   /** Shows that the work waits until `opened` settles, and gives what that came to. */
   wait<T>(waiting: Waiting, opened: Promise<T>): Promise<T>

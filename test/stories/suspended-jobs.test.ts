@@ -35,16 +35,6 @@ test('a job is suspended, too, while one of its devices only waits for another t
   expect(await get(job)).toMatchObject({ JobState: 'UserIntervention' })
 })
 
-test('a job asks for the reset that a device waits for, while another only waits for that device', async () => {
-  const emulator = await startEmulator({ adapted: { awaitReset: 'job' } })
-  const { get, clock } = emulator
-  const ask = { '@Redfish.OperationApplyTime': 'OnTargetReset' }
-  await pushVersions(emulator, { BIOS: '1.9.0', 'BMC-Primary': '2.4.0' }, ask)
-  await clock.advance(1)
-  await reset(emulator, uris.system('1'), 'ForceRestart')
-  expect(await get(uris.job('1'))).toMatchObject({ JobState: 'UserIntervention' })
-})
-
 test('a manager boots, though what waited for that is held by then, and its image waits for another reset', async () => {
   const emulator = await startEmulator({ machine: 'bladed', adapted: { awaitReset: 'job' } })
   const { get, send, clock, bmc } = emulator

@@ -58,7 +58,7 @@ test('the audit log tells of the version with its digest and its history', async
   const { task } = await update(emulator, image)
   const { Members } = await emulator.get(uris.logEntries(uris.manager('1'), AUDIT_LOG))
   const entries = Members as unknown as readonly JsonObject[]
-  const told = entries.filter(({ MessageId }) => /\.UpdateSuccessful$/.test(text(MessageId)))
+  const told = entries.filter(({ MessageId }) => text(MessageId).endsWith('.UpdateSuccessful'))
   expect(told).toHaveLength(1)
   expect(told).toMatchObject([
     {

@@ -98,7 +98,10 @@ function start(
   const hindrances = images.flatMap(({ component, image }) => hindrance(component, image) ?? [])
   if (hindrances.length > 0) {
     const status = Math.min(...hindrances.map((one) => one.status))
-    throw new RedfishError(status, hindrances.flatMap(({ messages }) => messages))
+    throw new RedfishError(
+      status,
+      hindrances.flatMap(({ messages }) => messages),
+    )
   }
   return accepted(
     started(updates.activate(bmc, images, { payload: payloadOf(resource, action, body), actor })),

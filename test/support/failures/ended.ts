@@ -202,10 +202,7 @@ const halfWritten: readonly Failure[] = (['transfer', 'verify', 'install', 'acti
         'PSU-1': '1.8.0.0 Enabled OK',
         'PSU-2': `1.7.3.20 Enabled ${stages[at].damages === true ? 'Critical' : 'OK'}`,
       },
-      log: [
-        'UpdateSuccessful PSU-1',
-        ...(stages[at].damages === true ? [`${stages[at].failed} PSU-2`] : []),
-      ],
+      log: ['UpdateSuccessful PSU-1', ...(stages[at].damages === true ? [`${stages[at].failed} PSU-2`] : [])],
     },
   }),
 )
