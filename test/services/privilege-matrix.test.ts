@@ -93,8 +93,8 @@ async function startPeopled(machine: string): Promise<TestEmulator> {
     await push(emulator, image, { LocalImage: true }, { user })
     await emulator.clock.advance(600_000)
   }
-  const components = [...emulator.bmc.machine.components.values()]
-  const staging = components.find(({ behaviour }) => behaviour.spare)
+  const all = [...emulator.bmc.machine.components.values()]
+  const staging = all.find(({ behaviour }) => behaviour.spare)
   await push(emulator, await imageFor(emulator, { [staging?.id ?? '']: '99.1.0' }), { Stage: true })
   await emulator.clock.advance(600_000)
   addJobWithStep(emulator, 'operator')
