@@ -18,6 +18,11 @@ describe.each(machineNames)('the data of %s', (name) => {
     readFileSync(join(import.meta.dirname, '../mockups', name, 'machine.json'), 'utf8'),
   ) as JsonObject
 
+  test('is right, as it would have to be in a folder of somebody else’s', () => {
+    const folder = join(import.meta.dirname, '../mockups', name)
+    expect({ ...loadMachine(folder), name }).toEqual(machine)
+  })
+
   test('describes the behaviour of exactly its firmware components', () => {
     expect(Object.keys(file['components'] ?? {}).toSorted()).toEqual(
       [...machine.components.keys()].toSorted(),

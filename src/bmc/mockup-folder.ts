@@ -27,9 +27,8 @@ export function loadProfile(name: string): GivenRules {
  * URI segment is a folder and every resource an `index.json`. Throws an Error that names what cannot be read.
  */
 export function loadMachine(nameOrFolder: string): Machine {
-  const folder = machineNames.includes(nameOrFolder)
-    ? fileURLToPath(new URL(`${nameOrFolder}/`, ownMachines))
-    : nameOrFolder
+  const isOurs = machineNames.includes(nameOrFolder)
+  const folder = isOurs ? fileURLToPath(new URL(`${nameOrFolder}/`, ownMachines)) : nameOrFolder
   const documents = new Map<string, JsonObject>()
   let file: unknown
   for (const name of listFiles(folder)) {
@@ -41,7 +40,7 @@ export function loadMachine(nameOrFolder: string): Machine {
     documents.set([uris.root, ...path].join('/'), body)
   }
   if (!documents.has(uris.root)) throw new Error(`${folder} holds no service root (index.json)`)
-  return createMachine(nameOrFolder, documents, file)
+  return createMachine(nameOrFolder, documents, file, isOurs)
 }
 
 /** `machine.json` with the rules of the profile that it names beneath its own. */
