@@ -36,12 +36,12 @@ export interface Source {
   readonly values: Readonly<Record<string, unknown>>
 }
 
-const judgeSettings = judge(
-  Type.Object(
-    Object.fromEntries(Object.entries(settings).map(([name, { schema }]) => [name, Type.Optional(schema)])),
-    { additionalProperties: false },
-  ),
-)
+/** Judges the settings that are given: no start waits for the schemas of all others. */
+function judgeGiven(given: Readonly<Record<string, unknown>>): Result<unknown, readonly Mistake[]> {
+  const known = Object.entries(settings).filter(([name]) => Object.hasOwn(given, name))
+  const members = known.map(([name, { schema }]) => [name, Type.Optional(schema)] as const)
+  return judge(Type.Object(Object.fromEntries(members), { additionalProperties: false }))(given)
+}
 
 /** Merges the sources and checks everything: the configuration, or a line for every mistake. */
 export function parseConfig(sources: readonly Source[]): Result<Config, readonly string[]> {
@@ -52,7 +52,7 @@ export function parseConfig(sources: readonly Source[]): Result<Config, readonly
   const origin = new Map<string, string>()
   for (const { nameOf, isText, values: given } of sources) {
     const typed = isText ? mapValues(given, fromText) : given
-    const judged = judgeSettings(typed)
+    const judged = judgeGiven(typed)
     if (!judged.ok) mistakes.push(...judged.problem.map((mistake) => describe(mistake, nameOf)))
     for (const name of Object.keys(typed)) origin.set(name, nameOf(name))
     Object.assign(values, typed)

@@ -34,9 +34,18 @@ export function parseAddressList(text: string): AddressList | undefined {
 
 /** Whether an address is in one of the ranges; an IPv4 address is the same when IPv6 maps it. */
 export function withinRanges(ranges: readonly AddressRange[]): (address: string) => boolean {
+  let list: BlockList | undefined
+  return (address) => {
+    // Made when first asked: a start does not wait for lists that nobody is judged by yet.
+    list ??= blockListOf(ranges)
+    return list.check(address, familyOf(address))
+  }
+}
+
+function blockListOf(ranges: readonly AddressRange[]): BlockList {
   const list = new BlockList()
   for (const { address, bits } of ranges) list.addSubnet(address, bits, familyOf(address))
-  return (address) => list.check(address, familyOf(address))
+  return list
 }
 
 /** The host of a URL as it is dialled: an IPv6 address without its brackets. */

@@ -32,9 +32,12 @@ export function parseImageSources(text: string): AddressPolicy | undefined {
   const list = parseAddressList(text)
   if (list === undefined) return undefined
   const isListed = withinRanges(list.ranges)
-  const isOpened = withinRanges(list.ranges.filter(({ address }) => isRefused(address)))
-  return (address, host) =>
-    isRefused(address) ? isOpened(address) : isListed(address) || list.names.has(host.toLowerCase())
+  let isOpened: ReturnType<typeof withinRanges> | undefined
+  return (address, host) => {
+    if (!isRefused(address)) return isListed(address) || list.names.has(host.toLowerCase())
+    isOpened ??= withinRanges(list.ranges.filter((range) => isRefused(range.address)))
+    return isOpened(address)
+  }
 }
 
 /** How IPv6 carries these IPv4 addresses: NAT64, IPv4-compatible, 6to4. (Mapped ones are the addresses themselves.) */
