@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { busy } from '../redfish/errors.ts'
 import type { Bmc } from './bmc.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** Wrong logins from one address within a window; nobody who knows a password comes near. */
 export const MAX_FAILURES = 50
@@ -16,7 +17,7 @@ interface Window {
 /** How often logins fail, by the address they come from: to guess is slow, whichever account it is about. */
 export class LoginAddresses {
   readonly #clock: Clock
-  readonly #windows = new WeakMap<Bmc, Map<string, Window>>()
+  readonly #windows = ofEach<Bmc, Map<string, Window>>(() => new Map())
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -34,8 +35,7 @@ export class LoginAddresses {
   }
 
   #window(bmc: Bmc, address: string): Window {
-    const windows = this.#windows.get(bmc) ?? new Map<string, Window>()
-    this.#windows.set(bmc, windows)
+    const windows = this.#windows(bmc)
     const now = this.#clock.now()
     const known = windows.get(address)
     if (known !== undefined && known.endsAt > now) return known

@@ -9,6 +9,7 @@ import { LoginAddresses } from './login-addresses.ts'
 import { hasOtherAdministrator } from './roles.ts'
 import { endedSessions } from './sessions.ts'
 import type { Account } from './state.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** What is remembered of an account beside its state. */
 interface Watch {
@@ -23,7 +24,7 @@ export class Logins {
   readonly #clock: Clock
   readonly #passwords: PasswordChecker
   readonly #addresses: LoginAddresses
-  readonly #watches = new WeakMap<Bmc, Map<string, Watch>>()
+  readonly #watches = ofEach<Bmc, Map<string, Watch>>(() => new Map())
 
   constructor(clock: Clock, passwords: PasswordChecker) {
     this.#clock = clock
@@ -77,7 +78,7 @@ export class Logins {
     watch.failures = 0
     watch.cancelExpiration()
     if (account?.isLocked !== true) watch.cancelUnlock()
-    if (account === undefined) this.#watches.get(bmc)?.delete(id)
+    if (account === undefined) this.#watches(bmc).delete(id)
     if (account?.expiresAt === undefined || !account.enabled) return
     const leftMs = account.expiresAt - this.#clock.now()
     if (leftMs <= 0) return this.#disable(bmc, id)
@@ -136,8 +137,7 @@ export class Logins {
   }
 
   #watch(bmc: Bmc, id: string): Watch {
-    const watches = this.#watches.get(bmc) ?? new Map<string, Watch>()
-    this.#watches.set(bmc, watches)
+    const watches = this.#watches(bmc)
     const known = watches.get(id)
     if (known !== undefined) return known
     const watch = { failures: 0, lastFailureAt: 0, cancelUnlock: nothing, cancelExpiration: nothing }

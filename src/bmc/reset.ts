@@ -10,6 +10,7 @@ import { afterBoot, bootOverride } from './boot-override.ts'
 import { commit } from './commit.ts'
 import { noted } from './log.ts'
 import type { Entries } from './state.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** What resets set in motion elsewhere. */
 export interface ResetHooks {
@@ -62,7 +63,7 @@ export class Resets {
   readonly #device: DeviceClock
   readonly #hooks: ResetHooks
   readonly #background: Background
-  readonly #running = new WeakMap<Bmc, Map<string, AbortController>>()
+  readonly #running = ofEach<Bmc, Map<string, AbortController>>(() => new Map())
 
   constructor(clock: Clock, device: DeviceClock, hooks: ResetHooks) {
     this.#clock = clock
@@ -123,8 +124,7 @@ export class Resets {
   }
 
   #start(bmc: Bmc, uri: string, work: (signal: AbortSignal) => Promise<void>): void {
-    const running = this.#running.get(bmc) ?? new Map<string, AbortController>()
-    this.#running.set(bmc, running)
+    const running = this.#running(bmc)
     running.get(uri)?.abort(new Error('overtaken by another reset'))
     running.set(uri, this.#background.start(work))
   }

@@ -14,6 +14,7 @@ import { JSON_TYPE, methodNotAllowed, notFound } from './errors.ts'
 import { accepts, allMethods, guard } from './protocol.ts'
 import type { Reading } from './reading.ts'
 import { allowOf } from './rendering.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** A path that is no resource: the push URI, a task monitor, a document. */
 export interface Endpoint {
@@ -199,14 +200,8 @@ function answer(reply: FastifyReply, { status, headers = {}, body, afterwards }:
   return body === undefined ? reply.send() : reply.type(JSON_TYPE).send(JSON.stringify(body))
 }
 
-const judges = new WeakMap<Action<Bmc>['parameters'], ReturnType<typeof judge>>()
-
 /** Compiled when first needed: a start does not wait for schemas that nobody sends a body for. */
-function judgeWith(schema: Action<Bmc>['parameters']): ReturnType<typeof judge> {
-  const known = judges.get(schema) ?? judge(schema)
-  judges.set(schema, known)
-  return known
-}
+const judgeWith = ofEach((schema: Action<Bmc>['parameters']) => judge(schema))
 
 function callOf(request: FastifyRequest): Call<Bmc> {
   const { bmc, principal } = contextOf(request)

@@ -18,6 +18,7 @@ import { LiveWorks } from './live-works.ts'
 import { told } from './progress.ts'
 import { givingWay, gone, wholes } from './retention.ts'
 import type { Ending, WorkHandle } from './work.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** At this many jobs the oldest finished one gives way. */
 export const MAX_JOBS = 500
@@ -46,7 +47,7 @@ export interface JobWork {
 export class JobEngine {
   readonly #clock: Clock
   readonly #works: LiveWorks<Job>
-  readonly #limits = new WeakMap<Bmc, Map<string, () => void>>()
+  readonly #limits = ofEach<Bmc, Map<string, () => void>>(() => new Map())
 
   constructor(clock: Clock, failed: (error: unknown) => void) {
     this.#clock = clock
@@ -153,13 +154,13 @@ export class JobEngine {
     if (!isBegun || startTime === undefined || maxExecutionMs === undefined) return
     const left = startTime + maxExecutionMs - this.#clock.now()
     const cancel = this.#clock.schedule(left, () => this.#works.find(bmc, id)?.timeOut())
-    const limits = this.#limits.get(bmc) ?? new Map<string, () => void>()
-    this.#limits.set(bmc, limits.set(id, cancel))
+    this.#limits(bmc).set(id, cancel)
   }
 
   #unlimit(bmc: Bmc, id: string): void {
-    this.#limits.get(bmc)?.get(id)?.()
-    this.#limits.get(bmc)?.delete(id)
+    const limits = this.#limits(bmc)
+    limits.get(id)?.()
+    limits.delete(id)
   }
 }
 

@@ -5,13 +5,14 @@ import type { Setting } from './kind.ts'
 import { LiveWork } from './live-work.ts'
 import type { WorkRecord } from './progress.ts'
 import type { Ending, WorkHandle } from './work.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** The work of all BMCs that goes on: of the tasks of one engine, or of its jobs. */
 export class LiveWorks<R extends WorkRecord> {
   readonly #clock: Clock
   readonly #failed: (error: unknown) => void
   readonly #background: Background
-  readonly #works = new WeakMap<Bmc, Map<string, LiveWork<R>>>()
+  readonly #works = ofEach<Bmc, Map<string, LiveWork<R>>>(() => new Map())
   readonly #numbers = new WeakMap<Bmc, number>()
 
   constructor(clock: Clock, failed: (error: unknown) => void) {
@@ -34,8 +35,7 @@ export class LiveWorks<R extends WorkRecord> {
     run: (handle: WorkHandle) => Promise<Ending>,
   ): void {
     const { bmc } = setting
-    const works = this.#works.get(bmc) ?? new Map<string, LiveWork<R>>()
-    this.#works.set(bmc, works)
+    const works = this.#works(bmc)
     this.#background.start(async (closing) => {
       const work = new LiveWork(id, { ...setting, clock: this.#clock, failed: this.#failed, closing })
       works.set(id, work)
@@ -52,7 +52,7 @@ export class LiveWorks<R extends WorkRecord> {
   /** Work that goes on, or the part of it that the key names. */
   find(bmc: Bmc, key: string): LiveWork<R> | undefined {
     const [id = '', part] = key.split('/')
-    const work = this.#works.get(bmc)?.get(id)
+    const work = this.#works(bmc).get(id)
     return part === undefined ? work : work?.find(part)
   }
 

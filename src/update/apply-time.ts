@@ -1,6 +1,7 @@
 import type { Bmc, Component } from '../bmc/bmc.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** What opens a gate: the first of these that happens. */
 export interface OpenedBy {
@@ -65,7 +66,7 @@ export function openerOf(bmc: Bmc, component: Component, applyTime: ApplyTime): 
 /** The gates of all BMCs: what waits for a reset or for the maintenance window. */
 export class Gates {
   readonly #clock: Clock
-  readonly #waiting = new WeakMap<Bmc, Set<Waiting>>()
+  readonly #waiting = ofEach<Bmc, Set<Waiting>>(() => new Set())
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -77,7 +78,7 @@ export class Gates {
     openedBy: OpenedBy,
     { holds, signal }: { holds?: string | undefined; signal: AbortSignal },
   ): Gate {
-    const all = this.#of(bmc)
+    const all = this.#waiting(bmc)
     const { promise, resolve, reject } = Promise.withResolvers<Opening | 'expired'>()
     const end = (): void => {
       waiting.cancelTimer()
@@ -102,7 +103,7 @@ export class Gates {
 
   /** A resource is reset: opens what waited for that; resolves when what holds its boot is through. */
   async reset(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
-    const opens = [...this.#of(bmc)].filter(({ openedBy }) => this.#opensAt(bmc, openedBy, resource))
+    const opens = [...this.#waiting(bmc)].filter(({ openedBy }) => this.#opensAt(bmc, openedBy, resource))
     await Promise.all(
       opens.map(({ holds, settle }) => {
         const { promise, resolve } = Promise.withResolvers<void>()
@@ -114,7 +115,7 @@ export class Gates {
 
   /** The maintenance window was moved: what waits for it waits for the new one. */
   windowChanged(bmc: Bmc): void {
-    for (const waiting of this.#of(bmc)) this.#time(bmc, waiting)
+    for (const waiting of this.#waiting(bmc)) this.#time(bmc, waiting)
   }
 
   #opensAt(bmc: Bmc, { resetOf: wanted, onlyInWindow = false }: OpenedBy, resource: string): boolean {
@@ -134,12 +135,6 @@ export class Gates {
     if (windowStart && !isOver)
       waiting.cancelTimer = this.#clock.schedule(start - now, () => waiting.settle(byWord))
     else waiting.cancelTimer = this.#clock.schedule(end - now, () => waiting.settle('expired'))
-  }
-
-  #of(bmc: Bmc): Set<Waiting> {
-    const known = this.#waiting.get(bmc) ?? new Set<Waiting>()
-    this.#waiting.set(bmc, known)
-    return known
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Bmc, Component } from '../bmc/bmc.ts'
 import { uris } from '../redfish/uris.ts'
 import type { ResetsAtOnce } from './resets-at-once.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** One operation's hold on a component: nobody else may work on it until it is released. */
 export class Claim {
@@ -37,7 +38,7 @@ export class Claim {
 
 /** Who works on which component, of all BMCs. */
 export class Claims {
-  readonly #held = new WeakMap<Bmc, Map<string, Claim>>()
+  readonly #held = ofEach<Bmc, Map<string, Claim>>(() => new Map())
   readonly #resets: (bmc: Bmc) => ResetsAtOnce
 
   constructor(resets: (bmc: Bmc) => ResetsAtOnce) {
@@ -46,7 +47,7 @@ export class Claims {
 
   /** Claims all of these components, or none where one is taken. */
   take(bmc: Bmc, components: readonly Component[]): ReadonlyMap<string, Claim> | undefined {
-    const held = this.#of(bmc)
+    const held = this.#held(bmc)
     if (components.some(({ id }) => held.has(id))) return undefined
     const resets = this.#resets(bmc)
     const mine = new Map(components.map((component) => [component.id, new Claim(component, resets)] as const))
@@ -57,28 +58,22 @@ export class Claims {
   release(bmc: Bmc, claims: ReadonlyMap<string, Claim>): void {
     for (const [id, claim] of claims) {
       claim.rest()
-      this.#of(bmc).delete(id)
+      this.#held(bmc).delete(id)
     }
   }
 
   has(bmc: Bmc, id: string): boolean {
-    return this.#of(bmc).has(id)
+    return this.#held(bmc).has(id)
   }
 
   /** A machine lost its state or its power: what was being written to its devices is lost with it. */
   strike(bmc: Bmc, resource: string): void {
-    for (const claim of this.#of(bmc).values()) {
+    for (const claim of this.#held(bmc).values()) {
       const { behaviour, relatedItems } = claim.component
       // The manager that serves Redfish holds the image; a manager beside it holds its own firmware's.
       const isOwn = resource.startsWith(`${uris.managers}/`) && relatedItems.includes(resource)
       const isServing = resource === bmc.machine.manager && behaviour.onManagerReset !== 'goes-on'
       if (isServing || isOwn || behaviour.needsPowerOf === resource) claim.strike(resource)
     }
-  }
-
-  #of(bmc: Bmc): Map<string, Claim> {
-    const known = this.#held.get(bmc) ?? new Map<string, Claim>()
-    this.#held.set(bmc, known)
-    return known
   }
 }

@@ -1,4 +1,5 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** Performs the resets that updates ask the service for: all at once, as soon as they disturb nobody's work. */
 export class ResetsAtOnce {
@@ -35,10 +36,5 @@ export class ResetsAtOnce {
 export function resetsOfEach(
   reset: (bmc: Bmc, resource: string, type: string) => void,
 ): (bmc: Bmc) => ResetsAtOnce {
-  const known = new WeakMap<Bmc, ResetsAtOnce>()
-  return (bmc) => {
-    const resets = known.get(bmc) ?? new ResetsAtOnce((resource, type) => reset(bmc, resource, type))
-    known.set(bmc, resets)
-    return resets
-  }
+  return ofEach((bmc) => new ResetsAtOnce((resource, type) => reset(bmc, resource, type)))
 }

@@ -1,4 +1,5 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** Lets so many at a time do what they take turns at; the others wait in the order in which they came. */
 export class Turns {
@@ -42,10 +43,5 @@ export class Turns {
 
 /** The turns of each BMC's devices: as many at a time as its machine can write. */
 export function turnsOfEach(): (bmc: Bmc) => Turns {
-  const known = new WeakMap<Bmc, Turns>()
-  return (bmc) => {
-    const turns = known.get(bmc) ?? new Turns(bmc.machine.maxParallelFlashes)
-    known.set(bmc, turns)
-    return turns
-  }
+  return ofEach((bmc) => new Turns(bmc.machine.maxParallelFlashes))
 }

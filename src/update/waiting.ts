@@ -1,6 +1,7 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import type { Ending } from '../tasks/work.ts'
 import type { Plan } from './plan.ts'
+import { ofEach } from '../lib/of-each.ts'
 
 /** What becomes of a plan that waited for StartUpdate: its task goes on with it, or another took it over. */
 type Start = 'go' | 'taken'
@@ -27,14 +28,13 @@ interface WaitingPlan extends StartedPlan {
 
 /** The plans of all BMCs that wait for StartUpdate. */
 export class Waiting {
-  readonly #plans = new WeakMap<Bmc, Set<WaitingPlan>>()
+  readonly #plans = ofEach<Bmc, Set<WaitingPlan>>(() => new Set())
 
   /** From now on the plan waits. */
   add(plan: Plan, signal: AbortSignal): Place {
     const { promise: started, resolve, reject } = Promise.withResolvers<Start>()
     const { promise: ended, resolve: end } = Promise.withResolvers<Ending>()
-    const all = this.#plans.get(plan.bmc) ?? new Set<WaitingPlan>()
-    this.#plans.set(plan.bmc, all)
+    const all = this.#plans(plan.bmc)
     const leave = (): void => {
       all.delete(waiting)
       signal.removeEventListener('abort', abort)
@@ -65,11 +65,11 @@ export class Waiting {
   }
 
   has(bmc: Bmc): boolean {
-    return (this.#plans.get(bmc)?.size ?? 0) > 0
+    return this.#plans(bmc).size > 0
   }
 
   #settleAll(bmc: Bmc, start: Start): readonly StartedPlan[] {
-    const all = [...(this.#plans.get(bmc) ?? [])]
+    const all = [...this.#plans(bmc)]
     for (const { settle } of all) settle(start)
     return all
   }

@@ -4,6 +4,7 @@ import type { Job, Task } from '../../bmc/state.ts'
 import type { Message } from '../../redfish/messages/message.ts'
 import { lastSegment } from '../../redfish/uris.ts'
 import type { Ending } from '../../tasks/work.ts'
+import { ofEach } from '../../lib/of-each.ts'
 
 /** What goes on for a job elsewhere: a task, or the job that a task became. */
 export interface Followed {
@@ -30,7 +31,7 @@ interface News {
 export class Following {
   readonly #engines: Engines
   /** What each job follows, by its Id. */
-  readonly #followed = new WeakMap<Bmc, Map<string, Followed>>()
+  readonly #followed = ofEach<Bmc, Map<string, Followed>>(() => new Map())
 
   constructor(engines: Engines) {
     this.#engines = engines
@@ -39,8 +40,7 @@ export class Following {
   /** Tells the news of what is followed until it has ended, and how it did; aborted, it ends that, too. */
   async follow(follower: Follower, tell: (news: News) => void): Promise<Ending['state']> {
     const { bmc, job, signal, followed } = follower
-    const all = this.#followed.get(bmc) ?? new Map<string, Followed>()
-    this.#followed.set(bmc, all.set(job, followed))
+    const all = this.#followed(bmc).set(job, followed)
     const stop = (): void => void this.#engines[followed.table].cancel(bmc, followed.id)
     signal.addEventListener('abort', stop, { once: true })
     try {
@@ -55,7 +55,7 @@ export class Following {
 
   /** Ends what a job follows; true where it follows nothing. */
   stop(bmc: Bmc, job: string): boolean {
-    const followed = this.#followed.get(bmc)?.get(job)
+    const followed = this.#followed(bmc).get(job)
     return followed === undefined || this.#engines[followed.table].cancel(bmc, followed.id)
   }
 

@@ -5,15 +5,11 @@ import { collection, resource } from '../../redfish/resource.ts'
 import { isOwnSchema, jsonSchemaUri } from '../../redfish/schema-locations.ts'
 import type { ResourceTypeName } from '../../redfish/types.gen.ts'
 import { uris } from '../../redfish/uris.ts'
+import { ofEach } from '../../lib/of-each.ts'
 
 /** The JSON schema of every type in use, and where it is published; `types` tells those of all rows, these included. */
 export function jsonSchemaRows(types: () => ReadonlySet<ResourceTypeName>): Row[] {
-  const known = new WeakMap<Machine, ReadonlyMap<string, string>>()
-  const schemasOf = (machine: Machine): ReadonlyMap<string, string> => {
-    const schemas = known.get(machine) ?? schemaFiles(machine, types())
-    known.set(machine, schemas)
-    return schemas
-  }
+  const schemasOf = ofEach((machine: Machine) => schemaFiles(machine, types()))
   return [
     {
       path: uris.jsonSchemas,

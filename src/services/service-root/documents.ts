@@ -15,17 +15,13 @@ import { csdlUri, jsonSchemaUri } from '../../redfish/schema-locations.ts'
 import type { ResourceTypeName } from '../../redfish/types.gen.ts'
 import { uris } from '../../redfish/uris.ts'
 import { element } from '../../redfish/xml.ts'
+import { ofEach } from '../../lib/of-each.ts'
 
 const XML_TYPE = 'application/xml'
 
 /** The documents that OData and DSP0266 put beside the service root, our schemas among them; `types` are those of our rows. */
 export function documentEndpoints(types: ReadonlySet<ResourceTypeName>): Endpoint[] {
-  const metadataOf = new WeakMap<Machine, Buffer>()
-  const metadata = (machine: Machine): Buffer => {
-    const known = metadataOf.get(machine) ?? Buffer.from(renderMetadata(machine, types))
-    metadataOf.set(machine, known)
-    return known
-  }
+  const metadata = ofEach((machine: Machine) => Buffer.from(renderMetadata(machine, types)))
   const json = (document: unknown): EndpointHandler => {
     const body = Buffer.from(JSON.stringify(document))
     return (request, reply) => sendDocument(request, reply, JSON_TYPE, body)
