@@ -2,6 +2,7 @@ import type { Bmc, Component } from '../bmc/bmc.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
 import { ofEach } from '../lib/of-each.ts'
+import { type Waiter, Waiters } from '../lib/waiters.ts'
 
 /** What opens a gate: the first of these that happens. */
 export interface OpenedBy {
@@ -32,11 +33,10 @@ export interface Gate {
   readonly open: () => void
 }
 
-interface Waiting {
+interface Closed {
   readonly openedBy: OpenedBy
   /** The resource whose boot waits for what waits here. */
   readonly holds: string | undefined
-  readonly settle: (opening: Opening | 'expired') => void
   cancelTimer: () => void
 }
 
@@ -66,7 +66,7 @@ export function openerOf(bmc: Bmc, component: Component, applyTime: ApplyTime): 
 /** The gates of all BMCs: what waits for a reset or for the maintenance window. */
 export class Gates {
   readonly #clock: Clock
-  readonly #waiting = ofEach<Bmc, Set<Waiting>>(() => new Set())
+  readonly #closed = ofEach<Bmc, Waiters<Closed, Opening | 'expired'>>(() => new Waiters())
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -78,34 +78,18 @@ export class Gates {
     openedBy: OpenedBy,
     { holds, signal }: { holds?: string | undefined; signal: AbortSignal },
   ): Gate {
-    const all = this.#waiting(bmc)
-    const { promise, resolve, reject } = Promise.withResolvers<Opening | 'expired'>()
-    const end = (): void => {
-      waiting.cancelTimer()
-      all.delete(waiting)
-      signal.removeEventListener('abort', abort)
-    }
-    const settle = (opening: Opening | 'expired'): void => {
-      end()
-      resolve(opening)
-    }
-    const waiting: Waiting = { openedBy, holds, settle, cancelTimer: () => {} }
-    const abort = (): void => {
-      end()
-      reject(signal.reason)
-    }
-    all.add(waiting)
-    signal.addEventListener('abort', abort, { once: true })
-    if (signal.aborted) abort()
-    else this.#time(bmc, waiting)
-    return { opened: promise, open: () => settle(byWord) }
+    const closed: Closed = { openedBy, holds, cancelTimer: () => {} }
+    const waiter = this.#closed(bmc).add(closed, signal, () => closed.cancelTimer())
+    if (!signal.aborted) this.#time(bmc, waiter)
+    return { opened: waiter.settled, open: () => waiter.settle(byWord) }
   }
 
   /** A resource is reset: opens what waited for that; resolves when what holds its boot is through. */
   async reset(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
-    const opens = [...this.#waiting(bmc)].filter(({ openedBy }) => this.#opensAt(bmc, openedBy, resource))
+    const all = this.#closed(bmc).all()
+    const opens = all.filter(({ item }) => this.#opensAt(bmc, item.openedBy, resource))
     await Promise.all(
-      opens.map(({ holds, settle }) => {
+      opens.map(({ item: { holds }, settle }) => {
         const { promise, resolve } = Promise.withResolvers<void>()
         settle({ by: resource, signal, through: resolve })
         return holds === resource ? promise : Promise.resolve()
@@ -115,7 +99,7 @@ export class Gates {
 
   /** The maintenance window was moved: what waits for it waits for the new one. */
   windowChanged(bmc: Bmc): void {
-    for (const waiting of this.#waiting(bmc)) this.#time(bmc, waiting)
+    for (const waiter of this.#closed(bmc).all()) this.#time(bmc, waiter)
   }
 
   #opensAt(bmc: Bmc, { resetOf: wanted, onlyInWindow = false }: OpenedBy, resource: string): boolean {
@@ -125,16 +109,15 @@ export class Gates {
   }
 
   /** Opens or expires a gate when the window says so. */
-  #time(bmc: Bmc, waiting: Waiting): void {
-    const { windowStart = false, onlyInWindow = false } = waiting.openedBy
+  #time(bmc: Bmc, { item, settle }: Waiter<Closed, Opening | 'expired'>): void {
+    const { windowStart = false, onlyInWindow = false } = item.openedBy
     if (!windowStart && !onlyInWindow) return
-    waiting.cancelTimer()
+    item.cancelTimer()
     const { start, end } = windowOf(bmc)
     const now = this.#clock.now()
     const isOver = now >= end
-    if (windowStart && !isOver)
-      waiting.cancelTimer = this.#clock.schedule(start - now, () => waiting.settle(byWord))
-    else waiting.cancelTimer = this.#clock.schedule(end - now, () => waiting.settle('expired'))
+    if (windowStart && !isOver) item.cancelTimer = this.#clock.schedule(start - now, () => settle(byWord))
+    else item.cancelTimer = this.#clock.schedule(end - now, () => settle('expired'))
   }
 }
 

@@ -2,6 +2,7 @@ import type { Bmc } from '../bmc/bmc.ts'
 import type { Ending } from '../tasks/work.ts'
 import type { Plan } from './plan.ts'
 import { ofEach } from '../lib/of-each.ts'
+import { Waiters } from '../lib/waiters.ts'
 
 /** What becomes of a plan that waited for StartUpdate: its task goes on with it, or another took it over. */
 type Start = 'go' | 'taken'
@@ -22,36 +23,15 @@ export interface Place {
   readonly end: (ending: Ending) => void
 }
 
-interface WaitingPlan extends StartedPlan {
-  readonly settle: (start: Start) => void
-}
-
 /** The plans of all BMCs that wait for StartUpdate. */
 export class Waiting {
-  readonly #plans = ofEach<Bmc, Set<WaitingPlan>>(() => new Set())
+  readonly #plans = ofEach<Bmc, Waiters<StartedPlan, Start>>(() => new Waiters())
 
   /** From now on the plan waits. */
   add(plan: Plan, signal: AbortSignal): Place {
-    const { promise: started, resolve, reject } = Promise.withResolvers<Start>()
     const { promise: ended, resolve: end } = Promise.withResolvers<Ending>()
-    const all = this.#plans(plan.bmc)
-    const leave = (): void => {
-      all.delete(waiting)
-      signal.removeEventListener('abort', abort)
-    }
-    const abort = (): void => {
-      leave()
-      reject(signal.reason)
-    }
-    const settle = (start: Start): void => {
-      leave()
-      resolve(start)
-    }
-    const waiting = { plan, ended, settle }
-    all.add(waiting)
-    signal.addEventListener('abort', abort, { once: true })
-    if (signal.aborted) abort()
-    return { started, start: () => settle('go'), end }
+    const { settled, settle } = this.#plans(plan.bmc).add({ plan, ended }, signal)
+    return { started: settled, start: () => settle('go'), end }
   }
 
   /** Everything that waits, from now on the caller's. */
@@ -69,8 +49,8 @@ export class Waiting {
   }
 
   #settleAll(bmc: Bmc, start: Start): readonly StartedPlan[] {
-    const all = [...this.#plans(bmc)]
+    const all = this.#plans(bmc).all()
     for (const { settle } of all) settle(start)
-    return all
+    return all.map(({ item }) => item)
   }
 }
