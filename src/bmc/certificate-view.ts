@@ -1,31 +1,10 @@
 import { timestamp } from '../lib/clock.ts'
 import { type JsonObject, type Resource, resource } from '../redfish/resource.ts'
+import { keyPurposes } from './key-usages.ts'
 import type { DistinguishedName, PublicCertificate } from './network.ts'
 import { pemOf } from './read-certificate.ts'
 
-/** Purposes of a key (RFC 5280 §4.2.1.12) by the names that Certificate.KeyUsage has for them. */
-const purposes: Readonly<Record<string, string>> = {
-  '1.3.6.1.5.5.7.3.1': 'ServerAuthentication',
-  '1.3.6.1.5.5.7.3.2': 'ClientAuthentication',
-  '1.3.6.1.5.5.7.3.3': 'CodeSigning',
-  '1.3.6.1.5.5.7.3.4': 'EmailProtection',
-  '1.3.6.1.5.5.7.3.8': 'Timestamping',
-  '1.3.6.1.5.5.7.3.9': 'OCSPSigning',
-}
-
-/** All that Certificate v1_11 calls a key's usage. */
-export const keyUsages: readonly string[] = [
-  'DigitalSignature',
-  'NonRepudiation',
-  'KeyEncipherment',
-  'DataEncipherment',
-  'KeyAgreement',
-  'KeyCertSign',
-  'CRLSigning',
-  'EncipherOnly',
-  'DecipherOnly',
-  ...Object.values(purposes),
-]
+const purposeNames = new Map(Object.entries(keyPurposes).map(([name, oid]) => [oid, name]))
 
 /** A Certificate; of one that is not made yet there is little to say. */
 export function certificateView(
@@ -36,7 +15,7 @@ export function certificateView(
   const base = { ...resource('Certificate', uri, name), CertificateUsageTypes: ['Web'] }
   if (certificate === undefined) return base
   const { chain, subject, issuer, alternativeNames, usages } = certificate
-  const known = usages.flatMap((usage) => purposes[usage] ?? [])
+  const known = usages.flatMap((usage) => purposeNames.get(usage) ?? [])
   return {
     ...base,
     CertificateString: pemOf(certificate),

@@ -19,6 +19,7 @@ import {
   SUBJECT_ALT_NAME,
   useNodeCrypto,
 } from './certificate.ts'
+import { keyPurposes, usageBits } from '../bmc/key-usages.ts'
 
 const KEY_USAGE = '2.5.29.15'
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
@@ -63,29 +64,6 @@ const nameTypes = {
   Email: EMAIL,
 } as const
 
-/** Bits of the extension keyUsage (RFC 5280 §4.2.1.3). */
-const usageBits = [
-  'DigitalSignature',
-  'NonRepudiation',
-  'KeyEncipherment',
-  'DataEncipherment',
-  'KeyAgreement',
-  'KeyCertSign',
-  'CRLSigning',
-  'EncipherOnly',
-  'DecipherOnly',
-]
-
-/** Purposes of the extension extKeyUsage (RFC 5280 §4.2.1.12). */
-const purposes: Readonly<Record<string, string>> = {
-  ServerAuthentication: '1.3.6.1.5.5.7.3.1',
-  ClientAuthentication: '1.3.6.1.5.5.7.3.2',
-  CodeSigning: '1.3.6.1.5.5.7.3.3',
-  EmailProtection: '1.3.6.1.5.5.7.3.4',
-  Timestamping: '1.3.6.1.5.5.7.3.8',
-  OCSPSigning: '1.3.6.1.5.5.7.3.9',
-}
-
 const ecdsa = (namedCurve: string) => ({ name: 'ECDSA', namedCurve })
 const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
 
@@ -112,13 +90,13 @@ export async function requestFor(subject: SigningSubject, key: string): Promise<
   const { CommonName, AlternativeNames = [], KeyUsage = [] } = subject
   const names = [...new Set([CommonName, ...AlternativeNames])]
   const bits = usageBits.map((usage) => KeyUsage.includes(usage))
-  const keyPurposes = KeyUsage.flatMap((usage) => purposes[usage] ?? [])
+  const purposes = KeyUsage.flatMap((usage) => keyPurposes[usage] ?? [])
   const extensions = [
     extension(SUBJECT_ALT_NAME, false, new GeneralNames({ names: names.map(generalName) }).toSchema()),
     ...(bits.includes(true) ? [extension(KEY_USAGE, true, bitString(bits))] : []),
-    ...(keyPurposes.length === 0
+    ...(purposes.length === 0
       ? []
-      : [extension(EXTENDED_KEY_USAGE, false, new ExtKeyUsage({ keyPurposes }).toSchema())]),
+      : [extension(EXTENDED_KEY_USAGE, false, new ExtKeyUsage({ keyPurposes: purposes }).toSchema())]),
   ]
   const { ChallengePassword: challenge, UnstructuredName: name } = subject
   const attributes = [

@@ -3,7 +3,7 @@ import { logged } from '../bmc/log.ts'
 import type { Actor } from '../bmc/state.ts'
 import { imageName } from '../image/image-format.ts'
 import type { ImageStore } from '../image/store.ts'
-import { fail as failure, type Result } from '../lib/result.ts'
+import { fail, type Result } from '../lib/result.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { JobEngine } from '../tasks/job-engine.ts'
@@ -56,16 +56,16 @@ export async function runUpdate(operation: Operation, task: WorkHandle, office: 
 async function run(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
   const { bmc, source, request, actor } = operation
   const received = await transferToManager(source, task, office.intake)
-  if (!received.ok) return fail(bmc, received.problem, task, office)
+  if (!received.ok) return endFailed(bmc, received.problem, task, office)
   const plan = operation.plan(received.value)
   if (plan === undefined) {
     await received.value.spooled.discard()
-    return fail(bmc, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
+    return endFailed(bmc, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
   }
   const verified = verify(plan, task, office)
   if (!verified.ok) {
     await releasePlan(plan, office.claims)
-    return fail(bmc, verified.problem, task, office)
+    return endFailed(bmc, verified.problem, task, office)
   }
   const told = verified.value
   task.report({ percent: VERIFIED, messages: told })
@@ -87,13 +87,13 @@ function verify(
   const verified = verifyOnManager(image, decisions)
   if (!request.keepsImage || !image.contents.ok) return verified
   const kept = images.keep(bmc, image)
-  if (!kept.ok) return failure({ messages: [message('Base.InsufficientStorage')], status: 507 })
+  if (!kept.ok) return fail({ messages: [message('Base.InsufficientStorage')], status: 507 })
   task.report({ created: [uris.localImage(kept.value.id)] })
   return verified
 }
 
 /** The manager's part failed: nothing was done to any device. */
-function fail(bmc: Bmc, { messages, status }: StageFailure, task: WorkHandle, { shop }: Office): Ending {
+function endFailed(bmc: Bmc, { messages, status }: StageFailure, task: WorkHandle, { shop }: Office): Ending {
   const about = { ...task.cause, origin: uris.updateService }
   task.report({ messages }, logged(bmc, shop.clock.now(), about, messages))
   return { state: 'Exception', status }

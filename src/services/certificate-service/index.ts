@@ -1,5 +1,5 @@
 import type { Bmc, Row } from '../../bmc/bmc.ts'
-import { keyUsages } from '../../bmc/certificate-view.ts'
+import { keyUsages } from '../../bmc/key-usages.ts'
 import { type CertificateProblem, certificateTypes, readCertificate } from '../../bmc/read-certificate.ts'
 import type { Certificates } from '../../http/certificates.ts'
 import { type Static, Type } from '../../lib/schema.ts'
