@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
+  /** Resolves after `ms`; rejects with the signal's reason when aborted first. The process stays alive for it. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** Calls `run` once after `ms`; the returned function cancels it. The process does not stay alive for it. */
   schedule(ms: number, run: () => void): () => void
@@ -45,11 +45,8 @@ export function calendarOf(ms: number): {
 /** The time of the machine that runs the process. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (ms, signal) => sleepBy(scheduleTimeout, ms, signal),
-  schedule: (ms, run) => {
-    const cancel = scheduleTimeout(ms, run)
-    return cancel
-  },
+  sleep: (ms, signal) => sleepBy(startTimeout, ms, signal),
+  schedule: (ms, run) => startTimeout(ms, run, false),
   io: (work) => work,
 }
 
@@ -131,14 +128,14 @@ export class VirtualClock implements Clock {
   }
 }
 
-function scheduleTimeout(ms: number, run: () => void): () => void {
+function startTimeout(ms: number, run: () => void, keepsAlive = true): () => void {
   const end = Date.now() + ms
   const timer = setTimeout(
     // setTimeout fires at once beyond 2^31 ms: a longer delay is walked in steps.
-    () => (ms > MAX_TIMEOUT_MS ? (cancel = scheduleTimeout(end - Date.now(), run)) : run()),
+    () => (ms > MAX_TIMEOUT_MS ? (cancel = startTimeout(end - Date.now(), run, keepsAlive)) : run()),
     Math.min(ms, MAX_TIMEOUT_MS),
   )
-  timer.unref()
+  if (!keepsAlive) timer.unref()
   let cancel = (): void => clearTimeout(timer)
   return () => cancel()
 }

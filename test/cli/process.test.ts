@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { join, resolve } from 'node:path'
@@ -8,7 +11,7 @@ import { uris } from '../../src/redfish/uris.ts'
 import { basic } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
 import { multipartBody, pushParts } from '../support/multipart.ts'
-import { filesBelow, head, rawClient, temporaryFolder } from '../support/wire.ts'
+import { filesBelow, head, rawClient, startWire, temporaryFolder } from '../support/wire.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -104,3 +107,28 @@ describe('exit codes', () => {
     expect(await err).toContain(complaint)
   })
 })
+
+describe('push, in a process of its own', () => {
+  test.each([
+    ['a file', 'NIC-1', '22.42.1', [], (file: string) => Promise.resolve(file)],
+    ['an image that the service fetches, and its reset', 'BIOS', '1.9.0', ['--reset'], serveFile],
+  ] as const)('stays until the end with %s', async (_what, component, version, options, place) => {
+    // Slow enough that it has to wait between two looks, with nothing else to do.
+    const { url, bmc, get } = await startWire({ speed: 100 })
+    const file = join(await temporaryFolder(), 'image.tar')
+    await writeFile(file, await bundleOf({ [component]: version }))
+    const { ended, err } = start('push', url, await place(file), ...options)
+    expect([await ended, await err]).toEqual([[0, null], expect.not.stringContaining('Warning')])
+    expect((await get(uris.firmware(component))).json).toMatchObject({ Version: version })
+    expect([...bmc.state.tasks.values()].map(({ state }) => state)).toEqual(['Completed'])
+  })
+})
+
+/** A server that has nothing but this file, and its URI. */
+async function serveFile(file: string): Promise<string> {
+  const server = createServer((_request, response) => createReadStream(file).pipe(response))
+  onTestFinished(() => void server.close())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/image.tar`
+}
