@@ -110,16 +110,22 @@ describe('exit codes', () => {
 
 describe('push, in a process of its own', () => {
   test.each([
-    ['a file', 'NIC-1', '22.42.1', [], (file: string) => Promise.resolve(file)],
-    ['an image that the service fetches, and its reset', 'BIOS', '1.9.0', ['--reset'], serveFile],
-  ] as const)('stays until the end with %s', async (_what, component, version, options, place) => {
+    { what: 'a file', id: 'NIC-1', version: '22.42.1', options: [], place: (file: string) => file },
+    {
+      what: 'an image that the service fetches, and its reset',
+      id: 'BIOS',
+      version: '1.9.0',
+      options: ['--reset'],
+      place: serveFile,
+    },
+  ])('stays until the end with $what', async ({ id, version, options, place }) => {
     // Slow enough that it has to wait between two looks, with nothing else to do.
     const { url, bmc, get } = await startWire({ speed: 100 })
     const file = join(await temporaryFolder(), 'image.tar')
-    await writeFile(file, await bundleOf({ [component]: version }))
+    await writeFile(file, await bundleOf({ [id]: version }))
     const { ended, err } = start('push', url, await place(file), ...options)
     expect([await ended, await err]).toEqual([[0, null], expect.not.stringContaining('Warning')])
-    expect((await get(uris.firmware(component))).json).toMatchObject({ Version: version })
+    expect((await get(uris.firmware(id))).json).toMatchObject({ Version: version })
     expect([...bmc.state.tasks.values()].map(({ state }) => state)).toEqual(['Completed'])
   })
 })
