@@ -117,9 +117,12 @@ export function fetcherContract(name: string, { start, except = [], absent }: So
       expect(source.connections()).toBe(0)
     })
 
-    testUnless('cuts')('tells within the stream that its source has gone', async () => {
+    testUnless('cuts')('tells that its source has gone within the image', async () => {
       const { opened, closed } = await open(start, 'cuts', randomBytes(MIB))
-      expect(await problemIn(given(await opened))).toMatchObject({ kind: 'interrupted' })
+      // A source may be gone before its first bytes were looked at.
+      const answered = await opened
+      const problem = answered.ok ? await problemIn(answered.value) : answered.problem
+      expect(problem).toMatchObject({ kind: 'interrupted' })
       await closed()
     })
 
