@@ -2,10 +2,19 @@ import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
 import { describe, expect, test } from 'vitest'
-import { buildBundle } from '../../src/image/build-bundle.ts'
+import { buildBundle } from '../../src/image/build/bundle.ts'
 import { bundle } from '../../src/image/formats/bundle.ts'
 import { inspectImage } from '../../src/image/inspect.ts'
-import { type ComponentInImage, type Defect, imageFormatContract, pattern, readAll } from './image-format.ts'
+import { createDigests } from '../../src/image/stream-digests.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import {
+  type ComponentInImage,
+  type Defect,
+  imageFormatContract,
+  open,
+  pattern,
+  readAll,
+} from './image-format.ts'
 
 interface Entry {
   readonly name: string
@@ -108,7 +117,16 @@ const defects: readonly Defect[] = [
   },
 ]
 
-imageFormatContract('update bundle', { format: bundle, build, defects })
+imageFormatContract('update bundle', {
+  format: bundle,
+  build,
+  defects,
+  expected: ({ name, version }) => ({
+    name,
+    version,
+    fits: { kind: 'software', softwareId: `id-of-${name}` },
+  }),
+})
 
 describe('a manifest', () => {
   // The limit is about the entry; what fills it is white space, which JSON allows.
@@ -118,18 +136,18 @@ describe('a manifest', () => {
   })
 
   test('of 1 MiB is read', async () => {
-    expect(await readAll(bundle.open(), await tar([padded(2 ** 20), nic]))).toMatchObject({ ok: true })
+    expect(await readAll(open(bundle), await tar([padded(2 ** 20), nic]))).toMatchObject({ ok: true })
   })
 
   test('that is a byte larger is not', async () => {
-    const read = await readAll(bundle.open(), await tar([padded(2 ** 20 + 1), nic]))
+    const read = await readAll(open(bundle), await tar([padded(2 ** 20 + 1), nic]))
     expect(read).toMatchObject({ ok: false, problem: { kind: 'unreadable' } })
   })
 
   test('may list a component of no bytes', async () => {
     const none = { ...listed, size: 0, sha256: createHash('sha256').digest('hex') }
     const read = await readAll(
-      bundle.open(),
+      open(bundle),
       await tar([withComponents(none), { ...nic, body: Buffer.alloc(0) }]),
     )
     expect(read).toMatchObject({ ok: true, value: { components: [{ name: 'NIC-1', sizeBytes: 0 }] } })
@@ -137,7 +155,7 @@ describe('a manifest', () => {
 
   test('tells when a component was released, and what it requires', async () => {
     const more = { releaseDate: '2026-01-02T03:04:05Z', requires: [{ component: 'BIOS', min: '1.2' }] }
-    const read = await readAll(bundle.open(), await tar([withComponents({ ...listed, ...more }), nic]))
+    const read = await readAll(open(bundle), await tar([withComponents({ ...listed, ...more }), nic]))
     expect(read).toMatchObject({ ok: true, value: { components: [more] } })
   })
 })
@@ -148,7 +166,7 @@ describe('the reader of any image', () => {
     ['less than a head', Buffer.from('short')],
     ['noise', pattern(100_000, 6)],
   ])('knows no format for %s', async (_what, bytes) => {
-    expect(await readAll(inspectImage(), bytes, 513)).toEqual({
+    expect(await readAll(inspectImage(createDigests(systemClock)), bytes, 513)).toEqual({
       ok: false,
       problem: { kind: 'unknown-format' },
     })
@@ -158,7 +176,7 @@ describe('the reader of any image', () => {
     'finds the format whatever the chunks are: %d bytes',
     async (size) => {
       const image = await tar([good, nic])
-      expect(await readAll(inspectImage(), image, size)).toMatchObject({
+      expect(await readAll(inspectImage(createDigests(systemClock)), image, size)).toMatchObject({
         ok: true,
         value: { format: 'VendorDefined', components: [{ name: 'NIC-1' }] },
       })
@@ -168,7 +186,7 @@ describe('the reader of any image', () => {
   test('can be abandoned before and after it knows the format', async () => {
     const image = await tar([good, nic])
     for (const length of [0, 100, 20_000]) {
-      const reader = inspectImage()
+      const reader = inspectImage(createDigests(systemClock))
       await reader.write(image.subarray(0, length))
       reader.abandon()
       expect(await reader.write(image.subarray(length))).toBeUndefined()
@@ -182,7 +200,7 @@ test('a bundle of made-up firmware is the same every time, and another for anoth
   const [first, again, other] = [await make('1'), await make('1'), await make('2')]
   expect(first.equals(again)).toBe(true)
   expect(first.equals(other)).toBe(false)
-  expect(await readAll(bundle.open(), first)).toMatchObject({
+  expect(await readAll(open(bundle), first)).toMatchObject({
     ok: true,
     value: { components: [{ name: 'NIC-1', version: '1', sizeBytes: 300_000 }] },
   })
@@ -204,9 +222,9 @@ function tar(entries: readonly Entry[]): Promise<Buffer> {
 function build(components: readonly ComponentInImage[]): Promise<Buffer> {
   return tar([
     withComponents(
-      ...components.map(({ name, softwareId, version, firmware: body }) => ({
+      ...components.map(({ name, version, firmware: body }) => ({
         name,
-        softwareId,
+        softwareId: `id-of-${name}`,
         version,
         file: `${name}.bin`,
         size: body.length,

@@ -5,9 +5,11 @@ import { pack } from 'tar-stream'
 import { expect, test } from 'vitest'
 import type { ImageContents, ImageProblem } from '../../src/image/image-format.ts'
 import { inspectImage } from '../../src/image/inspect.ts'
+import { createDigests } from '../../src/image/stream-digests.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import type { Result } from '../../src/lib/result.ts'
 import { startEmulator } from '../support/emulator.ts'
-import { inPieces, mutations, pieceLengths, runs } from '../support/fuzz.ts'
+import { cases, CASES_MS, inPieces, mutations, pieceLengths, runs } from '../support/fuzz.ts'
 import { bundleOf } from '../support/images.ts'
 import { push } from '../support/multipart.ts'
 
@@ -19,7 +21,7 @@ async function inspect(
   image: Buffer,
   lengths: readonly number[] = [65_536],
 ): Promise<Result<ImageContents, ImageProblem>> {
-  const reader = inspectImage()
+  const reader = inspectImage(createDigests(systemClock))
   for (const piece of inPieces(image, lengths)) await reader.write(piece)
   return reader.end()
 }
@@ -96,93 +98,112 @@ test('a bundle that was cut anywhere is no bundle', async () => {
   }
 })
 
-test('a bundle that was changed is judged by its bytes, and by nothing else', async () => {
-  const snippets = [
-    'manifest.json\0',
-    'ustar\x0000',
-    '\0'.repeat(BLOCK),
-    '"sha256":',
-    '{',
-    '}',
-    '"',
-    '0777777',
-  ]
-  const property = fc.asyncProperty(mutations(snippets), pieceLengths, async (mutate, lengths) => {
-    expect(await judge(mutate(bundle), lengths)).toMatch(verdicts)
-  })
-  await fc.assert(property, runs(300))
-})
+test(
+  'a bundle that was changed is judged by its bytes, and by nothing else',
+  async () => {
+    const snippets = [
+      'manifest.json\0',
+      'ustar\x0000',
+      '\0'.repeat(BLOCK),
+      '"sha256":',
+      '{',
+      '}',
+      '"',
+      '0777777',
+    ]
+    const property = fc.asyncProperty(mutations(snippets), pieceLengths, async (mutate, lengths) => {
+      expect(await judge(mutate(bundle), lengths)).toMatch(verdicts)
+    })
+    await fc.assert(property, cases(800))
+  },
+  CASES_MS,
+)
 
-test('whatever the headers of a tar say, it is judged', async () => {
-  const manifest = bundle.subarray(
-    0,
-    BLOCK * (2 + Math.floor((bundle.indexOf('\0\0\0', BLOCK) - BLOCK) / BLOCK)),
-  )
-  const property = fc.asyncProperty(
-    fc.boolean(),
-    fc.array(fc.tuple(tarHeaders, fc.uint8Array({ maxLength: 1_200 })), { maxLength: 5 }),
-    pieceLengths,
-    async (hasManifest, entries, lengths) => {
-      const image = Buffer.concat([...(hasManifest ? [manifest] : []), ...entries.flat()])
-      expect(await judge(image, lengths)).toMatch(verdicts)
-    },
-  )
-  await fc.assert(property, runs(300))
-})
+test(
+  'whatever the headers of a tar say, it is judged',
+  async () => {
+    const manifest = bundle.subarray(
+      0,
+      BLOCK * (2 + Math.floor((bundle.indexOf('\0\0\0', BLOCK) - BLOCK) / BLOCK)),
+    )
+    const property = fc.asyncProperty(
+      fc.boolean(),
+      fc.array(fc.tuple(tarHeaders, fc.uint8Array({ maxLength: 1_200 })), { maxLength: 5 }),
+      pieceLengths,
+      async (hasManifest, entries, lengths) => {
+        const image = Buffer.concat([...(hasManifest ? [manifest] : []), ...entries.flat()])
+        expect(await judge(image, lengths)).toMatch(verdicts)
+      },
+    )
+    await fc.assert(property, cases(800))
+  },
+  CASES_MS,
+)
 
-test('whatever a manifest says, it is judged', async () => {
-  const component = fc.record(
-    {
-      name: fc.string(),
-      softwareId: fc.string(),
-      version: fc.oneof(fc.string(), fc.integer()),
-      file: fc.constantFrom('a.bin', 'b.bin', 'manifest.json', '__proto__'),
-      sha256: fc.constantFrom(createHash('sha256').update('firmware').digest('hex'), 'x', ''),
-      size: fc.oneof(fc.constantFrom(8, 0, -1, 2 ** 53, 8.5), fc.integer()),
-      requires: fc.oneof(
-        fc.constant([]),
-        fc.array(fc.record({ component: fc.string(), min: fc.string() })),
-        fc.anything(),
-      ),
-      releaseDate: fc.oneof(fc.constantFrom('2026-01-01T00:00:00Z', 'yesterday'), fc.anything()),
-    },
-    { requiredKeys: [] },
-  )
-  const manifests = fc.oneof(
-    fc.json(),
-    fc
-      .record({ bundle: fc.constantFrom(1, 1, 1, 2, '1'), components: fc.array(component, { maxLength: 4 }) })
-      .map((data) => JSON.stringify(data, (_, value: unknown) => (typeof value === 'bigint' ? 0 : value))),
-  )
-  const names = fc.uniqueArray(fc.constantFrom('a.bin', 'b.bin', '__proto__'), { maxLength: 3 })
-  const property = fc.asyncProperty(manifests, names, async (text, files) => {
-    const tar = pack()
-    tar.entry({ name: 'manifest.json' }, text)
-    for (const name of files) tar.entry({ name }, 'firmware')
-    tar.finalize()
-    expect(await judge(await buffer(tar))).toMatch(verdicts)
-  })
-  await fc.assert(property, runs(200))
-})
+test(
+  'whatever a manifest says, it is judged',
+  async () => {
+    const component = fc.record(
+      {
+        name: fc.string(),
+        softwareId: fc.string(),
+        version: fc.oneof(fc.string(), fc.integer()),
+        file: fc.constantFrom('a.bin', 'b.bin', 'manifest.json', '__proto__'),
+        sha256: fc.constantFrom(createHash('sha256').update('firmware').digest('hex'), 'x', ''),
+        size: fc.oneof(fc.constantFrom(8, 0, -1, 2 ** 53, 8.5), fc.integer()),
+        requires: fc.oneof(
+          fc.constant([]),
+          fc.array(fc.record({ component: fc.string(), min: fc.string() })),
+          fc.anything(),
+        ),
+        releaseDate: fc.oneof(fc.constantFrom('2026-01-01T00:00:00Z', 'yesterday'), fc.anything()),
+      },
+      { requiredKeys: [] },
+    )
+    const manifests = fc.oneof(
+      fc.json(),
+      fc
+        .record({
+          bundle: fc.constantFrom(1, 1, 1, 2, '1'),
+          components: fc.array(component, { maxLength: 4 }),
+        })
+        .map((data) => JSON.stringify(data, (_, value: unknown) => (typeof value === 'bigint' ? 0 : value))),
+    )
+    const names = fc.uniqueArray(fc.constantFrom('a.bin', 'b.bin', '__proto__'), { maxLength: 3 })
+    const property = fc.asyncProperty(manifests, names, async (text, files) => {
+      const tar = pack()
+      tar.entry({ name: 'manifest.json' }, text)
+      for (const name of files) tar.entry({ name }, 'firmware')
+      tar.finalize()
+      expect(await judge(await buffer(tar))).toMatch(verdicts)
+    })
+    await fc.assert(property, cases(400))
+  },
+  CASES_MS,
+)
 
-test('whatever image is pushed, its task ends and nothing stays in the spool', async () => {
-  const emulator = await startEmulator({ speed: 'max' })
-  const images = fc.oneof(
-    mutations(['manifest.json\0', 'ustar']).map((mutate) => mutate(bundle)),
-    fc.array(tarHeaders, { minLength: 1, maxLength: 4 }).map((headers) => Buffer.concat(headers)),
-    fc.uint8Array({ minLength: 1, maxLength: 2_000 }).map((bytes) => Buffer.from(bytes)),
-  )
-  const property = fc.asyncProperty(images, async (image) => {
-    const { status } = await push(emulator, image, { ForceUpdate: true })
-    // When all of it was cut away there is no image to make a task of.
-    expect(status).toBe(image.length === 0 ? 400 : 202)
-    await emulator.clock.advance(60_000)
-    const tasks = [...emulator.bmc.state.tasks.values()].filter(({ parent }) => parent === undefined)
-    expect(tasks).toHaveLength(image.length === 0 ? 0 : 1)
-    for (const { state } of tasks) expect(['Completed', 'Exception']).toContain(state)
-    expect(emulator.spool.entries.size).toBe(0)
-    await emulator.clock.advance(LONG_MS)
-  })
-  await fc.assert(property, runs(100))
-  expect((await push(emulator, bundle, { ForceUpdate: true })).status).toBe(202)
-})
+test(
+  'whatever image is pushed, its task ends and nothing stays in the spool',
+  async () => {
+    const emulator = await startEmulator({ speed: 'max' })
+    const images = fc.oneof(
+      mutations(['manifest.json\0', 'ustar']).map((mutate) => mutate(bundle)),
+      fc.array(tarHeaders, { minLength: 1, maxLength: 4 }).map((headers) => Buffer.concat(headers)),
+      fc.uint8Array({ minLength: 1, maxLength: 2_000 }).map((bytes) => Buffer.from(bytes)),
+    )
+    const property = fc.asyncProperty(images, async (image) => {
+      const { status } = await push(emulator, image, { ForceUpdate: true })
+      // When all of it was cut away there is no image to make a task of.
+      expect(status).toBe(image.length === 0 ? 400 : 202)
+      await emulator.clock.advance(60_000)
+      const tasks = [...emulator.bmc.state.tasks.values()].filter(({ parent }) => parent === undefined)
+      expect(tasks).toHaveLength(image.length === 0 ? 0 : 1)
+      for (const { state } of tasks) expect(['Completed', 'Exception']).toContain(state)
+      expect(emulator.spool.entries.size).toBe(0)
+      await emulator.clock.advance(LONG_MS)
+    })
+    await fc.assert(property, runs(100))
+    expect((await push(emulator, bundle, { ForceUpdate: true })).status).toBe(202)
+  },
+  CASES_MS,
+)

@@ -5,6 +5,14 @@ export function runs(usual: number): { readonly numRuns: number } {
   return { numRuns: process.env['PROOF'] === undefined ? usual : 2_000 }
 }
 
+/** How often a parser of images is tried: 2,000 times in all, and 200,000 before an issue is resolved. */
+export function cases(usual: number): { readonly numRuns: number } {
+  return { numRuns: process.env['PROOF'] === undefined ? usual : usual * 100 }
+}
+
+/** How long that may take. */
+export const CASES_MS = 20 * 60_000
+
 /** A change to bytes: what bad disks, proxies and people do. */
 export type Mutation = (bytes: Buffer) => Buffer
 
