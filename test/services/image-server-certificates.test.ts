@@ -15,6 +15,7 @@ const memberCount = async ({ get }: TestEmulator, uri: string) => (await get(uri
 describe.each([
   { collection: uris.remoteServerCertificates, uriOf: uris.remoteServerCertificate },
   { collection: uris.clientCertificates, uriOf: uris.clientCertificate },
+  { collection: uris.trustAnchors, uriOf: uris.trustAnchor },
 ])('$collection', ({ collection, uriOf }) => {
   const add = (emulator: TestEmulator, CertificateString: string, CertificateType = 'PEM') =>
     post(emulator, collection, { CertificateString, CertificateType })

@@ -99,6 +99,7 @@ function certificateUris({ machine, state }: Bmc): string[] {
     uris.httpsCertificate(machine.manager),
     ...[...state.trustedCertificates.keys()].map(uris.remoteServerCertificate),
     ...[...state.clientCertificates.keys()].map(uris.clientCertificate),
+    ...[...state.trustAnchors.keys()].map(uris.trustAnchor),
   ]
 }
 

@@ -10,16 +10,14 @@ type Put = (given: GivenCertificate) => Promise<Result<unknown, CertificateProbl
 /** What puts another certificate in the place of the one at the URI; `undefined` where there is none. */
 export function replacementOf(bmc: Bmc, uri: string, certificates: Certificates): Put | undefined {
   const id = lastSegment(uri)
-  const { trustedCertificates, clientCertificates } = bmc.state
+  const { clientCertificates } = bmc.state
   switch (uri) {
     case uris.httpsCertificate(bmc.machine.manager):
       return (given) => certificates.replace(bmc, given)
     case uris.remoteServerCertificate(id):
-      if (!trustedCertificates.has(id)) return undefined
-      return async ({ certificate }) => {
-        commit(bmc, { trustedCertificates: [[id, { certificate }]] })
-        return succeed(undefined)
-      }
+      return trusting(bmc, 'trustedCertificates', id)
+    case uris.trustAnchor(id):
+      return trusting(bmc, 'trustAnchors', id)
     case uris.clientCertificate(id): {
       const present = clientCertificates.get(id)
       if (present === undefined) return undefined
@@ -32,5 +30,14 @@ export function replacementOf(bmc: Bmc, uri: string, certificates: Certificates)
     }
     default:
       return undefined
+  }
+}
+
+/** Of those who are trusted no key is needed. */
+function trusting(bmc: Bmc, map: 'trustedCertificates' | 'trustAnchors', id: string): Put | undefined {
+  if (!bmc.state[map].has(id)) return undefined
+  return async ({ certificate }) => {
+    commit(bmc, { [map]: [[id, { certificate }]] })
+    return succeed(undefined)
   }
 }
