@@ -32,11 +32,12 @@ export async function run(
   { env = {}, cwd }: RunOptions = {},
 ): Promise<string> {
   const options = { env: { ...environment, ...python, ...env }, timeout: PATIENCE_MS, ...(cwd && { cwd }) }
-  const { stdout } = await execute(program, args, { ...options, maxBuffer: 2 ** 24 }).catch(
-    (error: { readonly stdout?: string; readonly stderr?: string }) => {
-      throw new Error(`${program} failed:\n${error.stdout}\n${error.stderr}`, { cause: error })
-    },
-  )
+  const running = execute(program, args, { ...options, maxBuffer: 2 ** 24 })
+  // Nobody answers what it may ask.
+  running.child.stdin?.end()
+  const { stdout } = await running.catch((error: { readonly stdout?: string; readonly stderr?: string }) => {
+    throw new Error(`${program} failed:\n${error.stdout}\n${error.stderr}`, { cause: error })
+  })
   return stdout
 }
 
