@@ -1,0 +1,55 @@
+import type { RawRule } from '../../bmc/machine.ts'
+import { fail, succeed } from '../../lib/result.ts'
+import type { ImageComponent } from '../image-format.ts'
+import type { ImageBytes, Reading } from '../reading.ts'
+
+const PART_BYTES = 2 ** 16
+/** How much a pattern sees at once: bounds what one costs that goes back again and again. */
+const WINDOW_BYTES = 2 ** 10
+/** What two windows share: no match is longer. */
+const OVERLAP_BYTES = 2 ** 8
+const VERSION = /^[!-~](?:[ -~]{0,98}[!-~])?$/
+
+/**
+ * Reads bytes of no format, for any component whose pattern finds its version in them: a request that names the
+ * component says for which of them they are.
+ */
+export function* readRaw(image: ImageBytes, rules: readonly RawRule[]): Reading {
+  const sha256 = image.digest({ start: 0, algorithm: 'sha256' })
+  const versions = new Map<string, string>()
+  let text = ''
+  for (let isLast = false; !isLast && versions.size < rules.length;) {
+    const bytes = yield* image.takeUpTo(PART_BYTES)
+    isLast = bytes.byteLength < PART_BYTES
+    text += Buffer.from(bytes).toString('latin1')
+    for (const { component, version } of rules.filter((rule) => !versions.has(rule.component))) {
+      const found = findVersion(text, version, isLast)
+      if (found !== undefined) versions.set(component, found)
+    }
+    text = text.slice(-OVERLAP_BYTES)
+  }
+  yield* image.end()
+  if (versions.size === 0) return fail({ kind: 'unknown-format' })
+  const components = rules.flatMap(({ component }): ImageComponent[] => {
+    const version = versions.get(component)
+    if (version === undefined) return []
+    const bytes = { start: 0, sizeBytes: image.position, sha256: sha256.hex }
+    const fits = { kind: 'named', component } as const
+    return [{ name: component, version, releaseDate: undefined, fits, requires: [], ...bytes }]
+  })
+  return succeed({ format: 'VendorDefined', components, signatures: [] })
+}
+
+/** The first version in the text; one that touches the end may go on there, unless nothing follows. */
+function findVersion(text: string, pattern: RegExp, isLast: boolean): string | undefined {
+  for (let at = 0; at < text.length; at += WINDOW_BYTES - OVERLAP_BYTES) {
+    const window = text.slice(at, at + WINDOW_BYTES)
+    const mayGoOn = !isLast || at + WINDOW_BYTES < text.length
+    for (const match of window.matchAll(pattern)) {
+      const [all, version = all] = match
+      const touchesEnd = match.index + all.length === window.length
+      if (VERSION.test(version) && !(touchesEnd && mayGoOn)) return version
+    }
+  }
+  return undefined
+}
