@@ -16,10 +16,17 @@ type AllSettings = { [N in SettingName]: Exclude<GivenSettings[N], undefined> }
 export type Config = Readonly<
   Omit<
     AllSettings,
-    'speed' | 'maxImageSize' | 'imageStoreSize' | 'updateMethods' | 'uploadTimeout' | 'requestTimeout'
+    | 'speed'
+    | 'spoolSize'
+    | 'maxImageSize'
+    | 'imageStoreSize'
+    | 'updateMethods'
+    | 'uploadTimeout'
+    | 'requestTimeout'
   > & {
     speed: Speed
     maxImageBytes: number
+    spoolBytes: number
     imageStoreBytes: number
     updateMethods: ReadonlySet<UpdateMethod>
     uploadStallMs: number
@@ -67,6 +74,7 @@ function complete({
   speed,
   maxImageSize,
   imageStoreSize,
+  spoolSize,
   updateMethods: listed,
   uploadTimeout,
   requestTimeout,
@@ -77,6 +85,7 @@ function complete({
     speed: speed === 'max' ? 'max' : Number(speed),
     maxImageBytes: parseSize(maxImageSize) ?? 0,
     imageStoreBytes: parseSize(imageStoreSize) ?? 0,
+    spoolBytes: parseSize(spoolSize) ?? Infinity,
     updateMethods: new Set(updateMethods.filter((method) => listed.split(/[ ,]+/).includes(method))),
     uploadStallMs: uploadTimeout * 1_000,
     requestTimeoutMs: requestTimeout * 1_000,

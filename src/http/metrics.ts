@@ -50,13 +50,13 @@ export class Metrics {
 
   /** A spool that counts what goes into it. */
   countSpool(spool: Spool): Spool {
-    const create = async (): Promise<Awaited<ReturnType<Spool['create']>>> => {
-      const entry = await spool.create()
+    const create: Spool['create'] = async (reserveBytes) => {
+      const entry = await spool.create(reserveBytes)
       this.#uploads.inc()
       return {
-        append: async (chunk) => {
+        append: (chunk) => {
           this.#spooled.inc(chunk.byteLength)
-          await entry.append(chunk)
+          return entry.append(chunk)
         },
         seal: () => entry.seal(),
         read: (start, end) => entry.read(start, end),

@@ -1,33 +1,31 @@
-import { shareable, type Spool, SpoolFullError, type StoredBytes } from './spool.ts'
+import { Room } from './room.ts'
+import { shareable, type Spool, type StoredBytes } from './spool.ts'
 
 /** A spool in memory, bounded by `capacityBytes` over all entries: for tests and small images. */
 export function createMemorySpool(
   capacityBytes = 256 * 2 ** 20,
 ): Spool & { readonly entries: ReadonlySet<StoredBytes> } {
   const entries = new Set<StoredBytes>()
-  let usedBytes = 0
+  const room = new Room(capacityBytes)
 
-  const create: Spool['create'] = () => {
+  const create: Spool['create'] = async (reserveBytes = 0) => {
+    const claim = room.claim(reserveBytes)
     let chunks: Uint8Array[] = []
-    let sizeBytes = 0
     const entry: StoredBytes = {
-      append: (chunk) => {
-        if (usedBytes + chunk.byteLength > capacityBytes) return Promise.reject(new SpoolFullError())
+      append: async (chunk) => {
+        claim.fill(chunk.byteLength)
         chunks.push(Uint8Array.from(chunk))
-        sizeBytes += chunk.byteLength
-        usedBytes += chunk.byteLength
-        return Promise.resolve()
       },
-      seal: () => Promise.resolve(),
+      seal: async () => claim.settle(),
       read: (start, end) => slices(chunks, start, end),
-      discard: () => {
-        usedBytes -= entries.delete(entry) ? sizeBytes : 0
+      discard: async () => {
+        entries.delete(entry)
+        claim.release()
         chunks = []
-        return Promise.resolve()
       },
     }
     entries.add(entry)
-    return Promise.resolve(shareable(entry))
+    return shareable(entry)
   }
 
   const close = async (): Promise<void> => {

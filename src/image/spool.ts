@@ -1,7 +1,10 @@
 /** Where images wait on their way to the devices. Both implementations pass `test/contracts/spool.ts`. */
 export interface Spool {
-  /** A new, empty entry that nobody else can name. */
-  create(): Promise<SpoolEntry>
+  /**
+   * A new, empty entry that nobody else can name, with room for so many bytes and for more as long as there is any.
+   * Rejects with a SpoolFullError where there is no such room, with a SpoolBusyError where there may be soon.
+   */
+  create(reserveBytes?: number): Promise<SpoolEntry>
   /** Discards every entry. */
   close(): Promise<void>
 }
@@ -14,8 +17,11 @@ export interface SpoolEntry extends StoredBytes {
 
 /** An image as an implementation of Spool keeps it. */
 export interface StoredBytes {
-  /** Adds bytes; resolves when more may come. Rejects with a SpoolFullError when there is no room. */
-  append(chunk: Uint8Array): Promise<void>
+  /**
+   * Adds bytes; resolves when more may come, which is at once where it returns nothing. Rejects with a SpoolFullError
+   * when there is no room.
+   */
+  append(chunk: Uint8Array): Promise<void> | undefined
   /** Resolves when everything appended can be read. */
   seal(): Promise<void>
   /** The bytes from `start` to before `end`, a chunk at a time. */
@@ -45,10 +51,18 @@ export function shareable(stored: StoredBytes): SpoolEntry {
   return share()
 }
 
-/** No room for the image: the disk is full, or the memory that was allowed is used up. */
+/** No room for the image: the disk is full or takes nothing, or what was allowed is used up. */
 export class SpoolFullError extends Error {
   constructor(cause?: unknown) {
     super('no room in the spool', { cause })
     this.name = 'SpoolFullError'
+  }
+}
+
+/** No way to an image's bytes for now: the process has no file descriptor left. */
+export class SpoolBusyError extends Error {
+  constructor(cause?: unknown) {
+    super('the spool cannot open a file', { cause })
+    this.name = 'SpoolBusyError'
   }
 }

@@ -87,6 +87,8 @@ export type FetchProblem =
   | { readonly kind: 'wrong-protocol' }
   | { readonly kind: 'unsupported' }
   | { readonly kind: 'timeout' }
+  /** This process has no file descriptor left. */
+  | { readonly kind: 'exhausted' }
   | { readonly kind: 'http-failure'; readonly code: number }
   | { readonly kind: 'interrupted'; readonly detail: string }
 

@@ -13,6 +13,7 @@ const passing = new Set<FetchProblem['kind']>([
   'no-connection',
   'wrong-protocol', // a server on its way down hangs up without a word
   'timeout',
+  'exhausted',
   'interrupted',
 ])
 

@@ -73,7 +73,7 @@ async function dialAddress({ clock, host, port, signal }: Dialled): Promise<Resu
   signal.addEventListener('abort', abort, { once: true })
   const cancel = clock.schedule(CONNECT_MS, () => settle(fail({ kind: 'timeout' })))
   // Stays: whoever takes the socket over is a moment late.
-  socket.on('error', ({ message }) => settle(fail({ kind: 'no-connection', detail: message })))
+  socket.on('error', (error) => settle(fail(problemOf(error))))
   socket.once('connect', () => settle(succeed(socket)))
   let isOpen = false
   try {
@@ -85,6 +85,11 @@ async function dialAddress({ clock, host, port, signal }: Dialled): Promise<Resu
     signal.removeEventListener('abort', abort)
     if (!isOpen) socket.destroy()
   }
+}
+
+function problemOf({ code = '', message }: NodeJS.ErrnoException): FetchProblem {
+  if (code === 'EMFILE' || code === 'ENFILE') return { kind: 'exhausted' }
+  return { kind: 'no-connection', detail: message }
 }
 
 /** What has no signal of its own is left alone when the signal is aborted. */

@@ -9,8 +9,8 @@ export interface SpoolUnderTest {
 
 export interface SpoolMaking {
   readonly make: () => SpoolUnderTest
-  /** A spool with room for that many bytes, where room can be limited. */
-  readonly bounded?: (capacityBytes: number) => Spool
+  /** A spool with room for that many bytes. */
+  readonly bounded: (capacityBytes: number) => Spool
 }
 
 /** What every Spool must do; each implementation applies it once. */
@@ -130,7 +130,7 @@ export function spoolContract(name: string, { make, bounded }: SpoolMaking): voi
     test('ends an append that waits when its entry is discarded', async () => {
       const { spool, held } = make()
       const entry = await spool.create()
-      const appended = entry.append(Buffer.alloc(8 * 2 ** 20)).then(
+      const appended = Promise.resolve(entry.append(Buffer.alloc(8 * 2 ** 20))).then(
         () => 'ended',
         () => 'ended',
       )
@@ -156,8 +156,6 @@ export function spoolContract(name: string, { make, bounded }: SpoolMaking): voi
       expect(await held()).toBe(0)
     })
 
-    if (bounded === undefined) return
-
     test('is full at its capacity and not before, and has room again after a discard', async () => {
       const spool = bounded(8)
       const [first, second] = [await spool.create(), await spool.create()]
@@ -168,6 +166,64 @@ export function spoolContract(name: string, { make, bounded }: SpoolMaking): voi
       await first.discard()
       await second.append(Buffer.alloc(5))
       await expect(second.append(Buffer.alloc(1))).rejects.toThrow(SpoolFullError)
+      await spool.close()
+    })
+
+    test('keeps what was reserved for the one who reserved it', async () => {
+      const spool = bounded(8)
+      const first = await spool.create(6)
+      const second = await spool.create()
+      await second.append(Buffer.alloc(2))
+      await expect(second.append(Buffer.alloc(1))).rejects.toThrow(SpoolFullError)
+      await first.append(Buffer.alloc(6))
+      await first.seal()
+      expect(await text(first, 0, 6)).toBe('\0'.repeat(6))
+      await spool.close()
+    })
+
+    test('refuses to reserve more than is left, and holds nothing of what it refused', async () => {
+      const spool = bounded(8)
+      await expect(spool.create(9)).rejects.toThrow(SpoolFullError)
+      const first = await spool.create(5)
+      await expect(spool.create(4)).rejects.toThrow(SpoolFullError)
+      const second = await spool.create(3)
+      for (const entry of [first, second]) await entry.append(Buffer.alloc(3))
+      await spool.close()
+    })
+
+    test('lets an entry grow beyond what was reserved, as far as there is room', async () => {
+      const spool = bounded(8)
+      const entry = await spool.create(2)
+      await entry.append(Buffer.alloc(7))
+      await entry.append(Buffer.alloc(1))
+      await expect(entry.append(Buffer.alloc(1))).rejects.toThrow(SpoolFullError)
+      await spool.close()
+    })
+
+    test('has room again for what was reserved and did not come, when the entry is complete', async () => {
+      const spool = bounded(8)
+      const first = await spool.create(8)
+      await first.append(Buffer.alloc(2))
+      await expect(spool.create(1)).rejects.toThrow(SpoolFullError)
+      await first.seal()
+      await expect(spool.create(7)).rejects.toThrow(SpoolFullError)
+      await (await spool.create(6)).append(Buffer.alloc(6))
+      await spool.close()
+    })
+
+    test('counts an entry that is shared once, until the last has discarded it', async () => {
+      const spool = bounded(8)
+      const first = await spool.create()
+      await first.append(Buffer.alloc(5))
+      await first.seal()
+      const second = first.share()
+      await spool.create(3)
+      await first.discard()
+      await first.discard()
+      await expect(spool.create(1)).rejects.toThrow(SpoolFullError)
+      await second.discard()
+      await spool.create(5)
+      await expect(spool.create(1)).rejects.toThrow(SpoolFullError)
       await spool.close()
     })
   })
@@ -187,6 +243,6 @@ async function bytes(entry: SpoolEntry, start: number, end: number): Promise<Buf
   return Buffer.concat(chunks)
 }
 
-async function text(entry: SpoolEntry, start: number, end: number): Promise<string> {
+export async function text(entry: SpoolEntry, start: number, end: number): Promise<string> {
   return (await bytes(entry, start, end)).toString('utf8')
 }

@@ -19,15 +19,17 @@ export async function temporaryFolder(): Promise<string> {
   return folder
 }
 
-/** The files anywhere below a folder: what is in a spool. */
+/** The files anywhere below a folder, but for locks: the images in a spool. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name)
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('lock'))
+    .map((entry) => entry.name)
 }
 
 /** An emulator on real sockets (HTTP only, unless asked) with a spool of its own; it closes itself when the test ends. */
 export async function startWire(options: EmulatorOptions = {}) {
-  const spoolFolder = await temporaryFolder()
+  const spoolFolder = options.spool ?? (await temporaryFolder())
   const emulator = await createEmulator({ speed: 'max', https: false, spool: spoolFolder, ...options })
   onTestFinished(() => emulator.close())
   const { url = '', bmcs } = emulator

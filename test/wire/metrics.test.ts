@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { buildBundle } from '../../src/image/build-bundle.ts'
+import { buildBundle } from '../../src/image/build/bundle.ts'
 import { buffer } from 'node:stream/consumers'
 import { uris } from '../../src/redfish/uris.ts'
 import { basic } from '../support/emulator.ts'

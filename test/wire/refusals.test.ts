@@ -60,6 +60,8 @@ const refusals: readonly Refusal[] = [
     body: bodyOf([{ name: 'UpdateParameters', body: '{', type: 'application/json' }, file]),
   },
   { name: 'no parameters, in chunks', status: 400, body: bodyOf([file]), isChunked: true },
+  { name: 'no room', status: 507, options: { spoolSize: '1MiB' } },
+  { name: 'no room, in chunks', status: 507, options: { spoolSize: '1MiB' }, isChunked: true },
 ]
 
 async function disable({ url }: Wire): Promise<void> {

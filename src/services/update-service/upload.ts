@@ -6,7 +6,7 @@ import { unreachable } from '../../lib/result.ts'
 import { type Message, message } from '../../redfish/messages/message.ts'
 import type { ParsedParameters } from './parameters.ts'
 
-/** What came in one request, mistakes and all. An image that came is the reader's to discard. */
+/** What came in one request, mistakes and all. */
 export interface Upload {
   readonly image: ReceivedImage | undefined
   readonly parameters: ParsedParameters | undefined
