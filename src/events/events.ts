@@ -1,6 +1,6 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
-import type { Subscription } from '../bmc/state.ts'
+import type { Subscription } from '../bmc/subscription.ts'
 import { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'

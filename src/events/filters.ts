@@ -1,4 +1,4 @@
-import type { EventFilter } from '../bmc/state.ts'
+import type { EventFilter } from '../bmc/subscription.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { type Filter, fits } from '../redfish/query/filter.ts'
 import { type EventRecord, eventTypeOf, messageKeyOf, registryOf } from './occurrence.ts'

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isActive, shownAt } from '../bmc/banks.ts'
 import type { Bmc } from '../bmc/bmc.ts'
+import { measure } from '../bmc/measurements.ts'
 import type { Change, ComponentState, LogEntry, Settings } from '../bmc/state.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { isObject, type Json, type JsonObject } from '../redfish/resource.ts'
@@ -51,6 +52,7 @@ const livingMaps = [
   ['trustedKeys', uris.remoteServerKey],
   ['trustedCertificates', uris.remoteServerCertificate],
   ['clientCertificates', uris.clientCertificate],
+  ['trustAnchors', uris.trustAnchor],
   ['identityKeys', uris.identityKey],
 ] as const
 
@@ -127,10 +129,15 @@ function ofComponent(bmc: Bmc, { key, ...pair }: Pair<ComponentState>): Occurren
   const { state: oldState, health: oldHealth, ...oldOthers } = was
   const isOtherImage = now.boot?.running !== was.boot?.running
   const isOtherVersion = now.version !== was.version && isActive(bmc, key) !== false
+  const { measuredBy } = facts.behaviour
+  const isFoundOther =
+    isActive(bmc, key) !== false &&
+    !isDeepStrictEqual(measure({ ...facts, now }), measure({ ...facts, now: was }))
   return [
     ...(isDeepStrictEqual(others, oldOthers) ? [] : [changed(facts.uri)]),
     ...ofStatus(facts.uri, { State: state, Health: health }, { State: oldState, Health: oldHealth }),
     ...(isOtherImage || isOtherVersion ? shownAt(bmc, key).map(changed) : []),
+    ...(measuredBy !== undefined && (isOtherImage || isFoundOther) ? [changed(measuredBy)] : []),
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { DeliveryRetryPolicy } from '../bmc/state.ts'
+import type { DeliveryRetryPolicy } from '../bmc/subscription.ts'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 

@@ -1,6 +1,7 @@
 import { findAccount } from '../bmc/accounts.ts'
 import type { Bmc, Listener } from '../bmc/bmc.ts'
-import type { Change, Subscription } from '../bmc/state.ts'
+import type { Change } from '../bmc/state.ts'
+import type { Subscription } from '../bmc/subscription.ts'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { message } from '../redfish/messages/message.ts'

@@ -21,6 +21,8 @@ const BASIC_CONSTRAINTS = '2.5.29.19'
 export const SUBJECT_ALT_NAME = '2.5.29.17'
 export const EXTENDED_KEY_USAGE = '2.5.29.37'
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
+/** DSP0274: the key is an SPDM responder's. */
+export const RESPONDER_AUTH = '1.3.6.1.4.1.412.274.3'
 
 /** Tells pkijs whose cryptography to use. */
 export function useNodeCrypto(): void {
@@ -33,7 +35,11 @@ export interface KeyPair {
 }
 
 /** A self-signed certificate (ECDSA P-256, X.509 v3) for these DNS names and addresses, kept in memory only. */
-export async function makeCertificate(names: readonly string[], clock: Clock): Promise<KeyPair> {
+export async function makeCertificate(
+  names: readonly string[],
+  clock: Clock,
+  purpose = SERVER_AUTH,
+): Promise<KeyPair> {
   useNodeCrypto()
   const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
     'sign',
@@ -53,7 +59,7 @@ export async function makeCertificate(names: readonly string[], clock: Clock): P
   certificate.notAfter.value = new Date(clock.now() + VALID_DAYS * DAY_MS)
   certificate.extensions = [
     extension(BASIC_CONSTRAINTS, true, new BasicConstraints({ cA: false }).toSchema()),
-    extension(EXTENDED_KEY_USAGE, false, new ExtKeyUsage({ keyPurposes: [SERVER_AUTH] }).toSchema()),
+    extension(EXTENDED_KEY_USAGE, false, new ExtKeyUsage({ keyPurposes: [purpose] }).toSchema()),
     extension(SUBJECT_ALT_NAME, false, new GeneralNames({ names: names.map(generalName) }).toSchema()),
   ]
   await certificate.subjectPublicKeyInfo.importKey(keys.publicKey)

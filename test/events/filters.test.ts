@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { EventFilter } from '../../src/bmc/state.ts'
+import type { EventFilter } from '../../src/bmc/subscription.ts'
 import { passes, streamWish } from '../../src/events/filters.ts'
 import { type EventRecord, messageKeyOf } from '../../src/events/occurrence.ts'
 import { message } from '../../src/redfish/messages/message.ts'

@@ -101,6 +101,8 @@ describe('a component', () => {
     return { components: [['BIOS', { ...now, ...members }]] }
   }
   const uri = findComponent(bmc, 'BIOS')?.uri ?? ''
+  // Its ComponentIntegrity, which is called as it is.
+  const measured = 'ResourceChanged BIOS'
 
   test.each<[string, Change, Change, string[]]>([
     ['as it was', {}, component({}), []],
@@ -109,18 +111,27 @@ describe('a component', () => {
       'that failed',
       component({ state: 'Updating' }),
       component({ health: 'Critical' }),
-      [`ResourceStateChanged BIOS ${uri} Enabled`, `ResourceStatusChangedCritical BIOS ${uri} Critical`],
+      [
+        `ResourceStateChanged BIOS ${uri} Enabled`,
+        `ResourceStatusChangedCritical BIOS ${uri} Critical`,
+        measured,
+      ],
     ],
     [
       'that is well again',
       component({ health: 'Critical' }),
       component({}),
-      [`ResourceStatusChangedOK BIOS ${uri} OK`],
+      [`ResourceStatusChangedOK BIOS ${uri} OK`, measured],
     ],
     ['with another version in its history', {}, { history: [['BIOS', []]] }, ['ResourceChanged History']],
     ['of another size', {}, component({ sizeBytes: 7 }), ['ResourceChanged BIOS']],
     // A system shows the version of its BIOS.
-    ['of another version', {}, component({ version: '99' }), ['ResourceChanged BIOS', 'ResourceChanged 1']],
+    [
+      'of another version',
+      {},
+      component({ version: '99' }),
+      ['ResourceChanged BIOS', 'ResourceChanged 1', measured],
+    ],
     [
       'from the factory again',
       component({ sizeBytes: 7 }),

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { DeliveryRetryPolicy } from '../../src/bmc/state.ts'
+import type { DeliveryRetryPolicy } from '../../src/bmc/subscription.ts'
 import { Outbox } from '../../src/events/outbox.ts'
 import { Background } from '../../src/lib/background.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'

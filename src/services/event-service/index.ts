@@ -1,6 +1,6 @@
 import type { Bmc, BmcAction, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
-import type { Subscription } from '../../bmc/state.ts'
+import type { Subscription } from '../../bmc/subscription.ts'
 import type { Events } from '../../events/events.ts'
 import type { Directory } from '../../events/watch.ts'
 import { type Static, Type } from '../../lib/schema.ts'

@@ -1,4 +1,4 @@
-import type { EventFilter } from '../../bmc/state.ts'
+import type { EventFilter } from '../../bmc/subscription.ts'
 import type { SubscriptionWish } from '../../events/events.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'

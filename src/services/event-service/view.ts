@@ -1,5 +1,5 @@
 import type { Bmc } from '../../bmc/bmc.ts'
-import type { Subscription } from '../../bmc/state.ts'
+import type { Subscription } from '../../bmc/subscription.ts'
 import { streamFilterProperties } from '../../events/filters.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { registries } from '../../redfish/messages/message.ts'
