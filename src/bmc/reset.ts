@@ -9,6 +9,7 @@ import { type Bmc, machineMember } from './bmc.ts'
 import { afterBoot, bootOverride } from './boot-override.ts'
 import { commit } from './commit.ts'
 import { noted } from './log.ts'
+import { type PerformedReset, strengthOf } from './reset-types.ts'
 import type { Entries } from './state.ts'
 import { ofEach } from '../lib/of-each.ts'
 
@@ -17,7 +18,7 @@ export interface ResetHooks {
   /** The resource lost its state: work that ran on it is over. */
   readonly interrupted: (bmc: Bmc, resource: string) => void
   /** The resource boots: what waited for its reset is activated before it is up. */
-  readonly opened: (bmc: Bmc, resource: string, signal: AbortSignal) => Promise<void>
+  readonly opened: (bmc: Bmc, reset: PerformedReset, signal: AbortSignal) => Promise<void>
   /** A bug in a reset. */
   readonly failed: (error: unknown) => void
 }
@@ -83,8 +84,9 @@ export class Resets {
     const isOff = machineMember(bmc, uri, 'PowerState') === 'Off'
     const steps = resetTypes[type]?.[isOff ? 'off' : 'on'] ?? []
     if (steps.length === 0) return
+    const reset = { resource: uri, strength: strengthOf(type, isOff) }
     this.#start(bmc, uri, async (signal) => {
-      for (const step of steps) await this.#powerStep(bmc, uri, step, signal)
+      for (const step of steps) await this.#powerStep(bmc, reset, step, signal)
     })
   }
 
@@ -105,7 +107,7 @@ export class Resets {
       })
       this.#hooks.interrupted(bmc, uri)
       await this.#device.sleep(outage.bootMs, signal)
-      await this.#open(bmc, uri, signal)
+      await this.#open(bmc, { resource: uri, strength: strengthOf(type) }, signal)
       const back = { Status: bmc.machine.resources.get(uri)?.['Status'] }
       const started = { message: message('HeartbeatEvent.RedfishServiceStarted'), origin: uris.root }
       const { components, notices } = booted(bmc, uri)
@@ -129,17 +131,17 @@ export class Resets {
     running.set(uri, this.#background.start(work))
   }
 
-  async #powerStep(bmc: Bmc, uri: string, step: Power, signal: AbortSignal): Promise<void> {
-    const times = bmc.machine.systems.get(uri) ?? { shutdownMs: 0, bootMs: 0 }
+  async #powerStep(bmc: Bmc, reset: PerformedReset, step: Power, signal: AbortSignal): Promise<void> {
+    const uri = reset.resource
     switch (step) {
       case 'shutdown':
         this.#show(bmc, uri, { PowerState: 'PoweringOff' })
-        return this.#device.sleep(times.shutdownMs, signal)
+        return this.#device.sleep(bmc.machine.systems.get(uri)?.shutdownMs ?? 0, signal)
       case 'off':
         this.#show(bmc, uri, { PowerState: 'Off', BootProgress: { LastState: 'None' } })
         return this.#hooks.interrupted(bmc, uri)
       case 'boot':
-        return this.#boot(bmc, uri, times.bootMs, signal)
+        return this.#boot(bmc, reset, signal)
       case 'pause':
         return this.#show(bmc, uri, { PowerState: 'Paused' })
       case 'resume':
@@ -147,7 +149,9 @@ export class Resets {
     }
   }
 
-  async #boot(bmc: Bmc, uri: string, bootMs: number, signal: AbortSignal): Promise<void> {
+  async #boot(bmc: Bmc, reset: PerformedReset, signal: AbortSignal): Promise<void> {
+    const uri = reset.resource
+    const bootMs = bmc.machine.systems.get(uri)?.bootMs ?? 0
     const override = bootOverride(bmc, uri)
     const now = this.#clock.now()
     const powering = { PowerState: 'PoweringOn', BootProgress: { LastState: 'None' } }
@@ -158,7 +162,7 @@ export class Resets {
     this.#hooks.interrupted(bmc, uri)
     // A turn later: what a reset that this one overtook was to bring into use waits again by then, for this one.
     await this.#clock.sleep(0, signal)
-    await this.#open(bmc, uri, signal)
+    await this.#open(bmc, reset, signal)
     let passed = 0
     for (const [share, state] of override === 'BiosSetup' ? setupSteps : bootSteps) {
       await this.#device.sleep((share - passed) * bootMs, signal)
@@ -168,9 +172,9 @@ export class Resets {
   }
 
   /** Lets go on what waited for this; a bug in that is told, and keeps nothing from booting. */
-  async #open(bmc: Bmc, uri: string, signal: AbortSignal): Promise<void> {
+  async #open(bmc: Bmc, reset: PerformedReset, signal: AbortSignal): Promise<void> {
     try {
-      await this.#hooks.opened(bmc, uri, signal)
+      await this.#hooks.opened(bmc, reset, signal)
     } catch (error) {
       if (!signal.aborted) this.#hooks.failed(error)
     }

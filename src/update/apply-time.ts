@@ -1,4 +1,6 @@
 import type { Bmc, Component } from '../bmc/bmc.ts'
+import { isEnough, type PerformedReset } from '../bmc/reset-types.ts'
+import type { ResetNeed } from '../bmc/state.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
 import { ofEach } from '../lib/of-each.ts'
@@ -6,8 +8,10 @@ import { type Waiter, Waiters } from '../lib/waiters.ts'
 
 /** What opens a gate: the first of these that happens. */
 export interface OpenedBy {
-  /** The reset of this resource, or of any. */
+  /** Any reset of this resource, or of any resource. */
   readonly resetOf?: string
+  /** This reset, or a stronger one. */
+  readonly reset?: ResetNeed
   /** A reset counts only while the maintenance window is open; when that closes, so does the gate for good. */
   readonly onlyInWindow?: boolean
   readonly windowStart?: boolean
@@ -17,8 +21,8 @@ const ANY = 'any'
 
 /** How a gate was opened. */
 export interface Opening {
-  /** The resource whose reset it was. */
-  readonly by: string | undefined
+  /** The reset that it was. */
+  readonly by: PerformedReset | undefined
   /** Aborted when another reset overtakes that one. */
   readonly signal: AbortSignal | undefined
   /** To be called when what waited is through: the resource boots no further before. */
@@ -40,22 +44,29 @@ interface Closed {
   cancelTimer: () => void
 }
 
-/** The resource whose reset a component's own reset is. */
-export function resetOf({ machine }: Bmc, { behaviour }: Component): string {
-  return behaviour.reset?.resource ?? behaviour.needsPowerOf ?? machine.manager
+/** The resource whose reset a component's own reset is; `need` is the reset that makes its new image run. */
+export function resetOf({ machine }: Bmc, { behaviour }: Component, need: ResetNeed | undefined): string {
+  return need?.resource ?? behaviour.needsPowerOf ?? machine.manager
 }
 
 /** What an update of this component waits for before its first byte is written; `undefined`: nothing. */
-export function openerOf(bmc: Bmc, component: Component, applyTime: ApplyTime): OpenedBy | undefined {
+export function openerOf(
+  bmc: Bmc,
+  component: Component,
+  applyTime: ApplyTime,
+  need: ResetNeed | undefined,
+): OpenedBy | undefined {
   switch (applyTime) {
     case 'Immediate':
     case 'OnStartUpdateRequest':
       // Software of the host comes to it when the host boots (DSP2062 §3).
-      return component.behaviour.installer === 'software' ? { resetOf: resetOf(bmc, component) } : undefined
+      return component.behaviour.installer === 'software'
+        ? { resetOf: resetOf(bmc, component, need) }
+        : undefined
     case 'OnReset':
       return { resetOf: ANY }
     case 'OnTargetReset':
-      return { resetOf: resetOf(bmc, component) }
+      return { resetOf: resetOf(bmc, component, need) }
     case 'AtMaintenanceWindowStart':
       return { windowStart: true }
     case 'InMaintenanceWindowOnReset':
@@ -85,14 +96,14 @@ export class Gates {
   }
 
   /** A resource is reset: opens what waited for that; resolves when what holds its boot is through. */
-  async reset(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
+  async reset(bmc: Bmc, reset: PerformedReset, signal: AbortSignal): Promise<void> {
     const all = this.#closed(bmc).all()
-    const opens = all.filter(({ item }) => this.#opensAt(bmc, item.openedBy, resource))
+    const opens = all.filter(({ item }) => this.#opensAt(bmc, item.openedBy, reset))
     await Promise.all(
       opens.map(({ item: { holds }, settle }) => {
         const { promise, resolve } = Promise.withResolvers<void>()
-        settle({ by: resource, signal, through: resolve })
-        return holds === resource ? promise : Promise.resolve()
+        settle({ by: reset, signal, through: resolve })
+        return holds === reset.resource ? promise : Promise.resolve()
       }),
     )
   }
@@ -102,10 +113,15 @@ export class Gates {
     for (const waiter of this.#closed(bmc).all()) this.#time(bmc, waiter)
   }
 
-  #opensAt(bmc: Bmc, { resetOf: wanted, onlyInWindow = false }: OpenedBy, resource: string): boolean {
+  #opensAt(
+    bmc: Bmc,
+    { resetOf: wanted, reset, onlyInWindow = false }: OpenedBy,
+    done: PerformedReset,
+  ): boolean {
     const { start, end } = windowOf(bmc)
     const now = this.#clock.now()
-    return (wanted === ANY || wanted === resource) && (!onlyInWindow || (now >= start && now < end))
+    const isIt = wanted === ANY || wanted === done.resource || (reset !== undefined && isEnough(done, reset))
+    return isIt && (!onlyInWindow || (now >= start && now < end))
   }
 
   /** Opens or expires a gate when the window says so. */

@@ -1,18 +1,20 @@
 import { logged } from '../bmc/log.ts'
-import type { PendingImage } from '../bmc/state.ts'
+import { isEnough } from '../bmc/reset-types.ts'
+import type { PendingImage, ResetNeed } from '../bmc/state.ts'
 import type { FlashResult } from '../devices/flasher.ts'
 import { message } from '../redfish/messages/message.ts'
 import type { Ending } from '../tasks/work.ts'
 import type { Opening } from './apply-time.ts'
 import { activated, disarmed, failedActivation, parked, updating } from './component-changes.ts'
+import { resetFor } from './reset-need.ts'
 import { activate } from './stages/activate.ts'
 import { deviceJob, announce, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
 
 const completed: Ending = { state: 'Completed', status: 200 }
 
 /**
- * Makes an image that is on the device the one that runs: at once, or when the reset comes that the device needs.
- * `opening` is the reset under which it was installed, if any: when it is that very one, no other is asked for.
+ * Makes an image that is on the device the one that runs: at once, or when the reset comes that device or image need.
+ * `opening` is the reset under which it was installed, if any: when it is enough, no other is asked for.
  */
 export async function bringIntoUse(
   device: DeviceWork,
@@ -20,9 +22,11 @@ export async function bringIntoUse(
   opening?: Opening,
 ): Promise<Ending> {
   const { bmc, component, shop, work } = device
-  const { reset } = component.behaviour
+  const reset = resetFor(component, image)
   if (reset === undefined) return (await activateNow(device, image)) ?? completed
-  let open = opening?.by === reset.resource ? opening : undefined
+  let open = opening?.by !== undefined && isEnough(opening.by, reset) ? opening : undefined
+  // A reset that is too weak lets its resource boot on: the one that is enough comes later.
+  if (open === undefined) opening?.through()
   for (;;) {
     open ??= await awaitReset(device, image, reset)
     // Its task ends: some clients poll one that waits for ever.
@@ -45,9 +49,10 @@ export async function bringIntoUse(
 async function awaitReset(
   device: DeviceWork,
   image: PendingImage,
-  { resource, type }: { readonly resource: string; readonly type: string },
+  reset: ResetNeed,
 ): Promise<Opening | undefined> {
   const { bmc, component, claim, work, shop, resetsItself } = device
+  const { resource, type } = reset
   const messages = [
     message('Update.AwaitToActivate', image.image, component.uri),
     ...(resetsItself === undefined ? [resetRequired(resource, type)] : []),
@@ -59,7 +64,7 @@ async function awaitReset(
   }
   claim.rest()
   work.allowCancel(true)
-  const gate = shop.gates.close(bmc, { resetOf: resource }, { holds: resource, signal: work.signal })
+  const gate = shop.gates.close(bmc, { reset }, { holds: resource, signal: work.signal })
   const about = { ...work.cause, origin: component.uri }
   const also = { ...waits, ...logged(bmc, shop.clock.now(), about, messages) }
   const opened = work.wait({ for: resetsItself ? 'condition' : 'user', messages, also }, gate.opened)

@@ -1,4 +1,6 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { isAtLeast, strengthOf } from '../bmc/reset-types.ts'
+import type { ResetNeed } from '../bmc/state.ts'
 import { ofEach } from '../lib/of-each.ts'
 
 /** Performs the resets that updates ask the service for: all at once, as soon as they disturb nobody's work. */
@@ -16,9 +18,11 @@ export class ResetsAtOnce {
     this.#busy.add(work)
   }
 
-  /** This is ready, and needs that reset. */
-  ask(work: object, { resource, type }: { readonly resource: string; readonly type: string }): void {
-    this.#wanted.set(resource, type)
+  /** This is ready, and needs that reset; of several, the strongest is done. */
+  ask(work: object, { resource, type }: ResetNeed): void {
+    const other = this.#wanted.get(resource)
+    const isCovered = other !== undefined && isAtLeast(strengthOf(other), strengthOf(type))
+    if (!isCovered) this.#wanted.set(resource, type)
     this.over(work)
   }
 

@@ -1,5 +1,6 @@
 import { type Bmc, type Component, machineMember } from '../bmc/bmc.ts'
 import { logged, noted } from '../bmc/log.ts'
+import { resetActionOf } from '../bmc/reset-types.ts'
 import type { Change } from '../bmc/state.ts'
 import type { ActivationJob, Flasher } from '../devices/flasher.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -67,8 +68,7 @@ export function deviceJob(
 
 /** The reset as a client may POST it: its action's URI and the ResetType. */
 export function resetRequired(resource: string, type = 'GracefulRestart'): Message {
-  const action = resource.startsWith(`${uris.systems}/`) ? 'ComputerSystem.Reset' : 'Manager.Reset'
-  return message('Base.ResetRequired', uris.action(resource, action), type)
+  return message('Base.ResetRequired', uris.action(resource, resetActionOf(resource)), type)
 }
 
 /** Whether the system that the component depends on is not switched off. */

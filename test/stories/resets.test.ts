@@ -46,6 +46,7 @@ const effects: Readonly<Record<string, { readonly on: string[]; readonly off: st
   GracefulRestart: { on: ['PoweringOff OSRunning', ...booting], off: booting },
   ForceRestart: { on: booting, off: booting },
   PowerCycle: { on: booting, off: booting },
+  FullPowerCycle: { on: booting, off: booting },
   PushPowerButton: { on: shutdown, off: booting },
   Nmi: { on: running, off },
 }

@@ -1,14 +1,16 @@
 import { type Static, Type } from '../../lib/schema.ts'
 import { type Bmc, type BmcAction, machineResource, type Row } from '../../bmc/bmc.ts'
 import type { Resets } from '../../bmc/reset.ts'
+import { allowedTypes } from '../../bmc/reset-types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
-import { isObject, link, type Resource } from '../../redfish/resource.ts'
+import { link, type Resource } from '../../redfish/resource.ts'
 import { type Call, type Params } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { Updates } from '../../update/updates.ts'
 import { biosRows } from './bios.ts'
+import { integrityRows } from './integrity.ts'
 import { networkProtocolRow } from './network-protocol.ts'
 import {
   FORCE_FAILOVER,
@@ -59,6 +61,7 @@ export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
     failoverInfoRow,
     networkProtocolRow,
     ...biosRows,
+    ...integrityRows(clock),
     {
       path: uris.ethernetInterface(uris.manager(':manager'), ':id'),
       type: 'EthernetInterface',
@@ -110,11 +113,4 @@ function resetAction(
       return { status: 204, afterwards: () => start(call, uri, type) }
     },
   }
-}
-
-function allowedTypes(resource: Resource | undefined, action: string): readonly string[] {
-  const actions = resource?.['Actions']
-  const offered = isObject(actions) ? actions[`#${action}`] : undefined
-  const values = isObject(offered) ? offered['ResetType@Redfish.AllowableValues'] : undefined
-  return Array.isArray(values) ? values.map(String) : ['On', 'ForceOff', 'ForceRestart', 'GracefulRestart']
 }

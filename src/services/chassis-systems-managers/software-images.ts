@@ -12,6 +12,7 @@ import { about, message } from '../../redfish/messages/message.ts'
 import { isObject, type JsonObject, link, linkUris, type Resource, resource } from '../../redfish/resource.ts'
 import type { Call, Patch } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
+import { securityVersionOf } from '../../update/floors.ts'
 import { hindrance } from '../../update/standby.ts'
 import type { Updates } from '../../update/updates.ts'
 import { writableMembers } from './writable.ts'
@@ -133,7 +134,10 @@ function judged(
   if (components.length === 0) return []
   if (imagesOf(bmc, manager).some(({ component }) => updates.isClaimed(bmc, component.id)))
     throw new RedfishError(409, message('Base.ResourceInUse'))
-  const hindered = hindrance(image.component, image)
+  const { component, standby } = image
+  // What runs on its component is at that one's floor.
+  const runs = { ...image, securityVersion: securityVersionOf(component, component.now) }
+  const hindered = hindrance(component, standby ?? runs)
   if (hindered !== undefined) throw new RedfishError(hindered.status, hindered.messages)
   return components
 }

@@ -38,6 +38,7 @@ const writableByType: Readonly<Record<string, Writable>> = {
     },
     VLAN: { VLANEnable: true, VLANId: true },
   },
+  ComponentIntegrity: { ComponentIntegrityEnabled: true },
   Bios: { Attributes: true, '@Redfish.SettingsApplyTime': { ApplyTime: true } },
 }
 
