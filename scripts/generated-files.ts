@@ -77,6 +77,8 @@ const SERVICE_TYPES = [
   'LogEntryCollection',
   'LogEntry',
   'ManagerNetworkProtocol',
+  'ComponentIntegrity',
+  'TrustedComponent',
   'CertificateService',
   'CertificateLocations',
   'CertificateCollection',

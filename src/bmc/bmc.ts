@@ -58,7 +58,11 @@ export function createBmc(
       trustedKeys: new Map(),
       trustedCertificates: new Map(),
       clientCertificates: new Map(),
+      trustAnchors: new Map(
+        machine.trustStore.anchors.map((certificate, index) => [String(index + 1), { certificate }]),
+      ),
       identityKeys: new Map(),
+      deviceIdentities: new Map(),
     },
   }
 }

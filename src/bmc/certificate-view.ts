@@ -11,8 +11,12 @@ export function certificateView(
   uri: string,
   name: string,
   certificate: PublicCertificate | undefined,
+  types: readonly string[] = ['Web'],
 ): Resource {
-  const base = { ...resource('Certificate', uri, name), CertificateUsageTypes: ['Web'] }
+  const base = {
+    ...resource('Certificate', uri, name),
+    ...(types.length > 0 && { CertificateUsageTypes: types }),
+  }
   if (certificate === undefined) return base
   const { chain, subject, issuer, alternativeNames, usages } = certificate
   const known = usages.flatMap((usage) => purposeNames.get(usage) ?? [])

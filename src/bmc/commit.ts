@@ -28,7 +28,9 @@ export function commit(bmc: Bmc, change: Change): void {
     trustedKeys: write(state.trustedKeys, change.trustedKeys),
     trustedCertificates: write(state.trustedCertificates, change.trustedCertificates),
     clientCertificates: write(state.clientCertificates, change.clientCertificates),
+    trustAnchors: write(state.trustAnchors, change.trustAnchors),
     identityKeys: write(state.identityKeys, change.identityKeys),
+    deviceIdentities: write(state.deviceIdentities, change.deviceIdentities),
   }
   state.version++
   for (const listener of bmc.listeners) listener(change, before)

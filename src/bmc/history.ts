@@ -7,18 +7,19 @@ import type { Change, HistoryEntry } from './state.ts'
 /** Versions that a component's history holds; the oldest gives way. */
 export const MAX_HISTORY = 50
 
-/** The change that adds an image to its component's history, and to the audit log with its digest. */
+/** The change that adds an image to its component's history, and to the audit log with its digest and signer. */
 export function remembered(
   bmc: Bmc,
   { id, uri }: Component,
   entry: HistoryEntry,
 ): Pick<Change, 'history' | 'auditLog'> {
-  const { cause, image, sha256, activatedAt } = entry
+  const { cause, image, sha256, signer, activatedAt } = entry
+  const evidence = [sha256 && `SHA-256 ${sha256}`, signer && `signed by ${signer}`].filter((one) => one)
   const about = {
     ...cause,
     origin: uri,
     related: [...(cause?.related ?? []), uris.firmwareHistory(id)],
-    ...(sha256 !== undefined && { description: `SHA-256 ${sha256}` }),
+    ...(evidence.length > 0 && { description: evidence.join(', ') }),
   }
   return {
     history: [[id, [...(bmc.state.history.get(id) ?? []), entry].slice(-MAX_HISTORY)]],

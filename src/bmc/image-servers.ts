@@ -25,7 +25,7 @@ export interface IdentityKey extends SshPublicKey {
   readonly privateKey: string
 }
 
-/** The certificate of an HTTPS server, or of who signs those. */
+/** The certificate of an HTTPS server, or of who signs those; or of who signs images. */
 export interface TrustedCertificate {
   readonly certificate: PublicCertificate
 }

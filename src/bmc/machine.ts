@@ -1,94 +1,11 @@
 import { millisecondsOf } from '../lib/clock.ts'
-import { type Static, Type } from '../lib/schema.ts'
 import { getPointer } from '../redfish/pointer.ts'
 import { isObject, type JsonObject, linkUris, type Resource } from '../redfish/resource.ts'
 import { AUDIT_LOG, lastSegment, LOG, uris } from '../redfish/uris.ts'
-import { judge, type Mistake } from '../redfish/validation.ts'
-import { Faults } from './device-faults.ts'
+import { type DeviceBehaviour, type MachineData, readMachineFile } from './machine-file.ts'
 import type { ComponentState, Settings } from './state.ts'
-import { GivenRules, ordinaryRules, type UpdateRules, withGiven } from './update-rules.ts'
-
-const AwaitReset = Type.Union([Type.Literal('job'), Type.Literal('completed'), Type.Literal('pending')])
-const Milliseconds = Type.Number({ minimum: 0 })
-const closed = { additionalProperties: false }
-
-const Behaviour = Type.Object(
-  {
-    /** How fast the device takes an image. */
-    bandwidthBytesPerSecond: Type.Number({ exclusiveMinimum: 0 }),
-    verifyMs: Milliseconds,
-    installMs: Milliseconds,
-    activateMs: Milliseconds,
-    /** Size of the flash region: a larger image is refused. */
-    capacityBytes: Type.Number({ exclusiveMinimum: 0 }),
-    /** Left alone unless a request names it (the backup of an A/B pair). */
-    onlyWhenNamed: Type.Optional(Type.Boolean()),
-    /** The reset that activates what was installed; without it, activation follows by itself. */
-    reset: Type.Optional(Type.Object({ resource: Type.String(), type: Type.String() }, closed)),
-    /** Who writes the image: software of the host does it after a boot (DSP2062 §3). */
-    installer: Type.Optional(
-      Type.Union([Type.Literal('bmc'), Type.Literal('device'), Type.Literal('software')]),
-    ),
-    /** Where an image can wait beside the one that runs: a staging area, or a second bank, which keeps the old one. */
-    spare: Type.Optional(Type.Union([Type.Literal('staging'), Type.Literal('bank')])),
-    /** The component that runs when this one does not boot (the other of an A/B pair). */
-    backup: Type.Optional(Type.String()),
-    /** What becomes of its update when the manager that serves Redfish is reset meanwhile; it fails, unless given. */
-    onManagerReset: Type.Optional(
-      Type.Union([Type.Literal('fails'), Type.Literal('goes-on'), Type.Literal('starts-again')]),
-    ),
-    /** The image that it falls back to when it was damaged; without it, nothing runs until the next update. */
-    recovery: Type.Optional(Type.Object({ version: Type.String() }, closed)),
-    /** Components that are written first where one update is for both. */
-    after: Type.Optional(Type.Array(Type.String())),
-    /** The system without whose power the device is dead. */
-    needsPowerOf: Type.Optional(Type.String()),
-    /** What goes wrong with it on purpose. */
-    // Judged apart, where there is any: its schema is large, and every start would wait for it.
-    fail: Type.Optional(Type.Unsafe<Static<typeof Faults>>({})),
-    /** Where else in the machine the component's version is shown. */
-    shownBy: Type.Optional(
-      Type.Array(Type.Object({ resource: Type.String(), pointer: Type.String() }, closed)),
-    ),
-  },
-  closed,
-)
-
-const SystemTimes = Type.Object({ shutdownMs: Milliseconds, bootMs: Milliseconds }, closed)
-
-/** What `machine.json` may say: docs/machines.md tells all of it. */
-export const MachineFile = Type.Object(
-  {
-    manager: Type.String(),
-    maxParallelUploads: Type.Integer({ minimum: 1 }),
-    /** How many devices are written at once; all, unless given. */
-    maxParallelFlashes: Type.Optional(Type.Integer({ minimum: 1 })),
-    /** How a wait for a reset is shown: a job that waits, a task that has ended, a task that waits. */
-    awaitReset: Type.Optional(AwaitReset),
-    /** What StartUpdate starts: a task of its own, or the tasks that wait, as parts of one. */
-    startUpdate: Type.Optional(Type.Union([Type.Literal('own-task'), Type.Literal('waiting-tasks')])),
-    maintenanceWindow: Type.Optional(
-      Type.Object(
-        { start: Type.String({ format: 'date-time' }), durationS: Type.Integer({ minimum: 0 }) },
-        closed,
-      ),
-    ),
-    /** What its update service asks of clients beyond the protocol. */
-    updateRules: Type.Optional(GivenRules),
-    outage: Type.Object(
-      { kind: Type.Union([Type.Literal('refuse'), Type.Literal('unavailable')]), bootMs: Milliseconds },
-      closed,
-    ),
-    systems: Type.Record(Type.String(), SystemTimes),
-    components: Type.Record(Type.String(), Behaviour),
-  },
-  closed,
-)
-
-export type DeviceBehaviour = Static<typeof Behaviour>
-type MachineData = Static<typeof MachineFile>
-const judgeMachineFile = judge(MachineFile)
-const judgeFaults = judge(Faults)
+import { emptyTrustStore, type TrustStore } from './trust-store.ts'
+import { type GivenRules, ordinaryRules, type UpdateRules, withGiven } from './update-rules.ts'
 
 /** What an emulated machine is: shared by every BMC of its kind, never written. */
 export interface Machine {
@@ -104,12 +21,25 @@ export interface Machine {
   readonly manager: string
   readonly maxParallelUploads: number
   readonly maxParallelFlashes: number
-  readonly awaitReset: Static<typeof AwaitReset>
+  readonly awaitReset: NonNullable<MachineData['awaitReset']>
   readonly startUpdate: NonNullable<MachineData['startUpdate']>
   readonly updateRules: UpdateRules
+  /** Of the components that take bytes of no format. */
+  readonly rawRules: readonly RawRule[]
+  readonly trust: Required<NonNullable<MachineData['trust']>>
+  /** Whom it believes when an image is signed: the configuration's, and no part of its data. */
+  readonly trustStore: TrustStore
+  /** What an image may call it: the Models of its systems, chassis and managers. */
+  readonly models: ReadonlySet<string>
   readonly outage: MachineData['outage']
-  readonly systems: ReadonlyMap<string, Static<typeof SystemTimes>>
+  readonly systems: ReadonlyMap<string, MachineData['systems'][string]>
   readonly settings: Settings
+}
+
+/** How the version of a component's firmware is found in bytes of no format: the first group, or all that matches. */
+export interface RawRule {
+  readonly component: string
+  readonly version: RegExp
 }
 
 /** What never changes about a firmware component. */
@@ -192,7 +122,7 @@ export function createMachine(
   isOurs = false,
 ): Machine {
   // A test judges ours: no start waits for that.
-  const data = isOurs || file === undefined ? (file as MachineData | undefined) : checked(name, file)
+  const data = isOurs || file === undefined ? (file as MachineData | undefined) : readMachineFile(name, file)
   const manager = data?.manager ?? firstMember(documents, uris.managers)
   const components = new Map(
     members(documents, uris.firmwareInventory).map((resource) => {
@@ -226,6 +156,10 @@ export function createMachine(
     awaitReset: data?.awaitReset ?? 'job',
     startUpdate: data?.startUpdate ?? 'own-task',
     updateRules: ordinaryRules,
+    rawRules: rawRules(components),
+    trust: { unsigned: 'accept', revokedDigests: [], ...data?.trust },
+    trustStore: emptyTrustStore,
+    models: modelsOf(documents),
     outage: data?.outage ?? ordinaryOutage,
     systems: new Map(systemUris.map((uri) => [uri, data?.systems[uri] ?? ordinarySystem])),
     settings: { ...settings, ...windowOf(data) },
@@ -242,26 +176,15 @@ export function underRules(machine: Machine, { onlyWhenNamed = [], ...given }: G
   return { ...machine, components: new Map(components), updateRules: withGiven(machine.updateRules, given) }
 }
 
+function modelsOf(documents: ReadonlyMap<string, JsonObject>): ReadonlySet<string> {
+  const named = [uris.systems, uris.chassis, uris.managers].flatMap((uri) => members(documents, uri))
+  return new Set(named.flatMap((resource) => text(resource['Model']) ?? []))
+}
+
 function windowOf(data: MachineData | undefined): Partial<Settings> {
   const { start, durationS } = data?.maintenanceWindow ?? {}
   if (start === undefined || durationS === undefined) return {}
   return { maintenanceWindowStart: millisecondsOf(start), maintenanceWindowS: durationS }
-}
-
-function checked(name: string, file: unknown): MachineData {
-  const judged = judgeMachineFile(file)
-  const mistakes = judged.ok ? faultMistakes(judged.value) : judged.problem
-  if (judged.ok && mistakes.length === 0) return judged.value
-  const lines = mistakes.map(({ pointer, kind, expected }) => `  ${pointer}: ${kind}, expected ${expected}`)
-  throw new Error(`machine ${name}: machine.json is wrong:\n${lines.join('\n')}`)
-}
-
-function faultMistakes({ components }: MachineData): readonly Mistake[] {
-  return Object.entries(components).flatMap(([id, { fail }]) => {
-    const judged = fail === undefined ? undefined : judgeFaults(fail)
-    if (judged?.ok !== false) return []
-    return judged.problem.map((one) => ({ ...one, pointer: `/components/${id}/fail${one.pointer}` }))
-  })
 }
 
 /** Throws an Error that lists every backup that is no other component. */
@@ -272,6 +195,12 @@ function requireBackups(name: string, components: ReadonlyMap<string, ComponentF
       : [`  /components/${id}/backup: ${backup}, expected another component`],
   )
   if (lines.length > 0) throw new Error(`machine ${name}: machine.json is wrong:\n${lines.join('\n')}`)
+}
+
+function rawRules(components: Machine['components']): RawRule[] {
+  return [...components.values()].flatMap(({ id, behaviour: { identity } }) =>
+    identity?.raw === undefined ? [] : [{ component: id, version: new RegExp(identity.raw.version, 'gu') }],
+  )
 }
 
 function componentFacts(resource: Resource, behaviour: DeviceBehaviour = ordinary): ComponentFacts {

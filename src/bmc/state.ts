@@ -1,9 +1,11 @@
 import type { ApplyTime } from '../redfish/apply-times.ts'
-import type { Message, Severity } from '../redfish/messages/message.ts'
+import type { Message } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
 import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
+import type { DeviceIdentity } from './device-identity.ts'
 import type { Network } from './network.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
+import type { Subscription } from './subscription.ts'
 
 /** What one emulated BMC remembers. Plain data; only `commit` writes it. */
 export interface BmcState {
@@ -39,8 +41,12 @@ export interface BmcState {
   readonly trustedKeys: Map<string, TrustedKey>
   readonly trustedCertificates: Map<string, TrustedCertificate>
   readonly clientCertificates: Map<string, ClientCertificate>
+  /** Who signs images, or certifies those who do. */
+  readonly trustAnchors: Map<string, TrustedCertificate>
   /** One, or none. */
   readonly identityKeys: Map<string, IdentityKey>
+  /** Of those that measure what runs, by the URI of their ComponentIntegrity; made when somebody asks for them. */
+  readonly deviceIdentities: Map<string, DeviceIdentity>
 }
 
 export interface Settings {
@@ -95,6 +101,12 @@ export interface ComponentState {
   readonly state: string
   readonly health: string
   readonly sizeBytes: number | undefined
+  /** Of the image that runs, as in PendingImage; absent: what the machine left the factory with. */
+  readonly sha256?: string | undefined
+  readonly signer?: string | undefined
+  readonly securityVersion?: number | undefined
+  readonly lowestVersion?: string | undefined
+  readonly comparisonStamp?: number | undefined
   /** An image that is installed and waits for its reset. */
   readonly pending: PendingImage | undefined
   /** Images beside the one that runs: staged ones, and the one that ran before. */
@@ -122,10 +134,26 @@ export interface PendingImage {
   readonly sizeBytes: number
   /** Of the component's bytes in the image, in hexadecimal; `undefined` of what the machine left the factory with. */
   readonly sha256: string | undefined
+  /** Whose signature vouched for it. */
+  readonly signer?: string | undefined
+  /** Below this no other may follow; 0 unless given. */
+  readonly securityVersion?: number | undefined
+  /** No older version may follow. */
+  readonly lowestVersion?: string | undefined
+  /** What decides what is newer where an image says so (DSP0267). */
+  readonly comparisonStamp?: number | undefined
+  /** The reset that makes it run, where it is not the one that its component always needs. */
+  readonly reset?: ResetNeed | undefined
   /** When it was installed, in milliseconds since the epoch. */
   readonly since: number
   /** The update that installed it. */
   readonly cause?: Cause | undefined
+}
+
+/** A reset that a client has to ask for: of what, and the ResetType. */
+export interface ResetNeed {
+  readonly resource: string
+  readonly type: string
 }
 
 /** An image on the device that another runs beside; an inventory item of its own. */
@@ -305,51 +333,6 @@ export interface Actor {
   readonly address: string
 }
 
-/** Where events go, and which: a subscription of a client, or the stream that it holds open. */
-export interface Subscription {
-  readonly id: string
-  readonly kind: 'RedfishEvent' | 'SSE'
-  /** Who made it. */
-  readonly owner: string | undefined
-  readonly destination: string
-  readonly backupDestinations: readonly string[]
-  readonly context: string | null
-  readonly filter: EventFilter
-  readonly includeOrigin: boolean
-  readonly retryPolicy: DeliveryRetryPolicy
-  readonly verifyCertificate: boolean
-  /** Sent with every event, shown to nobody. */
-  readonly httpHeaders: Readonly<Record<string, string>>
-  readonly heartbeatMinutes: number | undefined
-  /** Set while nothing is sent, by the client's wish or because it cannot be. */
-  readonly suspended: Suspension | undefined
-}
-
-interface Suspension {
-  readonly since: number
-  /** What keeps events from being sent; absent where a client asked for it. */
-  readonly reason: Message | undefined
-}
-
-export type DeliveryRetryPolicy =
-  | 'TerminateAfterRetries'
-  | 'SuspendRetries'
-  | 'RetryForever'
-  | 'RetryForeverWithBackoff'
-
-/** What a subscriber asks to be told of (EventDestination v1_16); an absent list asks for everything. */
-export interface EventFilter {
-  readonly registryPrefixes?: readonly string[]
-  readonly messageIds?: readonly string[]
-  readonly excludeRegistryPrefixes?: readonly string[]
-  readonly excludeMessageIds?: readonly string[]
-  readonly resourceTypes?: readonly string[]
-  readonly originResources?: readonly string[]
-  readonly subordinateResources?: boolean
-  readonly severities?: readonly Severity[]
-  readonly eventTypes?: readonly string[]
-}
-
 /** Something that happened and that no state shows: told to observers, kept nowhere. */
 export interface Notice {
   readonly message: Message
@@ -381,6 +364,8 @@ export interface Change {
   readonly trustedKeys?: Entries<TrustedKey>
   readonly trustedCertificates?: Entries<TrustedCertificate>
   readonly clientCertificates?: Entries<ClientCertificate>
+  readonly trustAnchors?: Entries<TrustedCertificate>
   readonly identityKeys?: Entries<IdentityKey>
+  readonly deviceIdentities?: Entries<DeviceIdentity>
   readonly notices?: readonly Notice[]
 }

@@ -3,7 +3,12 @@ import type { ResourceTypeName } from '../redfish/types.gen.ts'
 import type { Machine } from './machine.ts'
 
 /** What stands typed inside of resources: a task's messages, which apply times a property has, and our OEM parts. */
-const embedded: readonly ResourceTypeName[] = ['Message', 'Settings', 'RedflashSoftwareInventory']
+const embedded: readonly ResourceTypeName[] = [
+  'Message',
+  'Settings',
+  'RedflashSoftwareInventory',
+  'RedflashUpdateService',
+]
 
 /** Every `@odata.type` that a machine's service shows: those of our rows, and those of its own data. */
 export function typesInUse(machine: Machine, rowTypes: ReadonlySet<ResourceTypeName>): ReadonlySet<string> {

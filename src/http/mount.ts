@@ -150,7 +150,7 @@ function existence(row: Row): MountedPath['exists'] {
 function rowMethods(row: Row, reading: Reading): Endpoint['methods'] {
   const { post, patch, put, delete: remove } = row
   const get: Handler = (request, reply) => {
-    const prepared = row.prepare?.(contextOf(request).bmc)
+    const prepared = row.prepare?.(contextOf(request).bmc, paramsOf(request))
     if (prepared === undefined) return reading.answer(request, reply, row)
     return prepared.then(() => reading.answer(request, reply, row))
   }
@@ -189,7 +189,8 @@ async function act(
   if (!judged.ok) {
     if (!isObject(body)) throw new RedfishError(400, message('Base.UnrecognizedRequestBody'))
     const others = action.mistakes?.({ ...call, body }, judged.problem) ?? []
-    throw new RedfishError(400, [...parameterMessages(judged.problem, name), ...others])
+    const shown = name.replace(OEM_ACTION, '')
+    throw new RedfishError(400, [...parameterMessages(judged.problem, shown), ...others])
   }
   return answer(reply, await action.run({ ...call, body }))
 }
@@ -215,8 +216,14 @@ function callOf(request: FastifyRequest): Call<Bmc> {
   }
 }
 
+/** How the names of actions begin that are not the standard's. */
+const OEM_ACTION = 'Oem/'
+
 /** Whether a resource shows an action: what is not shown is not there. */
 export function offersAction(resource: JsonObject | undefined, name: string): boolean {
   const actions = resource?.['Actions']
-  return isObject(actions) && isObject(actions[`#${name}`])
+  if (!isObject(actions)) return false
+  if (!name.startsWith(OEM_ACTION)) return isObject(actions[`#${name}`])
+  const { Oem: own } = actions
+  return isObject(own) && isObject(own[`#${name.slice(OEM_ACTION.length)}`])
 }

@@ -68,7 +68,7 @@ export class Reading {
     const { row, params } = found
     const isOwn = row.owner === undefined || row.owner(bmc, params) === principal?.username
     if (!allows(requirementOfRow(row, bmc, path, 'GET'), principal, isOwn)) return undefined
-    const prepared = row.prepare?.(bmc)
+    const prepared = row.prepare?.(bmc, params)
     if (prepared !== undefined) preparing.push(prepared)
     const rendering = this.#renderings.get(bmc, path, row, () => row.view(bmc, params))
     if (rendering === undefined) return undefined

@@ -85,7 +85,7 @@ export interface ResourceRow<B> {
   /** Whose it is: ConfigureSelf counts for nobody else. */
   readonly owner?: (bmc: B, params: Params) => string | undefined
   /** Makes what the view shows of it, where that is made only when somebody looks. */
-  readonly prepare?: (bmc: B) => Promise<unknown> | undefined
+  readonly prepare?: (bmc: B, params: Params) => Promise<unknown> | undefined
   /** Pure: the state of one BMC in, the representation out; `undefined` is 404. */
   readonly view: (bmc: B, params: Params) => Resource | undefined
   readonly post?: (call: Call<B>) => Answer | Promise<Answer>

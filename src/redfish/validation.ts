@@ -30,7 +30,7 @@ const ajv = new Ajv({
   meta: false,
   validateSchema: false,
 })
-formats.default(ajv, ['date-time', 'uri', 'uri-reference', 'uuid'])
+formats.default(ajv, ['date-time', 'uri', 'uri-reference', 'uuid', 'regex'])
 
 /** Makes of a schema a judge of unknown data that reports every mistake. */
 export function judge<S extends TSchema>(

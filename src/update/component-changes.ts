@@ -1,8 +1,9 @@
 import { type Bmc, type Component, findComponent } from '../bmc/bmc.ts'
 import { isChoice, stateAtRest, takenOver } from '../bmc/banks.ts'
 import { remembered } from '../bmc/history.ts'
-import type { Cause, Change, ComponentState, HistoryEntry, PendingImage, StandbyImage } from '../bmc/state.ts'
+import type { Change, ComponentState, HistoryEntry, PendingImage, StandbyImage } from '../bmc/state.ts'
 import { type ImageComponent, imageName } from '../image/image-format.ts'
+import { raisedFloors, securityVersionOf } from './floors.ts'
 
 type ComponentChange = Pick<Change, 'components'>
 
@@ -38,6 +39,10 @@ export function activated(bmc: Bmc, component: Component, image: HistoryEntry): 
     version: image.version,
     releaseDate: image.releaseDate,
     sizeBytes: image.sizeBytes,
+    sha256: image.sha256,
+    signer: image.signer,
+    ...raisedFloors(component, now, image),
+    comparisonStamp: image.comparisonStamp,
     pending: undefined,
     standby: component.behaviour.spare === 'bank' ? [previousOf(bmc, component, now, image)] : [],
   })
@@ -61,7 +66,16 @@ function damaged({ behaviour: { spare, recovery } }: Component): Partial<Compone
   const { version } = recovery ?? {}
   return version === undefined
     ? { health: 'Critical', pending: undefined }
-    : { health: 'Warning', version, releaseDate: undefined, sizeBytes: undefined, pending: undefined }
+    : {
+        health: 'Warning',
+        version,
+        releaseDate: undefined,
+        sizeBytes: undefined,
+        sha256: undefined,
+        signer: undefined,
+        comparisonStamp: undefined,
+        pending: undefined,
+      }
 }
 
 /** What waited for its reset waits no more. */
@@ -79,9 +93,14 @@ export function withoutStandby(bmc: Bmc, component: Component, id: string): Comp
   return changed(bmc, component, { standby, ...(isDisarmed && { pending: undefined }) })
 }
 
-export function pendingImage(image: ImageComponent, now: number, cause: Cause): PendingImage {
-  const { version, releaseDate, sizeBytes, sha256 } = image
-  return { image: imageName(image), version, releaseDate, sizeBytes, sha256, since: now, cause }
+/** An image as it waits on its device; `about` tells when it was installed, by whom, and who vouched for it. */
+export function pendingImage(
+  image: ImageComponent,
+  about: Pick<PendingImage, 'since' | 'cause' | 'signer' | 'reset'>,
+): PendingImage {
+  const { version, releaseDate, sizeBytes, sha256, securityVersion, lowestVersion, comparisonStamp } = image
+  const facts = { version, releaseDate, sizeBytes, sha256, securityVersion, lowestVersion, comparisonStamp }
+  return { image: imageName(image), ...facts, ...about }
 }
 
 /** The Id of the inventory item that shows an image beside the one that runs: `BIOS-1.6.0`. */
@@ -99,7 +118,10 @@ function previousOf(bmc: Bmc, component: Component, now: ComponentState, next: P
     version: now.version,
     releaseDate: now.releaseDate,
     sizeBytes: now.sizeBytes ?? 0,
-    sha256: last?.sha256,
+    sha256: now.sha256,
+    signer: now.signer,
+    comparisonStamp: now.comparisonStamp,
+    securityVersion: securityVersionOf(component, now),
     since: next.since,
     cause: next.cause,
   }

@@ -1,8 +1,7 @@
 import { logged } from '../bmc/log.ts'
-import type { Change, PendingImage, StandbyImage } from '../bmc/state.ts'
+import type { Change, PendingImage, ResetNeed, StandbyImage } from '../bmc/state.ts'
 import type { FlashJob, FlashResult } from '../devices/flasher.ts'
 import { type ImageComponent, imageName } from '../image/image-format.ts'
-import type { SpoolEntry } from '../image/spool.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
@@ -11,6 +10,7 @@ import type { Ending } from '../tasks/work.ts'
 import { type Opening, openerOf, resetOf } from './apply-time.ts'
 import { bringIntoUse } from './bring-into-use.ts'
 import { failedUpdate, pendingImage, staged, standbyId, updating } from './component-changes.ts'
+import { resetFor } from './reset-need.ts'
 import { install } from './stages/install.ts'
 import type { DeviceStage } from './stages/stage.ts'
 import { transferToDevice } from './stages/transfer-to-device.ts'
@@ -23,9 +23,14 @@ const stages: readonly DeviceStage[] = [transferToDevice, verifyOnDevice, instal
 /** One device's part of an update. */
 export interface DeviceUpdate extends DeviceWork {
   readonly image: ImageComponent
-  readonly spooled: SpoolEntry
+  /** Who vouches for it. */
+  readonly signer: string | undefined
+  /** Its bytes, from the first on each time. */
+  readonly read: () => AsyncIterable<Uint8Array>
   readonly applyTime: ApplyTime
   readonly stage: boolean
+  /** The reset that the image asks for, where that is more than its component always needs. */
+  readonly reset: ResetNeed | undefined
   /** To be told when nothing but other devices keeps it from being written. */
   readonly opened: () => void
   /** Resolves when it may be written: false where what had to come first failed. */
@@ -52,8 +57,8 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
     const failure = await writeWhole(device, letBoot)
     device.written(failure === undefined)
     if (failure !== undefined) return failure
-    const { shop, work, image } = device
-    const onDevice = pendingImage(image, shop.clock.now(), work.cause)
+    const { shop, work, image, signer, reset } = device
+    const onDevice = pendingImage(image, { since: shop.clock.now(), cause: work.cause, signer, reset })
     return device.stage ? leaveStaged(device, onDevice) : await bringIntoUse(device, onDevice, opening)
   } catch (error) {
     if (!device.work.signal.aborted) throw error
@@ -72,17 +77,17 @@ function named({ component, image }: DeviceUpdate): [target: string, image: stri
 /** Waits for the moment that the request, or the device's installer, asks for. */
 async function awaitApplyTime(device: DeviceUpdate): Promise<Opening | 'expired' | undefined> {
   const { bmc, component, work, shop, applyTime } = device
-  const openedBy = openerOf(bmc, component, applyTime)
+  const need = resetFor(component, device)
+  const openedBy = openerOf(bmc, component, applyTime, need)
   if (openedBy === undefined) return undefined
   const [target, name] = named(device)
-  const resource = resetOf(bmc, component)
+  const resource = resetOf(bmc, component, need)
   const asksForReset = openedBy.resetOf !== undefined && openedBy.onlyInWindow !== true
-  const { reset } = component.behaviour
   const messages = [
     message('Update.AwaitToUpdate', name, target),
-    ...(asksForReset ? [resetRequired(resource, reset?.type)] : []),
+    ...(asksForReset ? [resetRequired(resource, need?.type)] : []),
   ]
-  const gate = shop.gates.close(bmc, openedBy, { holds: reset?.resource, signal: work.signal })
+  const gate = shop.gates.close(bmc, openedBy, { holds: need?.resource, signal: work.signal })
   return work.wait({ for: asksForReset ? 'user' : 'condition', messages, goOn: gate.open }, gate.opened)
 }
 
@@ -189,13 +194,13 @@ function leaveStaged(device: DeviceUpdate, image: PendingImage): Ending {
 }
 
 function flashJob(device: DeviceUpdate, signal: AbortSignal, progress: FlashJob['progress']): FlashJob {
-  const { image, spooled } = device
+  const { image, read } = device
   return {
     ...deviceJob(device, image.version, signal),
     image: {
       sizeBytes: image.sizeBytes,
       sha256: image.sha256,
-      read: () => spooled.read(image.start, image.start + image.sizeBytes),
+      read,
     },
     progress,
   }

@@ -1,10 +1,13 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { componentBytes } from '../image/component-bytes.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import { openerOf } from './apply-time.ts'
 import type { Claim, Claims } from './claims.ts'
 import type { Piece } from './crew.ts'
 import { type DeviceUpdate, updateDevice } from './device-update.ts'
+import type { Verified } from './stages/verify-on-manager.ts'
 import { type Decision, decide, type UpdateRequest } from './policy.ts'
+import { requestedReset, resetFor } from './reset-need.ts'
 import type { Workshop } from './workshop.ts'
 
 /** What is to be done with an image, and the hold on the components that it is for. */
@@ -17,6 +20,9 @@ export interface Plan {
   readonly claims: ReadonlyMap<string, Claim>
 }
 
+/** A plan whose image the manager has verified. */
+export interface VerifiedPlan extends Plan, Verified {}
+
 /** Decides what the image is for and claims it; `undefined` where somebody else works on one of the components. */
 export function makePlan(
   bmc: Bmc,
@@ -26,7 +32,8 @@ export function makePlan(
 ): Plan | undefined {
   const decisions = image.contents.ok ? decide(bmc, image.contents.value, request) : []
   const components = decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : []))
-  const mine = claims.take(bmc, components)
+  // Who only asks what would be done keeps nobody from doing it.
+  const mine = claims.take(bmc, request.dryRun ? [] : components)
   return mine && { bmc, image, request, decisions, claims: mine }
 }
 
@@ -37,40 +44,44 @@ export async function releasePlan({ bmc, image, claims: mine }: Plan, claims: Cl
 }
 
 /** The work on each device that plans of one BMC come to. */
-export function piecesOf(plans: readonly Plan[], shop: Workshop): Piece[] {
+export function piecesOf(plans: readonly VerifiedPlan[], shop: Workshop): Piece[] {
   const updates = plans.flatMap((plan) =>
     plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
   )
   const written = new Map(updates.map(({ component }) => [component.id, Promise.withResolvers<boolean>()]))
-  return updates.map(({ plan: { bmc, image, request, claims }, component, image: part }): Piece => {
+  return updates.map(({ plan: { bmc, image, request, claims, signer }, component, image: part }): Piece => {
     const { id, behaviour } = component
-    const { reset, after = [] } = behaviour
+    const { after = [] } = behaviour
+    const reset = requestedReset(bmc, component, part.activation)
+    const need = resetFor(component, { reset })
     const claim = claims.get(id)
     if (claim === undefined) throw new Error(`no claim on ${id}`)
     const first = after.flatMap((other) => written.get(other)?.promise ?? [])
     const { applyTime, stage } = request
     const isByService = applyTime === 'AtMaintenanceWindowStart'
     const resets = shop.resets(bmc)
-    const openedBy = openerOf(bmc, component, applyTime)
+    const openedBy = openerOf(bmc, component, applyTime, need)
     const update: Omit<DeviceUpdate, 'work' | 'from'> = {
       bmc,
       component,
       claim,
       shop,
       image: part,
-      spooled: image.spooled,
+      signer,
+      read: () => componentBytes(image, part, shop.clock),
       applyTime,
       stage,
+      reset,
       ready: Promise.all(first).then((all) => all.every(Boolean)),
       written: (isWritten) => written.get(id)?.resolve(isWritten),
       opened: () => {
         if (isByService) resets.hold(update)
       },
-      ...(isByService && reset && { resetsItself: () => resets.ask(update, reset) }),
+      ...(isByService && need && { resetsItself: () => resets.ask(update, need) }),
     }
     return {
       device: update,
-      needsUser: openedBy?.resetOf !== undefined || (reset !== undefined && !stage && !isByService),
+      needsUser: openedBy?.resetOf !== undefined || (need !== undefined && !stage && !isByService),
       run: async (device) => {
         try {
           return await updateDevice({ ...update, ...device })

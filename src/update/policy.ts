@@ -1,6 +1,14 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
-import type { ImageComponent, ImageContents } from '../image/image-format.ts'
+import {
+  type ImageComponent,
+  type ImageContents,
+  imageName,
+  type Requirement,
+} from '../image/image-format.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
+import { inWordsOf, matcher } from './fits.ts'
+import { isBelow, isInsecure, schemeOf, securityVersionOf } from './floors.ts'
 import { compareVersions } from './version.ts'
 
 /** What a request asks for, its references resolved to component Ids. */
@@ -15,31 +23,49 @@ export interface UpdateRequest {
   readonly stage: boolean
   /** Whether the image is to be kept by the service, too. */
   readonly keepsImage: boolean
+  /** Whether only to tell what would be done. */
+  readonly dryRun: boolean
+  /** What the client says the SHA-256 of the image is. */
+  readonly sha256: string | undefined
 }
 
 /** What is to become of one component, or of one part of the image. */
 export type Decision =
-  | { readonly kind: 'update'; readonly component: Component; readonly image: ImageComponent }
-  | { readonly kind: 'same-version'; readonly component: Component; readonly image: ImageComponent }
-  | { readonly kind: 'too-low'; readonly component: Component; readonly image: ImageComponent }
-  | { readonly kind: 'downgrade'; readonly component: Component; readonly image: ImageComponent }
+  | {
+      readonly kind: 'update' | 'same-version' | 'too-low' | 'downgrade'
+      readonly component: Component
+      readonly image: ImageComponent
+      readonly why?: Message | undefined
+    }
   | {
       readonly kind: 'not-applicable'
       readonly component: Component
       readonly image: ImageComponent | undefined
+      readonly why?: Message | undefined
     }
-  | { readonly kind: 'no-target'; readonly image: ImageComponent }
+  | { readonly kind: 'no-target'; readonly image: ImageComponent; readonly why?: Message | undefined }
 
 /** Decides from the image's contents and the components as they are now; nothing is changed. */
-export function decide(bmc: Bmc, { components: images }: ImageContents, asked: UpdateRequest): Decision[] {
+export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest): Decision[] {
+  // Bytes of no format are for a component when somebody says so.
+  const images = contents.components.filter(
+    ({ fits }) => fits.kind !== 'named' || asked.targets?.has(fits.component) === true,
+  )
   const isForAll = bmc.machine.updateRules.bundlesIgnoreTargets && images.length > 1
   const request = isForAll ? { ...asked, targets: undefined } : asked
   const components = listComponents(bmc)
   const candidates = components.filter((component) => isCandidate(component, request))
+  const findFor = matcher(components)
+  const free = new Set(candidates.map(({ id }) => id))
+  const taken = new Set<string>()
+  const why = mismatch(bmc, contents)
   const decisions = images.flatMap((image): Decision[] => {
-    const isFor = (component: Component): boolean => component.softwareId === image.softwareId
-    if (!components.some(isFor)) return [{ kind: 'no-target', image }]
-    return candidates.filter(isFor).map((component) => judgeOne(bmc, component, image, request))
+    // Where an image has several for a component, the first counts.
+    const found = findFor(image.fits).filter(({ id }) => !taken.has(id))
+    if (why !== undefined || found.length === 0) return [{ kind: 'no-target', image, why }]
+    const own = found.filter(({ id }) => free.has(id))
+    for (const { id } of own) taken.add(id)
+    return own.map((component) => judgeOne(bmc, component, inWordsOf(component, image), request))
   })
   const matched = new Set(
     decisions.map((decision) => (decision.kind === 'no-target' ? '' : decision.component.id)),
@@ -51,6 +77,13 @@ export function decide(bmc: Bmc, { components: images }: ImageContents, asked: U
   ]
 }
 
+/** Why nothing in the image is for this machine, where that is so. */
+function mismatch({ machine }: Bmc, { machine: wanted, components }: ImageContents): Message | undefined {
+  if (wanted === undefined || machine.models.has(wanted)) return undefined
+  const [first] = components
+  return message('Redflash.MachineMismatch', first === undefined ? wanted : imageName(first), wanted)
+}
+
 function isCandidate(component: Component, { targets, exclude }: UpdateRequest): boolean {
   if (targets !== undefined) return targets.has(component.id)
   // Lenovo XCC: an image for both BMCs goes to the primary; the backup is updated only when named.
@@ -59,36 +92,61 @@ function isCandidate(component: Component, { targets, exclude }: UpdateRequest):
 
 function judgeOne(bmc: Bmc, component: Component, image: ImageComponent, request: UpdateRequest): Decision {
   // What does not run is no version to stay at: the same image saves a component, and an older one does.
-  const force = request.force || component.now.health === 'Critical'
+  const force = request.force || image.isForced === true || component.now.health === 'Critical'
   const subject = { component, image }
-  const scheme = versionScheme(component)
-  const isProtected = component.now.isWriteProtected === true
-  const cannotWait = request.stage && component.behaviour.spare === undefined
-  if (isProtected || cannotWait || image.requires.some((requirement) => !isMet(bmc, requirement)))
-    return { kind: 'not-applicable', ...subject }
-  if (isTooLow(component, image.version)) return { kind: 'too-low', ...subject }
-  const order = compareVersions(image.version, component.now.version, scheme)
+  const unfit = whyUnfit(bmc, component, image, request)
+  if (unfit !== undefined) return { kind: 'not-applicable', ...subject, why: unfit }
+  const insecure = whyInsecure(component, image)
+  if (insecure !== undefined || isBelow(component, image))
+    return { kind: 'too-low', ...subject, why: insecure }
+  const order = compareToRunning(component, image)
   if (!force && order === 0) return { kind: 'same-version', ...subject }
   if (!force && order < 0) return { kind: 'downgrade', ...subject }
   return { kind: 'update', ...subject }
 }
 
-/** A hard policy, which nothing bypasses: below its minimum no version runs (SoftwareInventory.LowestSupportedVersion). */
-export function isTooLow(component: Component, version: string): boolean {
-  const floor = component.lowestSupportedVersion
-  return floor !== undefined && compareVersions(version, floor, versionScheme(component)) < 0
+/** What keeps the image from being installed at all. */
+function whyUnfit(
+  bmc: Bmc,
+  component: Component,
+  image: ImageComponent,
+  { stage }: UpdateRequest,
+): Message | undefined {
+  if (component.now.isWriteProtected === true) return message('Redflash.WriteProtected', component.uri)
+  if (stage && component.behaviour.spare === undefined)
+    return message('Redflash.StagingNotSupported', component.uri)
+  const missing = image.requires.find((requirement) => !isMet(bmc, requirement))
+  if (missing === undefined) return undefined
+  const { component: other, min } = missing
+  return message('Redflash.RequirementNotMet', imageName(image), component.uri, other, min)
 }
 
-/** Whether some component of that Id or SoftwareId is at least at the required version. */
-function isMet(bmc: Bmc, { component: wanted, min }: ImageComponent['requires'][number]): boolean {
-  return listComponents(bmc).some(
-    (component) =>
-      (component.id === wanted || component.softwareId === wanted) &&
-      compareVersions(component.now.version, min, versionScheme(component)) >= 0,
+/** Why it would be a step back that nothing allows. */
+function whyInsecure(component: Component, image: ImageComponent): Message | undefined {
+  if (!isInsecure(component, image)) return undefined
+  return message(
+    'Redflash.SecurityVersionTooLow',
+    imageName(image),
+    component.uri,
+    String(image.securityVersion ?? 0),
+    String(securityVersionOf(component, component.now)),
   )
 }
 
-function versionScheme({ resource }: Component): string | undefined {
-  const scheme = resource['VersionScheme']
-  return typeof scheme === 'string' ? scheme : undefined
+/** Whether the image is older than what runs (negative), the same (0) or newer. */
+function compareToRunning(component: Component, { version, comparisonStamp }: ImageComponent): number {
+  const { now, behaviour } = component
+  const running = now.comparisonStamp ?? behaviour.identity?.pldm?.comparisonStamp
+  // DSP0267: where the package says so, its stamp tells what is newer, whatever the versions look like.
+  if (comparisonStamp !== undefined && running !== undefined) return comparisonStamp - running
+  return compareVersions(version, now.version, schemeOf(component))
+}
+
+/** Whether some component of that Id or SoftwareId is at least at the required version. */
+function isMet(bmc: Bmc, { component: wanted, min }: Requirement): boolean {
+  return listComponents(bmc).some(
+    (component) =>
+      (component.id === wanted || component.softwareId === wanted) &&
+      compareVersions(component.now.version, min, schemeOf(component)) >= 0,
+  )
 }

@@ -10,11 +10,12 @@ import type { JobEngine } from '../tasks/job-engine.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Claims } from './claims.ts'
 import { isForRoot, type Piece, runPieces } from './crew.ts'
-import { type Plan, piecesOf, releasePlan } from './plan.ts'
+import { type Plan, piecesOf, releasePlan, type VerifiedPlan } from './plan.ts'
 import type { UpdateRequest } from './policy.ts'
+import { preview } from './preview.ts'
 import type { StageFailure } from './stages/stage.ts'
 import { type ImageSource, type Intake, transferToManager } from './stages/transfer-to-manager.ts'
-import { VERIFIED, verifyOnManager } from './stages/verify-on-manager.ts'
+import { VERIFIED, type Verified, verifyOnManager } from './stages/verify-on-manager.ts'
 import type { Waiting } from './waiting.ts'
 import type { Workshop } from './workshop.ts'
 
@@ -55,37 +56,46 @@ export async function runUpdate(operation: Operation, task: WorkHandle, office: 
 
 async function run(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
   const { bmc, source, request, actor } = operation
-  const received = await transferToManager(source, task, office.intake)
+  const received = await transferToManager(source, task, {
+    ...office.intake,
+    rawRules: bmc.machine.rawRules,
+  })
   if (!received.ok) return endFailed(bmc, received.problem, task, office)
   const plan = operation.plan(received.value)
   if (plan === undefined) {
     await received.value.spooled.discard()
     return endFailed(bmc, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
   }
-  const verified = verify(plan, task, office)
+  const verified = await verify(plan, task, office)
   if (!verified.ok) {
     await releasePlan(plan, office.claims)
     return endFailed(bmc, verified.problem, task, office)
   }
-  const told = verified.value
+  const { told } = verified.value
   task.report({ percent: VERIFIED, messages: told })
+  const ready: VerifiedPlan = { ...plan, ...verified.value }
+  if (request.dryRun) {
+    await releasePlan(plan, office.claims)
+    return preview(ready, task)
+  }
   const goOn = (): Promise<Ending> => {
-    const pieces = piecesOf([plan], office.shop)
+    const pieces = piecesOf([ready], office.shop)
     const release = (): Promise<void> => releasePlan(plan, office.claims)
     return carryOut({ bmc, name: 'Firmware update', told, actor, pieces, release }, task, office)
   }
   const waits = request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
-  return waits ? startLater(plan, goOn, task, office) : goOn()
+  return waits ? startLater(ready, goOn, task, office) : goOn()
 }
 
 /** Stage 2, and the copy that the service is to keep (LocalImage). */
-function verify(
-  { bmc, image, decisions, request }: Plan,
+async function verify(
+  plan: Plan,
   task: WorkHandle,
-  { images }: Office,
-): Result<readonly Message[], StageFailure> {
-  const verified = verifyOnManager(image, decisions)
-  if (!request.keepsImage || !image.contents.ok) return verified
+  { images, shop }: Office,
+): Promise<Result<Verified, StageFailure>> {
+  const { bmc, image, request } = plan
+  const verified = await verifyOnManager(plan, shop.clock)
+  if (!request.keepsImage || request.dryRun || !image.contents.ok) return verified
   const kept = images.keep(bmc, image)
   if (!kept.ok) return fail({ messages: [message('Base.InsufficientStorage')], status: 507 })
   task.report({ created: [uris.localImage(kept.value.id)] })
@@ -101,7 +111,7 @@ function endFailed(bmc: Bmc, { messages, status }: StageFailure, task: WorkHandl
 
 /** Waits for StartUpdate and then goes on, unless that took the plan over. */
 async function startLater(
-  plan: Plan,
+  plan: VerifiedPlan,
   goOn: () => Promise<Ending>,
   task: WorkHandle,
   { waiting, claims }: Office,

@@ -1,7 +1,8 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
+import type { PendingImage } from '../bmc/state.ts'
 import { message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
-import { isTooLow } from './policy.ts'
+import { isBelow, isInsecure } from './floors.ts'
 import type { StageFailure } from './stages/stage.ts'
 import type { Standby } from './updates.ts'
 
@@ -25,17 +26,20 @@ export function stagedTargets({ relatedItems }: Component): readonly string[] {
 /** Why an image that is on its device may not be made the one that runs there; `undefined`: it may. */
 export function hindrance(
   component: Component,
-  { image, version }: { readonly image: string; readonly version: string },
+  standby: Pick<PendingImage, 'image' | 'version' | 'securityVersion'>,
 ): StageFailure | undefined {
   // Where half an image is, nothing but a new one is taken.
   if (component.now.health === 'Critical')
-    return { messages: [message('Update.UpdateNotApplicable', image, component.uri)], status: 409 }
+    return { messages: [message('Update.UpdateNotApplicable', standby.image, component.uri)], status: 409 }
   if (component.now.isWriteProtected === true)
     return {
       messages: [message('Base.PropertyValueResourceConflict', 'WriteProtected', 'true', component.uri)],
       status: 409,
     }
-  if (isTooLow(component, version))
-    return { messages: [message('Update.UpdateSkippedVersionTooLow', component.uri, image)], status: 400 }
+  if (isBelow(component, standby) || isInsecure(component, standby))
+    return {
+      messages: [message('Update.UpdateSkippedVersionTooLow', component.uri, standby.image)],
+      status: 400,
+    }
   return undefined
 }

@@ -1,5 +1,6 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { isEnough, type PerformedReset } from '../bmc/reset-types.ts'
 import type { Actor, Payload, StandbyImage, Task } from '../bmc/state.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import { unlessAborted } from '../lib/abort.ts'
@@ -15,8 +16,8 @@ import { activateParked } from './parked.ts'
 import { makePlan, piecesOf, releasePlan } from './plan.ts'
 import type { UpdateRequest } from './policy.ts'
 import { carryOut, type Office, runUpdate } from './run.ts'
+import { resetFor } from './reset-need.ts'
 import { type ImageSource, shownUri } from './stages/transfer-to-manager.ts'
-import { verifyOnManager } from './stages/verify-on-manager.ts'
 import { Waiting } from './waiting.ts'
 
 /** Why an operation cannot start now. */
@@ -95,10 +96,7 @@ export class Updates {
   #takeOver(bmc: Bmc, actor: Actor): (task: WorkHandle) => Promise<Ending> {
     const { waiting, shop, claims } = this.#office
     const plans = waiting.takeAll(bmc)
-    const told = plans.flatMap(({ image, decisions }) => {
-      const verified = verifyOnManager(image, decisions)
-      return verified.ok ? verified.value : []
-    })
+    const told = plans.flatMap((plan) => plan.told)
     const release = async (): Promise<void> => {
       for (const plan of plans) await releasePlan(plan, claims)
     }
@@ -138,7 +136,7 @@ export class Updates {
       return [
         {
           device: { bmc, component, claim, shop: this.#office.shop },
-          needsUser: component.behaviour.reset !== undefined,
+          needsUser: resetFor(component, image) !== undefined,
           run: (device) => bringIntoUse(device, { ...image, cause: device.work.cause }),
         },
       ]
@@ -174,13 +172,15 @@ export class Updates {
   }
 
   /** A resource is reset: what waited for that goes on, and resolves when the resource may boot on. */
-  async reset(bmc: Bmc, resource: string, signal: AbortSignal): Promise<void> {
-    const opened = this.#office.shop.gates.reset(bmc, resource, signal)
-    const opening = { by: resource, signal, through: () => {} }
-    // While the backup boots, what waits on the component itself goes on waiting.
-    const parked = listComponents(bmc).filter(
-      ({ behaviour, now }) => behaviour.reset?.resource === resource && now.boot?.next !== 'backup',
-    )
+  async reset(bmc: Bmc, reset: PerformedReset, signal: AbortSignal): Promise<void> {
+    const opened = this.#office.shop.gates.reset(bmc, reset, signal)
+    const opening = { by: reset, signal, through: () => {} }
+    const parked = listComponents(bmc).filter((component) => {
+      const { pending, boot } = component.now
+      const need = pending && resetFor(component, pending)
+      // While the backup boots, what waits on the component itself goes on waiting.
+      return need !== undefined && isEnough(reset, need) && boot?.next !== 'backup'
+    })
     const activated = parked.map((component) =>
       activateParked({ bmc, component, opening, shop: this.#office.shop }, this.#claims),
     )

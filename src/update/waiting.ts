@@ -1,6 +1,6 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import type { Ending } from '../tasks/work.ts'
-import type { Plan } from './plan.ts'
+import type { VerifiedPlan } from './plan.ts'
 import { ofEach } from '../lib/of-each.ts'
 import { Waiters } from '../lib/waiters.ts'
 
@@ -9,7 +9,7 @@ type Start = 'go' | 'taken'
 
 /** A plan that StartUpdate let go on, and how it ends. */
 export interface StartedPlan {
-  readonly plan: Plan
+  readonly plan: VerifiedPlan
   readonly ended: Promise<Ending>
 }
 
@@ -28,14 +28,14 @@ export class Waiting {
   readonly #plans = ofEach<Bmc, Waiters<StartedPlan, Start>>(() => new Waiters())
 
   /** From now on the plan waits. */
-  add(plan: Plan, signal: AbortSignal): Place {
+  add(plan: VerifiedPlan, signal: AbortSignal): Place {
     const { promise: ended, resolve: end } = Promise.withResolvers<Ending>()
     const { settled, settle } = this.#plans(plan.bmc).add({ plan, ended }, signal)
     return { started: settled, start: () => settle('go'), end }
   }
 
   /** Everything that waits, from now on the caller's. */
-  takeAll(bmc: Bmc): readonly Plan[] {
+  takeAll(bmc: Bmc): readonly VerifiedPlan[] {
     return this.#settleAll(bmc, 'taken').map(({ plan }) => plan)
   }
 

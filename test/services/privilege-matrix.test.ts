@@ -128,7 +128,8 @@ async function pathsOf(emulator: TestEmulator): Promise<Path[]> {
       .flatMap((body) => (body === undefined ? [] : [typeOf(body)]))
     const needs = (method: Method): Sets => needed(typeOf(one.body), ancestors, method)
     const path = { needs, owner: ownerOf(one) }
-    const actions = Object.values((one.body['Actions'] ?? {}) as JsonObject).flatMap((action) => {
+    const { Oem: own = {}, ...standard } = (one.body['Actions'] ?? {}) as JsonObject
+    const actions = Object.values({ ...standard, ...(own as JsonObject) }).flatMap((action) => {
       const target = (action as JsonObject)['target']
       return typeof target === 'string' ? [{ ...path, uri: target }] : []
     })

@@ -21,7 +21,14 @@ test('UpdateService shows what works, under the names of its schema', async () =
     MultipartHttpPushUri: '/redfish/v1/UpdateService/update-multipart',
     HttpPushUri: '/redfish/v1/UpdateService/update',
     MaxImageSizeBytes: 12_345_678,
-    SupportedUpdateImageFormats: ['VendorDefined'],
+    SupportedUpdateImageFormats: [
+      'VendorDefined',
+      'PLDMv1_0',
+      'PLDMv1_1',
+      'PLDMv1_2',
+      'PLDMv1_3',
+      'UEFICapsule',
+    ],
     FirmwareInventory: { '@odata.id': '/redfish/v1/UpdateService/FirmwareInventory' },
     SoftwareInventory: { '@odata.id': '/redfish/v1/UpdateService/SoftwareInventory' },
     UpdateServiceCapabilities: { '@odata.id': '/redfish/v1/UpdateService/UpdateServiceCapabilities' },
@@ -32,6 +39,7 @@ test('UpdateService shows what works, under the names of its schema', async () =
     '#UpdateService.Activate',
     '#UpdateService.GenerateSSHIdentityKeyPair',
     '#UpdateService.RemoveSSHIdentityKeyPair',
+    'Oem',
   ])
 })
 

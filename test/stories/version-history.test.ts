@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { extract } from 'tar-stream'
 import { expect, test } from 'vitest'
+import { findComponent } from '../../src/bmc/bmc.ts'
 import { commit } from '../../src/bmc/commit.ts'
 import { MAX_HISTORY } from '../../src/bmc/history.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
@@ -73,6 +74,23 @@ test('the audit log tells of the version with its digest and its history', async
       },
     },
   ])
+})
+
+test('history and audit log name who vouched for the version', async () => {
+  const emulator = await startEmulator()
+  await update(emulator, await bundleOf({ BIOS: '1.9.0' }))
+  const { now } = findComponent(emulator.bmc, 'BIOS') ?? {}
+  if (now?.pending === undefined) throw new Error('nothing waits')
+  const { sha256 } = now.pending
+  commit(emulator.bmc, { components: [['BIOS', { ...now, pending: { ...now.pending, signer: 'Acme' } }]] })
+  await reset(emulator, uris.system('1'), 'ForceRestart')
+  await emulator.clock.advance(LONG_MS)
+  const [, added] = await versions(emulator, uris.firmwareHistory('BIOS'))
+  expect(added).toMatchObject({ ImageSHA256: sha256, Signer: 'Acme' })
+  const { Members } = await emulator.get(uris.logEntries(uris.manager('1'), AUDIT_LOG))
+  expect(Members).toContainEqual(
+    expect.objectContaining({ Description: `SHA-256 ${sha256}, signed by Acme` }) as unknown,
+  )
 })
 
 test('what waits for a reset is history only when it runs', async () => {

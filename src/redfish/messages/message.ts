@@ -8,6 +8,7 @@ import resourceEvent from '../../../schemas/registries/ResourceEvent.1.4.3.json'
 import serviceCommunications from '../../../schemas/registries/ServiceCommunications.1.0.1.json' with { type: 'json' }
 import taskEvent from '../../../schemas/registries/TaskEvent.1.0.5.json' with { type: 'json' }
 import update from '../../../schemas/registries/Update.1.3.0.json' with { type: 'json' }
+import { redflash, type RedflashMessageArgs } from './redflash.ts'
 import type { MessageArgs } from './registries.gen.ts'
 
 export type Severity = 'OK' | 'Warning' | 'Critical'
@@ -23,7 +24,8 @@ export interface Message {
   readonly RelatedProperties?: readonly string[]
 }
 
-export type MessageKey = keyof MessageArgs
+type AllMessageArgs = MessageArgs & RedflashMessageArgs
+export type MessageKey = keyof AllMessageArgs
 
 interface Template {
   readonly Message: string
@@ -40,7 +42,7 @@ interface Registry {
   readonly Messages: Readonly<Record<string, Template | undefined>>
 }
 
-/** The registries whose messages this service emits, as published (reduced to facts). */
+/** The registries whose messages this service emits: as published (reduced to facts), and our own. */
 export const registries: readonly Registry[] = [
   base,
   update,
@@ -52,12 +54,13 @@ export const registries: readonly Registry[] = [
   heartbeatEvent,
   jobEvent,
   serviceCommunications,
+  redflash,
 ]
 
 const byPrefix = new Map(registries.map((registry) => [registry.RegistryPrefix, registry]))
 
 /** A message of a registry with its arguments filled in; a wrong key or argument count does not compile. */
-export function message<K extends MessageKey>(key: K, ...args: MessageArgs[K]): Message {
+export function message<K extends MessageKey>(key: K, ...args: AllMessageArgs[K]): Message {
   const dot = key.indexOf('.')
   const registry = byPrefix.get(key.slice(0, dot))
   const template = registry?.Messages[key.slice(dot + 1)]

@@ -69,6 +69,7 @@ export const oemSchemas: readonly OemSchema[] = [
             description: "The SHA-256 digest of the component's bytes in the image, in hexadecimal.",
             shape: { kind: 'text', pattern: '^[0-9a-f]{64}$' },
           },
+          Signer: { description: 'Whose signature vouched for the image.', shape: text },
           Username: { description: 'Who asked for the update.', shape: text },
           OriginAddress: { description: 'From where the update was asked for.', shape: text },
           RelatedItem: {
@@ -90,6 +91,20 @@ export const oemSchemas: readonly OemSchema[] = [
         History: {
           description: 'The versions that ran on the component.',
           shape: { kind: 'link', to: 'RedflashSoftwareHistory.RedflashSoftwareHistory' },
+        },
+      },
+    },
+  },
+  {
+    name: 'RedflashUpdateService',
+    version: 'v1_0_0',
+    kind: 'part',
+    main: {
+      description: 'What the update service has beside its standard properties.',
+      properties: {
+        TrustAnchors: {
+          description: 'The certificates of those who sign images, or certify those who do.',
+          shape: { kind: 'link', to: 'CertificateCollection.CertificateCollection' },
         },
       },
     },

@@ -22,3 +22,14 @@ export function actionTarget(action: string, annotations: JsonObject = {}): Json
     },
   }
 }
+
+/** An action of ours, as `Actions.Oem` shows it. */
+export function ownActionTarget(action: string): JsonObject {
+  const name = `RedflashUpdateService.${action}`
+  return {
+    [`#${name}`]: {
+      target: uris.action(uris.updateService, `Oem/${name}`),
+      '@Redfish.ActionInfo': uris.actionInfo(uris.updateService, `Oem${action}`),
+    },
+  }
+}

@@ -27,7 +27,7 @@ export const historyRow: Row = {
 }
 
 function versionView(bmc: Bmc, entry: HistoryEntry): JsonObject {
-  const { version, releaseDate, activatedAt, image, sha256, cause } = entry
+  const { version, releaseDate, activatedAt, image, sha256, signer, cause } = entry
   const items = (cause?.related ?? []).filter((one) => isThere(bmc, one))
   return {
     Version: version,
@@ -35,6 +35,7 @@ function versionView(bmc: Bmc, entry: HistoryEntry): JsonObject {
     ActivatedTime: timestamp(activatedAt),
     ImageName: image,
     ImageSHA256: sha256,
+    Signer: signer,
     Username: cause?.actor?.username,
     OriginAddress: cause?.actor?.address,
     ...(items.length > 0 && { RelatedItem: items.map(link), 'RelatedItem@odata.count': items.length }),

@@ -9,7 +9,7 @@ import { type JsonObject, link, resource } from '../../redfish/resource.ts'
 import { type Call } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { Updates } from '../../update/updates.ts'
-import { actionInfoRow, actionTarget } from './action-info.ts'
+import { actionInfoRow, actionTarget, ownActionTarget } from './action-info.ts'
 import { activate, startUpdate } from './activation.ts'
 import { applyTimeSupport, patchedWindow, windowMembers, windowProperties } from './apply-time-support.ts'
 import { allowableTargets, capabilitiesRow } from './capabilities.ts'
@@ -17,9 +17,16 @@ import { identityMembers, identityPatch, identityRows, identitySettings } from '
 import { inventoryRows } from './inventory.ts'
 import { localImageRows, storeMembers } from './local-images.ts'
 import type { UpdateMethod } from './methods.ts'
-import { type PullOptions, simpleUpdate, simpleUpdateParameters } from './simple-update.ts'
+import {
+  OWN_SIMPLE_UPDATE,
+  type PullOptions,
+  SIMPLE_UPDATE,
+  simpleUpdate,
+  simpleUpdateParameters,
+} from './simple-update.ts'
 import { pushMembers, pushPatch, pushSettings } from './push-options.ts'
 import { sshIdentityActions, sshIdentityTargets } from './ssh-identity.ts'
+import { trustAnchorRows, trustMembers } from './trust-anchors.ts'
 
 const closed = { additionalProperties: false }
 const properties = { ServiceEnabled: Type.Optional(Type.Boolean()), ...identityPatch, ...windowProperties }
@@ -48,6 +55,7 @@ export function updateRows({
   protocols,
 }: UpdateServiceOptions): Row[] {
   const hasPull = methods.has('simple')
+  const pull = { updates, images, protocols }
   return [
     {
       path: uris.updateService,
@@ -59,18 +67,20 @@ export function updateRows({
         ...(methods.has('multipart') && multipartMembers(bmc)),
         ...(methods.has('raw') && pushMembers(bmc)),
         MaxImageSizeBytes: maxImageBytes,
-        SupportedUpdateImageFormats: formats.map((format) => format.name),
+        SupportedUpdateImageFormats: [...new Set(formats.flatMap(({ names }) => names))],
         FirmwareInventory: link(uris.firmwareInventory),
         SoftwareInventory: link(uris.softwareInventory),
         ...storeMembers(bmc, images),
         ...identityMembers(bmc),
         ...windowMembers(bmc),
         UpdateServiceCapabilities: link(uris.updateServiceCapabilities),
+        ...trustMembers(),
         Actions: {
           ...(hasPull && actionTarget('SimpleUpdate', pullAnnotations(bmc, protocols))),
           ...actionTarget('StartUpdate'),
           ...actionTarget('Activate'),
           ...sshIdentityTargets,
+          ...(hasPull && { Oem: ownActionTarget('SimpleUpdate') }),
         },
       }),
       patch: {
@@ -78,19 +88,29 @@ export function updateRows({
         apply: (call) => patchService(call, updates),
       },
       actions: {
-        ...(hasPull && { 'UpdateService.SimpleUpdate': simpleUpdate({ updates, images, protocols }) }),
+        ...(hasPull && { [SIMPLE_UPDATE]: simpleUpdate(SIMPLE_UPDATE, pull) }),
+        ...(hasPull && { [OWN_SIMPLE_UPDATE]: simpleUpdate(OWN_SIMPLE_UPDATE, pull) }),
         'UpdateService.StartUpdate': startUpdate(updates),
         'UpdateService.Activate': activate(updates),
         ...sshIdentityActions(clock),
       },
     },
     capabilitiesRow,
-    ...(hasPull ? [actionInfoRow('SimpleUpdate', (bmc) => simpleUpdateParameters(bmc, protocols))] : []),
+    ...(hasPull ? pullRows(protocols) : []),
     actionInfoRow('StartUpdate', () => []),
     actionInfoRow('Activate', () => [{ Name: 'Targets', Required: true, DataType: 'ObjectArray' }]),
     ...inventoryRows(updates),
     ...localImageRows(images),
     ...identityRows(certificates),
+    ...trustAnchorRows,
+  ]
+}
+
+/** What the actions that fetch images take. */
+function pullRows(protocols: PullOptions['protocols']): Row[] {
+  return [
+    actionInfoRow('SimpleUpdate', (bmc) => simpleUpdateParameters(SIMPLE_UPDATE, bmc, protocols)),
+    actionInfoRow('OemSimpleUpdate', (bmc) => simpleUpdateParameters(OWN_SIMPLE_UPDATE, bmc, protocols)),
   ]
 }
 

@@ -16,6 +16,7 @@ import {
 } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
+import { resetFor } from '../../update/reset-need.ts'
 import { findStandby, listStandby, stagedTargets } from '../../update/standby.ts'
 import type { Standby, Updates } from '../../update/updates.ts'
 import { resetRequired } from '../../update/workshop.ts'
@@ -101,6 +102,7 @@ function componentView(bmc: Bmc, component: Component): Resource {
     ...shown,
     ...('Active' in resource && active !== undefined && { Active: active }),
     Version: now.version,
+    ...(now.lowestVersion !== undefined && { LowestSupportedVersion: now.lowestVersion }),
     ReleaseDate: now.releaseDate,
     SizeBytes: now.sizeBytes,
     ...(now.isWriteProtected !== undefined && { WriteProtected: now.isWriteProtected }),
@@ -143,8 +145,8 @@ function withHistory({ id, resource }: Component): JsonObject {
 /** An installed image that waits for a reset is a condition of the component (Resource v1_11, Status.Conditions). */
 function conditions(component: Component): { readonly Conditions?: readonly JsonObject[] } {
   const { pending } = component.now
-  const { reset } = component.behaviour
   if (pending === undefined) return {}
+  const reset = resetFor(component, pending)
   const messages = [
     message('Update.AwaitToActivate', pending.image, component.uri),
     ...(reset === undefined ? [] : [resetRequired(reset.resource, reset.type)]),

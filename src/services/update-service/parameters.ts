@@ -4,6 +4,7 @@ import { type Static, Type } from '../../lib/schema.ts'
 import { readJson } from '../../redfish/json-body.ts'
 import { type ApplyTime, applyTimes } from '../../redfish/apply-times.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
+import { OEM } from '../../redfish/oem/types.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
@@ -28,14 +29,28 @@ export const updateProperties = {
   LocalImage: Type.Optional(Type.Boolean()),
   [OPERATION_APPLY_TIME]: Type.Optional(Type.Unsafe<ApplyTime>({ type: 'string', enum: applyTimes })),
 }
+const closed = { additionalProperties: false }
 const UpdateProperties = Type.Object(updateProperties)
-export type UpdateProperties = Static<typeof UpdateProperties>
+
+/** What our own may be asked beside: in `Oem.Redflash` of a push, as parameters of an action of ours. */
+export const ownProperties = {
+  /** Tell what would be done, and do nothing. */
+  DryRun: Type.Optional(Type.Boolean()),
+  /** Of the image, in hexadecimal: another one is refused. */
+  ImageSHA256: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{64}$' })),
+}
+const OwnProperties = Type.Object(ownProperties, closed)
+type OwnProperties = Static<typeof OwnProperties>
+export type UpdateProperties = Static<typeof UpdateProperties> & OwnProperties
+
+/** Whatever others may say there is none of our business. */
+const Oem = Type.Unsafe<{ readonly [OEM]?: OwnProperties } | null>({
+  type: ['object', 'null'],
+  properties: { [OEM]: OwnProperties },
+})
 
 /** The UpdateParameters of a push: closed but for Oem. */
-const UpdateParameters = Type.Object(
-  { ...updateProperties, Oem: Type.Optional(Type.Unsafe<object | null>({ type: ['object', 'null'] })) },
-  { additionalProperties: false },
-)
+const UpdateParameters = Type.Object({ ...updateProperties, Oem: Type.Optional(Oem) }, closed)
 const judgeParameters = judge(UpdateParameters)
 
 export interface ParsedParameters {
@@ -51,11 +66,15 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
   const data = read.value
   if (!isObject(data)) return fail([message('Base.MalformedJSON')])
   const judged = judgeParameters(data)
-  const asked = judged.ok ? judged.value : readable<UpdateProperties>(data, judged.problem)
-  const request = requestOf(bmc, asked, {
-    conflict: (property, value) => message('Base.PropertyValueConflict', property, value),
-    notInList: (value, property) => message('Base.PropertyValueNotInList', value, property),
-  })
+  const asked = judged.ok ? judged.value : readable<Static<typeof UpdateParameters>>(data, judged.problem)
+  const request = requestOf(
+    bmc,
+    { ...asked, ...asked.Oem?.[OEM] },
+    {
+      conflict: (property, value) => message('Base.PropertyValueConflict', property, value),
+      notInList: (value, property) => message('Base.PropertyValueNotInList', value, property),
+    },
+  )
   const mistakes = [
     ...(judged.ok ? [] : propertyMessages(judged.problem)),
     ...(request.ok ? [] : request.problem),
@@ -99,6 +118,8 @@ export function requestOf(
     applyTime,
     stage,
     keepsImage: asked.LocalImage ?? false,
+    dryRun: asked.DryRun ?? false,
+    sha256: asked.ImageSHA256?.toLowerCase(),
   })
 }
 

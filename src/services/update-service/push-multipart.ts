@@ -32,12 +32,14 @@ export const multipartPush: PushMethod = {
  */
 async function receiveParts(request: IncomingMessage, bmc: Bmc, limits: UploadLimits): Promise<Upload> {
   let image: ReceivedImage | undefined
+  let hasFile = false
   let text: string | undefined
   const mistakes: UploadMistake[] = []
   const bodyLimits = { ...limits, maxBodyBytes: limits.maxImageBytes + OVERHEAD_BYTES }
   try {
     for await (const part of readParts(request, bodyLimits)) {
-      if (part.name === 'UpdateFile' && image === undefined) {
+      if (part.name === 'UpdateFile' && !hasFile) {
+        hasFile = true
         const received = await receiveImage(part.body, { ...limits, fileName: part.fileName ?? 'UpdateFile' })
         if (received.ok) image = received.value
         // What interrupted the part is wrong with the whole body: the parser knows it.
@@ -52,10 +54,7 @@ async function receiveParts(request: IncomingMessage, bmc: Bmc, limits: UploadLi
       }
     }
   } catch (error) {
-    if (!(error instanceof BodyError)) {
-      await image?.spooled.discard()
-      throw error
-    }
+    if (!(error instanceof BodyError)) throw error
     mistakes.push(refusal(error, wording))
   }
   if (mistakes.length === 0 && (image === undefined || text === undefined)) mistakes.push(mistaken(malformed))

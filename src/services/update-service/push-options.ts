@@ -98,6 +98,8 @@ export function pushParameters(bmc: Bmc): Result<ParsedParameters, readonly Mess
       applyTime: pushApplyTime,
       stage: false,
       keepsImage: false,
+      dryRun: false,
+      sha256: undefined,
     },
     // The body was none.
     jsonBody: '{}',

@@ -5,15 +5,17 @@ import type { UpdateRules } from '../../bmc/update-rules.ts'
 import { sendAccepted } from '../../http/accepted.ts'
 import { actorOf, type EndpointHandler } from '../../http/context.ts'
 import { askForBody } from '../../http/expect-continue.ts'
+import { readContentDigests, watchContentDigests } from '../../http/content-digest.ts'
 import { notFound } from '../../http/errors.ts'
 import type { Endpoint } from '../../http/mount.ts'
+import { type Spool, SpoolBusyError, type SpoolEntry, SpoolFullError } from '../../image/spool.ts'
 import { busy, RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Order, Updates } from '../../update/updates.ts'
 import { requireEnabled } from './enabled.ts'
 import type { UpdateMethod } from './methods.ts'
 import { BUSY_RETRY_S, started } from './started.ts'
-import type { Receive, Upload, UploadLimits } from './upload.ts'
+import { mistaken, type Receive, type Upload, type UploadLimits } from './upload.ts'
 import type { Uploads } from './uploads.ts'
 
 /** Headers that a task's Payload repeats; whatever else came may be nobody's business. */
@@ -33,7 +35,8 @@ export interface PushMethod {
   readonly receive: Receive
 }
 
-export interface PushOptions extends UploadLimits {
+export interface PushOptions extends Omit<UploadLimits, 'spooled' | 'rawRules'> {
+  readonly spool: Spool
   readonly updates: Updates
   /** Shared by all ways to push. */
   readonly uploads: Uploads
@@ -47,15 +50,23 @@ export function pushEndpoint(path: string, methods: readonly PushMethod[], optio
     const method = methodOf(bmc)
     if (method === undefined) throw notFound(path)
     judgeHead(raw, bmc, method, options.maxImageBytes)
+    const announced = readContentDigests(raw)
+    if (!announced.ok) throw new RedfishError(400, message('Base.HeaderInvalid', announced.problem))
     // Known before there is anything to lose: once an image is here, nothing may come between it and its end.
     const payload = { targetUri: path, httpHeaders: shownHeaders(raw) }
     const sender = { payload, actor: actorOf(request) }
     const leave = options.uploads.enter(bmc, method.name, method.maxParallel(bmc))
     if (leave === undefined) throw busy(BUSY_RETRY_S)
     try {
-      askForBody(raw, reply.raw)
-      const upload = await method.receive(raw, bmc, options)
-      return sendAccepted(reply, await start(bmc, upload, sender, options))
+      const spooled = await reserve(raw, method, options.spool)
+      const { rawRules } = bmc.machine
+      const task = await discardUnless(spooled, async () => {
+        askForBody(raw, reply.raw)
+        const untrue = watchContentDigests(raw, announced.value)
+        const upload = await method.receive(raw, bmc, { ...options, spooled, rawRules })
+        return start(bmc, judged(upload, untrue), sender, options)
+      })
+      return sendAccepted(reply, task)
     } finally {
       leave()
     }
@@ -91,11 +102,45 @@ interface Sender {
   readonly actor: Order['actor']
 }
 
-/** Judges what came as a whole, and starts the update; an image that is not to be used is discarded. */
-async function start(bmc: Bmc, upload: Upload, sender: Sender, { updates }: PushOptions): Promise<Task> {
+/** A place for the image, before a byte of it is taken: room for as much as is sure to come, which is one byte at least. */
+async function reserve(
+  { headers }: IncomingMessage,
+  { overheadBytes }: PushMethod,
+  spool: Spool,
+): Promise<SpoolEntry> {
+  try {
+    return await spool.create(Math.max(1, Number(headers['content-length'] ?? 0) - overheadBytes))
+  } catch (error) {
+    if (error instanceof SpoolFullError) throw new RedfishError(507, message('Base.InsufficientStorage'))
+    if (error instanceof SpoolBusyError) throw busy(BUSY_RETRY_S)
+    throw error
+  }
+}
+
+/** What an update that does not start has received is of no use. */
+async function discardUnless<T>(spooled: SpoolEntry, begins: () => Promise<T>): Promise<T> {
+  try {
+    return await begins()
+  } catch (error) {
+    await spooled.discard()
+    throw error
+  }
+}
+
+/** An upload with what its headers announced in vain; of a body that is wrong anyway, or was not read, that says nothing. */
+function judged(upload: Upload, untrue: () => readonly string[]): Upload {
+  if (upload.mistakes.length > 0) return upload
+  const about = upload.image?.fileName ?? ''
+  const mistakes = untrue().map((field) =>
+    mistaken(message('Redflash.AnnouncedDigestMismatch', about, field)),
+  )
+  return { ...upload, mistakes }
+}
+
+/** Judges what came as a whole, and starts the update. */
+function start(bmc: Bmc, upload: Upload, sender: Sender, { updates }: PushOptions): Task {
   const { image, parameters, mistakes } = upload
   if (image === undefined || parameters === undefined || mistakes.length > 0) {
-    await image?.spooled.discard()
     // The image's own trouble (too large, no room, too slow) says more than what else was wrong.
     const status = Math.max(...mistakes.map((mistake) => mistake.status))
     throw new RedfishError(
@@ -104,9 +149,7 @@ async function start(bmc: Bmc, upload: Upload, sender: Sender, { updates }: Push
     )
   }
   const payload = { ...sender.payload, jsonBody: parameters.jsonBody }
-  const result = updates.start(bmc, image, parameters.request, { payload, actor: sender.actor })
-  if (!result.ok) await image.spooled.discard()
-  return started(result)
+  return started(updates.start(bmc, image, parameters.request, { payload, actor: sender.actor }))
 }
 
 function shownHeaders({ headers }: IncomingMessage): string[] {

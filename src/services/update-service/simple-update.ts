@@ -3,7 +3,7 @@ import type { Payload } from '../../bmc/state.ts'
 import { accepted } from '../../http/accepted.ts'
 import type { ImageStore } from '../../image/store.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
-import { type Static, Type } from '../../lib/schema.ts'
+import { Type } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
@@ -17,10 +17,12 @@ import type { TransferProtocol } from '../../transfer/fetch.ts'
 import { decoded } from '../../transfer/file-name.ts'
 import type { UpdateRequest } from '../../update/policy.ts'
 import { requireEnabled } from './enabled.ts'
-import { readable, requestOf, type UpdateProperties, updateProperties } from './parameters.ts'
+import { ownProperties, readable, requestOf, type UpdateProperties, updateProperties } from './parameters.ts'
 import { started } from './started.ts'
 
-const ACTION = 'UpdateService.SimpleUpdate'
+export const SIMPLE_UPDATE = 'UpdateService.SimpleUpdate'
+/** SimpleUpdate is closed to additions: what is asked of our own goes with an action of our own. */
+export const OWN_SIMPLE_UPDATE = 'Oem/RedflashUpdateService.SimpleUpdate'
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
 /** A path of this service; with two slashes it would name a host. */
 const OWN_PATH = /^\/(?!\/)/
@@ -34,11 +36,12 @@ export interface PullOptions {
   readonly protocols: readonly TransferProtocol[]
 }
 
-/** UpdateService.SimpleUpdate: the service fetches the image itself (UpdateService v1_17). */
-export function simpleUpdate(options: PullOptions): BmcAction {
+/** UpdateService.SimpleUpdate: the service fetches the image itself (UpdateService v1_17); or our own, which takes more. */
+export function simpleUpdate(action: PullAction, options: PullOptions): BmcAction {
   const parameters = Type.Object(
     {
       ...updateProperties,
+      ...(action === OWN_SIMPLE_UPDATE && ownProperties),
       ImageURI: Type.String({ minLength: 1 }),
       TransferProtocol: Type.Optional(
         Type.Unsafe<TransferProtocol>({ type: 'string', enum: options.protocols }),
@@ -52,17 +55,25 @@ export function simpleUpdate(options: PullOptions): BmcAction {
     parameters,
     mistakes: ({ bmc, body }, found) => {
       const asked = isObject(body) ? readable<Asked>(body, found) : {}
-      return understand(bmc, asked, options).mistakes
+      return understand(bmc, asked, { ...options, action }).mistakes
     },
     run: (call) => {
       requireEnabled(call.bmc)
-      return pull(call, call.body as Static<typeof parameters>, options) // judged when it came
+      return pull(call, call.body as Asked, { ...options, action }) // judged when it came
     },
   }
 }
 
+type PullAction = typeof SIMPLE_UPDATE | typeof OWN_SIMPLE_UPDATE
+
+/** One of the actions at work. */
+interface Pulling extends PullOptions {
+  readonly action: PullAction
+}
+
 /** What SimpleUpdate's ActionInfo says of its parameters; it tells the truth about this service. */
 export function simpleUpdateParameters(
+  action: PullAction,
   { machine: { updateRules } }: Bmc,
   protocols: readonly TransferProtocol[],
 ): readonly JsonObject[] {
@@ -82,6 +93,9 @@ export function simpleUpdateParameters(
     flag('ForceUpdate'),
     flag('Stage'),
     flag('LocalImage'),
+    ...(action === OWN_SIMPLE_UPDATE
+      ? [flag('DryRun'), { Name: 'ImageSHA256', Required: false, DataType: 'String' }]
+      : []),
     {
       Name: '@Redfish.OperationApplyTime',
       Required: false,
@@ -107,11 +121,11 @@ interface Server {
   readonly password: string | undefined
 }
 
-async function pull({ bmc, actor }: Call<Bmc>, asked: Asked, options: PullOptions): Promise<Answer> {
+async function pull({ bmc, actor }: Call<Bmc>, asked: Asked, options: Pulling): Promise<Answer> {
   const { place, request, mistakes } = understand(bmc, asked, options)
   if (place?.ok !== true || !request.ok) throw new RedfishError(400, mistakes)
   const { updates, images } = options
-  const order = { payload: payloadOf(asked, place.value), actor }
+  const order = { payload: payloadOf(options.action, asked, place.value), actor }
   if (place.value.kind === 'remote') {
     const { kind, ...server } = place.value
     const source = { kind, request: { ...server, identity: identityOf(bmc) } }
@@ -132,17 +146,18 @@ interface Understood {
 }
 
 /** What the parameters, as far as they can be read, mean on this BMC, and all that is wrong with that. */
-function understand(bmc: Bmc, asked: Partial<Asked>, { images, protocols }: PullOptions): Understood {
+function understand(bmc: Bmc, asked: Partial<Asked>, { images, protocols, action }: Pulling): Understood {
   const { ImageURI } = asked
   const place =
     ImageURI === undefined
       ? undefined
       : OWN_PATH.test(ImageURI)
         ? ownPlace(bmc, ImageURI, images)
-        : serverOf({ ...asked, ImageURI }, protocols)
+        : serverOf({ ...asked, ImageURI }, protocols, nameOf(action))
   const request = requestOf(bmc, asked, {
-    conflict: (parameter) => message('Base.ActionParameterValueError', parameter, ACTION),
-    notInList: (value, parameter) => message('Base.ActionParameterValueNotInList', value, parameter, ACTION),
+    conflict: (parameter) => message('Base.ActionParameterValueError', parameter, nameOf(action)),
+    notInList: (value, parameter) =>
+      message('Base.ActionParameterValueNotInList', value, parameter, nameOf(action)),
   })
   const mistakes = [...(place?.ok === false ? [place.problem] : []), ...(request.ok ? [] : request.problem)]
   return { place, request, mistakes }
@@ -154,13 +169,13 @@ function ownPlace(bmc: Bmc, reference: string, images: ImageStore): Result<Place
 }
 
 /** A scheme in ImageURI counts more than TransferProtocol, and without either it is HTTP. */
-function serverOf(asked: Asked, protocols: readonly string[]): Result<Place, Message> {
+function serverOf(asked: Asked, protocols: readonly string[], action: string): Result<Place, Message> {
   const { ImageURI, TransferProtocol = 'HTTP' } = asked
   const scheme = SCHEME.exec(ImageURI)?.[1] ?? TransferProtocol.toLowerCase()
   const text = SCHEME.test(ImageURI) ? ImageURI : `${scheme}://${ImageURI}`
   const protocol = schemeNames[scheme.toLowerCase()] ?? scheme.toUpperCase()
   if (!protocols.includes(protocol))
-    return fail(atImage(message('Base.ActionParameterValueNotInList', protocol, 'TransferProtocol', ACTION)))
+    return fail(atImage(message('Base.ActionParameterValueNotInList', protocol, 'TransferProtocol', action)))
   if (!URL.canParse(text) || new URL(text).hostname === '')
     return fail(atImage(message('Base.InvalidObject', unreadable(text))))
   const uri = new URL(text)
@@ -169,6 +184,11 @@ function serverOf(asked: Asked, protocols: readonly string[]): Result<Place, Mes
   uri.username = ''
   uri.password = ''
   return succeed({ kind: 'remote', uri, username, password })
+}
+
+/** How messages name an action. */
+function nameOf(action: PullAction): string {
+  return action.replace('Oem/', '')
 }
 
 /** Schemes whose protocol TransferProtocolType names otherwise. */
@@ -192,11 +212,11 @@ function unreadable(text: string): string {
 }
 
 /** The request as the task shows it. */
-function payloadOf(asked: Asked, place: Place): Payload {
+function payloadOf(action: PullAction, asked: Asked, place: Place): Payload {
   const ImageURI = place.kind === 'own' ? place.path : shownUri(place.uri)
   const shown = { ...asked, ImageURI, ...(asked.Username !== undefined && { Username: HIDDEN }) }
   return {
-    targetUri: uris.action(uris.updateService, ACTION),
+    targetUri: uris.action(uris.updateService, action),
     httpHeaders: ['Content-Type: application/json'],
     jsonBody: JSON.stringify(shown, withoutSecrets),
   }

@@ -1,6 +1,11 @@
 import { Readable } from 'node:stream'
-import { type ReceivedImage, receiveImage, type ReceiveProblem } from '../../image/receive.ts'
-import type { Spool } from '../../image/spool.ts'
+import {
+  type ReceivedImage,
+  receiveImage,
+  type ReceiveOptions,
+  type ReceiveProblem,
+} from '../../image/receive.ts'
+import { type Spool, SpoolBusyError, type SpoolEntry, SpoolFullError } from '../../image/spool.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result, succeed, unreachable } from '../../lib/result.ts'
 import { type Message, message } from '../../redfish/messages/message.ts'
@@ -11,6 +16,8 @@ import type { StageFailure } from './stage.ts'
 
 /** Stage 1 is done at this PercentComplete. */
 const TRANSFERRED = 20
+/** How soon it may be tried again where only a file descriptor was missing. */
+const RETRY_S = '5'
 
 /** What a pull needs of its surroundings. */
 export interface Intake {
@@ -31,7 +38,7 @@ export type ImageSource =
 export async function transferToManager(
   source: ImageSource,
   work: WorkHandle,
-  intake: Intake,
+  intake: Intake & Pick<ReceiveOptions, 'rawRules'>,
 ): Promise<Result<ReceivedImage, StageFailure>> {
   work.report({ messages: [message('Update.UpdateInProgress')] })
   if (source.kind === 'here') return succeed(source.image)
@@ -40,9 +47,10 @@ export async function transferToManager(
   work.signal.throwIfAborted()
   if (!opened.ok) return fail(fetchFailure(uri, opened.problem))
   const { fileName, sizeBytes, body } = opened.value
-  if (sizeBytes !== undefined && sizeBytes > intake.maxImageBytes) {
+  const place = await placeFor(sizeBytes, intake)
+  if (!place.ok) {
     await body[Symbol.asyncIterator]().return?.()
-    return fail(receiveFailure(uri, { kind: 'too-large', limit: intake.maxImageBytes }))
+    return place
   }
   let problem: FetchProblem | undefined
   const metered = meter(body, {
@@ -50,7 +58,8 @@ export async function transferToManager(
     progress: (share) => work.report({ percent: share * TRANSFERRED }),
     failed: (one) => (problem = one),
   })
-  const received = await receiveImage(Readable.from(metered, { objectMode: false }), { ...intake, fileName })
+  const options = { ...intake, fileName, spooled: place.value }
+  const received = await receiveImage(Readable.from(metered, { objectMode: false }), options)
   if (work.signal.aborted) {
     if (received.ok) await received.value.spooled.discard()
     work.signal.throwIfAborted()
@@ -60,6 +69,21 @@ export async function transferToManager(
   if (contents.ok || contents.problem.kind !== 'unknown-format') return received
   await spooled.discard()
   return fail(noImage(uri))
+}
+
+/** A place for an image of this size, before a byte of it is taken. */
+async function placeFor(
+  sizeBytes: number | undefined,
+  { spool, maxImageBytes }: Intake,
+): Promise<Result<SpoolEntry, StageFailure>> {
+  if (sizeBytes !== undefined && sizeBytes > maxImageBytes) return fail(tooLarge)
+  try {
+    return succeed(await spool.create(sizeBytes ?? 1))
+  } catch (error) {
+    if (error instanceof SpoolFullError) return fail(noSpace)
+    if (error instanceof SpoolBusyError) return fail(noDescriptor)
+    throw error
+  }
 }
 
 interface Meter {
@@ -88,10 +112,11 @@ async function* meter(
 
 /** What a task tells of a source that gave no image, and what its monitor answers. */
 function fetchFailure(uri: URL, problem: FetchProblem): StageFailure {
+  if (problem.kind === 'exhausted') return noDescriptor
   return { messages: fetchMessages(uri, problem), status: 400 }
 }
 
-function fetchMessages(uri: URL, problem: FetchProblem): Message[] {
+function fetchMessages(uri: URL, problem: Exclude<FetchProblem, { kind: 'exhausted' }>): Message[] {
   const shown = shownUri(uri)
   const noConnection = message('Base.CouldNotEstablishConnection', shown)
   const port = Number(uri.port) || (wellKnownPorts[uri.protocol] ?? 0)
@@ -122,12 +147,19 @@ function fetchMessages(uri: URL, problem: FetchProblem): Message[] {
   }
 }
 
+const tooLarge: StageFailure = { status: 413, messages: [message('Base.PayloadTooLarge')] }
+const noSpace: StageFailure = { status: 507, messages: [message('Base.InsufficientStorage')] }
+const noDescriptor: StageFailure = {
+  status: 503,
+  messages: [message('Base.ServiceTemporarilyUnavailable', RETRY_S)],
+}
+
 function receiveFailure(uri: URL, problem: ReceiveProblem): StageFailure {
   switch (problem.kind) {
     case 'too-large':
-      return { status: 413, messages: [message('Base.PayloadTooLarge')] }
+      return tooLarge
     case 'no-space':
-      return { status: 507, messages: [message('Base.InsufficientStorage')] }
+      return noSpace
     case 'empty':
       return noImage(uri)
     case 'interrupted':

@@ -1,32 +1,77 @@
-import { imageName } from '../../image/image-format.ts'
+import { type ImageProblem, imageName } from '../../image/image-format.ts'
+import type { Bmc } from '../../bmc/bmc.ts'
 import type { ReceivedImage } from '../../image/receive.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import { type Message, message, withSeverity } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
-import type { Decision } from '../policy.ts'
+import type { Decision, UpdateRequest } from '../policy.ts'
+import { judgeTrust } from '../trust.ts'
 import type { StageFailure } from './stage.ts'
 
 /** Stage 2 is done at this PercentComplete. */
 export const VERIFIED = 30
 
-/** Stage 2: the image is what it says, and somebody here can use it. */
-export function verifyOnManager(
-  { contents, fileName }: ReceivedImage,
-  decisions: readonly Decision[],
-): Result<readonly Message[], StageFailure> {
-  if (!contents.ok) {
-    const messages = [message('Update.VerificationFailed', fileName, uris.updateService)]
-    return fail({ messages, status: 400 })
-  }
-  const messages = decisions.map((decision) => report(decision, fileName))
-  if (decisions.some((decision) => decision.kind !== 'no-target')) {
-    return succeed([...messages, message('Update.AllTargetsDetermined')])
-  }
-  const nobody = messages.length > 0 ? messages : [message('Update.NoTargetsDetermined', fileName)]
+/** What stage 2 looks at: an image, and what was decided from its bytes. */
+interface Examined {
+  readonly bmc: Bmc
+  readonly image: ReceivedImage
+  readonly request: UpdateRequest
+  readonly decisions: readonly Decision[]
+}
+
+/** What stage 2 found out. */
+export interface Verified {
+  /** What was told of it. */
+  readonly told: readonly Message[]
+  /** Who vouches for the image. */
+  readonly signer: string | undefined
+}
+
+/** Stage 2: the image is what it says, it comes from whom it should, and somebody here can use it. */
+export async function verifyOnManager(
+  { bmc, image, request, decisions }: Examined,
+  clock: Clock,
+): Promise<Result<Verified, StageFailure>> {
+  const { contents, fileName, sha256 } = image
+  if (request.sha256 !== undefined && request.sha256 !== sha256)
+    return refuse(fileName, [message('Redflash.AnnouncedDigestMismatch', fileName, request.sha256)])
+  if (!contents.ok) return refuse(fileName, reasonOf(fileName, contents.problem))
+  const vouched = await clock.io(judgeTrust(bmc, image, contents.value, clock.now()))
+  if (!vouched.ok) return refuse(fileName, vouched.problem)
+  const { signer, messages } = vouched.value
+  const told = decisions.flatMap((decision) => report(decision, fileName))
+  if (decisions.some((decision) => decision.kind !== 'no-target'))
+    return succeed({ signer, told: [...messages, ...told, message('Update.AllTargetsDetermined')] })
+  const nobody = told.length > 0 ? told : [message('Update.NoTargetsDetermined', fileName)]
   return fail({ messages: nobody.map((one) => withSeverity(one, 'Critical')), status: 400 })
 }
 
-function report(decision: Decision, fileName: string): Message {
+function refuse(fileName: string, why: readonly Message[]): ReturnType<typeof fail<StageFailure>> {
+  return fail({
+    messages: [message('Update.VerificationFailed', fileName, uris.updateService), ...why],
+    status: 400,
+  })
+}
+
+function reasonOf(fileName: string, problem: ImageProblem): readonly Message[] {
+  switch (problem.kind) {
+    case 'unknown-format':
+      return [message('Redflash.ImageMalformed', fileName, 'it is of no format that is known here')]
+    case 'unreadable':
+      return [message('Redflash.ImageMalformed', fileName, problem.detail)]
+    case 'digest-mismatch':
+      return [message('Redflash.ImageDigestMismatch', fileName, problem.component)]
+  }
+}
+
+/** What is told of a decision, and where the standard's words leave it open, why. */
+function report(decision: Decision, fileName: string): readonly Message[] {
+  const { why } = decision
+  return [standardReport(decision, fileName), ...(why === undefined ? [] : [why])]
+}
+
+function standardReport(decision: Decision, fileName: string): Message {
   const image = decision.image === undefined ? fileName : imageName(decision.image)
   if (decision.kind === 'no-target')
     return withSeverity(message('Update.NoTargetsDetermined', image), 'Warning')

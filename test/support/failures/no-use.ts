@@ -1,4 +1,4 @@
-import type { BundleComponent } from '../../../src/image/build-bundle.ts'
+import type { ComponentOrder } from '../../../src/image/build/builder.ts'
 import type { JsonObject } from '../../../src/redfish/resource.ts'
 import { uris } from '../../../src/redfish/uris.ts'
 import { NIC_1, nicImage } from '../device-stages.ts'
@@ -11,7 +11,7 @@ import type { Failure } from './failure.ts'
 const NIC_2 = uris.firmware('NIC-2')
 const FORCE = { ForceUpdate: true }
 const lowest = await bundleOf({ 'NIC-1': '22.36.999' })
-const nic = (version: string, extra: Partial<BundleComponent> = {}) => bundleOf({ 'NIC-1': version }, extra)
+const nic = (version: string, extra: Partial<ComponentOrder> = {}) => bundleOf({ 'NIC-1': version }, extra)
 
 /** The last byte of firmware stands before the two empty blocks that end a tar. */
 const tampered = Buffer.from(nicImage)
@@ -20,13 +20,29 @@ tampered.writeUInt8(255 - nicImage.readUInt8(nicImage.length - 1_025), nicImage.
 /** An image that came and is not used: the parameters, what the task tells of it, how it ends. */
 type Useless = readonly [what: string, image: Buffer, JsonObject, readonly string[], task: string]
 
-const broken = [`Update.VerificationFailed(update.tar, ${uris.updateService})`]
+const broken = (why: string, said: string): string[] => [
+  `Update.VerificationFailed(update.tar, ${uris.updateService})`,
+  `Redflash.${why}(update.tar, ${said})`,
+]
+const half = nicImage.subarray(0, nicImage.length / 2)
 const found = 'Update.AllTargetsDetermined'
 const skipped = (key: string, image: string): string[] => [`Update.${key}(${NIC_1}, NIC-1 ${image})`, found]
 
 const useless: readonly Useless[] = [
-  ['of another digest than it says', tampered, {}, broken, 'Exception Critical'],
-  ['cut short', nicImage.subarray(0, nicImage.length / 2), {}, broken, 'Exception Critical'],
+  [
+    'of another digest than it says',
+    tampered,
+    {},
+    broken('ImageDigestMismatch', 'NIC-1'),
+    'Exception Critical',
+  ],
+  [
+    'cut short',
+    half,
+    {},
+    broken('ImageMalformed', `it ends early, after ${half.length} bytes`),
+    'Exception Critical',
+  ],
   [
     'for nothing that is here',
     await bundleOf({ 'GPU-1': '1.0.0' }),
@@ -67,7 +83,11 @@ const useless: readonly Useless[] = [
     'that requires what is not here',
     await nic('22.42.1', { requires: [{ component: 'BIOS', min: '9' }] }),
     FORCE,
-    [`Update.UpdateNotApplicable(NIC-1 22.42.1, ${NIC_1})`, found],
+    [
+      `Update.UpdateNotApplicable(NIC-1 22.42.1, ${NIC_1})`,
+      `Redflash.RequirementNotMet(NIC-1 22.42.1, ${NIC_1}, BIOS, 9)`,
+      found,
+    ],
     'Completed Warning',
   ],
 ]
@@ -104,7 +124,12 @@ export const noUse: readonly Failure[] = [
       return {}
     },
     until: ({ clock }) => clock.advance(1),
-    expected: { after: 'UpdateInProgress', told: broken, task: 'Exception Critical', monitor: 400 },
+    expected: {
+      after: 'UpdateInProgress',
+      told: broken('ImageMalformed', 'it is of no format that is known here'),
+      task: 'Exception Critical',
+      monitor: 400,
+    },
   },
 ]
 

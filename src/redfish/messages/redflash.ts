@@ -1,0 +1,128 @@
+/** A message of ours: its text, how many arguments that takes, how bad it is, and what to do. */
+type Row = readonly [
+  text: string,
+  args: keyof Arguments,
+  severity: 'OK' | 'Warning' | 'Critical',
+  resolution: string,
+]
+
+interface Arguments {
+  0: []
+  1: [string]
+  2: [string, string]
+  3: [string, string, string]
+  4: [string, string, string, string]
+}
+
+/** Reasons for which the standard registries have no words; they are told beside the standard messages. */
+const rows = {
+  ImageMalformed: [
+    "The image '%1' cannot be used: %2.",
+    2,
+    'Critical',
+    'Provide the image again, or one that is whole.',
+  ],
+  ImageDigestMismatch: [
+    "The part '%2' of the image '%1' has another digest or checksum than the image says.",
+    2,
+    'Critical',
+    'Provide the image again, or one that is whole.',
+  ],
+  AnnouncedDigestMismatch: [
+    "The digest '%2' that was announced for '%1' is not that of what arrived.",
+    2,
+    'Critical',
+    'Send the request again with the digest of what is sent.',
+  ],
+  ImageNotSigned: [
+    "Nobody's signature vouches for the image '%1'.",
+    1,
+    'Warning',
+    'Provide an image that is signed by somebody whom the service trusts.',
+  ],
+  ImageSigned: ["The image '%1' is signed by '%2', whom the service trusts.", 2, 'OK', 'None.'],
+  SignatureInvalid: [
+    "A signature of the image '%1' is not valid: %2.",
+    2,
+    'Critical',
+    'Provide an image whose signature is that of its bytes.',
+  ],
+  SignerNotTrusted: [
+    "The image '%1' is signed by '%2', whom the service does not trust: %3.",
+    3,
+    'Critical',
+    'Provide an image of a trusted signer, or add a trust anchor to the service.',
+  ],
+  ImageRevoked: [
+    "The image '%1' is not to be used any more: its digest is revoked.",
+    1,
+    'Critical',
+    'Provide a later image.',
+  ],
+  MachineMismatch: [
+    "The image '%1' is for machines of the model '%2'.",
+    2,
+    'Warning',
+    'Provide an image for this machine.',
+  ],
+  RequirementNotMet: [
+    "The image '%1' cannot be installed on '%2' before '%3' is at least at version '%4'.",
+    4,
+    'Warning',
+    'Update the component that is required first.',
+  ],
+  SecurityVersionTooLow: [
+    "The image '%1' has security version %3, and '%2' does not go back below %4.",
+    4,
+    'Warning',
+    'Provide an image of that security version or a later one.',
+  ],
+  WriteProtected: ["'%1' is write-protected.", 1, 'Warning', 'Remove the write protection.'],
+  StagingNotSupported: [
+    "'%1' has no place where an image could wait.",
+    1,
+    'Warning',
+    'Update it without staging.',
+  ],
+  ImageTooLarge: [
+    "The image '%1' has %3 bytes, and '%2' takes %4.",
+    4,
+    'Critical',
+    'Provide an image that fits.',
+  ],
+  WouldUpdate: ["'%1', which is at version '%2', would be updated with the image '%3'.", 3, 'OK', 'None.'],
+  WouldAwaitReset: ["The image '%1' would run on '%2' after a reset '%3' of '%4'.", 4, 'OK', 'None.'],
+  WouldFail: ["The image '%1' would not be installed on '%2'.", 2, 'Critical', 'None.'],
+  NothingChanged: ['Nothing was changed: a dry run was asked for.', 0, 'OK', 'None.'],
+} as const satisfies Readonly<Record<string, Row>>
+
+type Rows = typeof rows
+
+/** The arguments that each message takes. */
+export type RedflashMessageArgs = { [K in keyof Rows as `Redflash.${K & string}`]: Arguments[Rows[K][1]] }
+
+/** Our own message registry (MessageRegistry v1_7). */
+export const redflash = {
+  '@odata.type': '#MessageRegistry.v1_7_0.MessageRegistry',
+  Id: 'Redflash.1.0.0',
+  Name: 'Redflash Message Registry',
+  Language: 'en',
+  RegistryPrefix: 'Redflash',
+  RegistryVersion: '1.0.0',
+  OwningEntity: 'redflash',
+  Messages: Object.fromEntries(
+    Object.entries<Row>(rows).map(([key, [text, args, severity, resolution]]) => [
+      key,
+      {
+        Description: text,
+        Message: text,
+        // deprecated, and still required by the schema of MessageRegistry
+        Severity: severity,
+        MessageSeverity: severity,
+        NumberOfArgs: args,
+        ...(args > 0 && { ParamTypes: Array.from({ length: args }, () => 'string') }),
+        Resolution: resolution,
+      },
+    ]),
+  ),
+}
