@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { arrayBuffer } from 'node:stream/consumers'
-import { bundleComponents } from '../src/cli/image.ts'
-import { buildBundle } from '../src/image/build-bundle.ts'
+import { componentOrders } from '../src/cli/image-order.ts'
+import { buildBundle } from '../src/image/build/bundle.ts'
 import { uris } from '../src/redfish/uris.ts'
 import { startRedflash } from './child.ts'
 import { noted, type Row } from './row.ts'
@@ -126,7 +126,7 @@ async function poll(
 }
 
 async function upload(url: string): Promise<void> {
-  const components = bundleComponents([{ name: 'DRIVE-1', version: '99.0' }], IMAGE_BYTES, 'rackmount')
+  const components = componentOrders([{ name: 'DRIVE-1', version: '99.0' }], IMAGE_BYTES, 'rackmount')
   const form = new FormData()
   form.set('UpdateParameters', new Blob(['{}'], { type: 'application/json' }))
   form.set('UpdateFile', new Blob([await arrayBuffer(buildBundle(components))]), 'update.tar')

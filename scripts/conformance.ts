@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { arrayBuffer as bytesOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { bundleComponents } from '../src/cli/image.ts'
-import { buildBundle } from '../src/image/build-bundle.ts'
+import { componentOrders } from '../src/cli/image-order.ts'
+import { buildBundle } from '../src/image/build/bundle.ts'
 import { uris } from '../src/redfish/uris.ts'
 import { type Installation, type Outcome, type Service, tools } from './conformance-tools.ts'
 
@@ -136,7 +136,7 @@ async function inhabit({ url, user, password }: Service, machine: string): Promi
 
 /** A push of new firmware for one component. */
 async function formOf(machine: string, name: string, parameters: object): Promise<FormData> {
-  const components = bundleComponents([{ name, version: '99.0' }], 65_536, machine)
+  const components = componentOrders([{ name, version: '99.0' }], 65_536, machine)
   const asked = JSON.stringify({ Targets: [uris.firmware(name)], ...parameters })
   const form = new FormData()
   form.set('UpdateParameters', new Blob([asked], { type: 'application/json' }))

@@ -1,34 +1,34 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { loadMachine } from '../bmc/mockup-folder.ts'
+import type { Defect, ImageBuilder, ImageOrder } from '../image/build/builder.ts'
+import { type BuilderName, imageBuilders } from '../image/build/builders.ts'
+import { bundleBuilder } from '../image/build/bundle.ts'
+import type { Requirement } from '../image/image-format.ts'
 import { parseSize } from '../lib/size.ts'
-import { buildBundle, type BundleComponent } from '../image/build-bundle.ts'
-import { inspectImage } from '../image/inspect.ts'
-import { describeImageProblem } from '../image/image-format.ts'
+import { inspect } from './image-inspect.ts'
+import { type BuildOptions, imageOrder, type Wanted } from './image-order.ts'
 import type { Finish, Terminal } from './terminal.ts'
 
-interface Wanted {
-  readonly name: string
-  readonly version: string
+const builderNames = Object.keys(imageBuilders)
+
+interface ImageOptions extends BuildOptions {
+  readonly format: BuilderName
+  readonly output: string
 }
 
-/** `redflash image build` and `redflash image inspect`. */
+/** `redflash image build`, `redflash image defects` and `redflash image inspect`. */
 export function addImageCommand(program: Command, terminal: Terminal, finish: Finish): void {
   const image = program.command('image').description('make and look at update images')
+  addBuildCommand(image, terminal)
   image
-    .command('build')
-    .description('make an update bundle whose firmware is made up')
-    .requiredOption('--component <id=version>', 'a component and its new version; may be repeated', collect)
-    .option('--size <size>', 'size of each component’s firmware', parseSizeOption, 2 ** 20)
-    .option('--machine <name|folder>', 'machine whose components these are', 'rackmount')
-    .requiredOption('-o, --output <file>', 'file to write')
-    .action(async ({ component, size, machine, output }: BuildOptions) => {
-      await writeBundle(bundleComponents(component, size, machine), output)
-      terminal.out.write(
-        `${output}: ${component.map(({ name, version }) => `${name} ${version}`).join(', ')}\n`,
-      )
+    .command('defects')
+    .description('list what can be made wrong with an image, and what its update then tells')
+    .addOption(formatOption())
+    .action(({ format }: Pick<ImageOptions, 'format'>) => {
+      const defects: ImageBuilder['defects'] = imageBuilders[format].defects
+      for (const [name, defect] of Object.entries(defects)) terminal.out.write(describeDefect(name, defect))
     })
   image
     .command('inspect')
@@ -37,76 +37,86 @@ export function addImageCommand(program: Command, terminal: Terminal, finish: Fi
     .action(async (file: string) => finish(await inspect(file, terminal)))
 }
 
-interface BuildOptions {
-  readonly component: readonly Wanted[]
-  readonly size: number
-  readonly machine: string
-  readonly output: string
+function addBuildCommand(image: Command, terminal: Terminal): void {
+  image
+    .command('build')
+    .description('make an update image whose firmware is made up')
+    .requiredOption('--component <id=version>', 'a component and its new version; may be repeated', wanted)
+    .addOption(formatOption())
+    .option('--size <size>', 'size of each component’s firmware', parseSizeOption, 2 ** 20)
+    .option('--machine <name|folder>', 'machine whose components these are', 'rackmount')
+    .option('--model <model>', 'model of the only machines that it is for (bundle)')
+    .option('--requires <id=version>', 'a component and the version that it must have (bundle)', required)
+    .option('--security-version <number>', 'security version of the firmware (bundle)', parseNumber)
+    .option('--lowest-version <version>', 'no older version runs afterwards (capsule)')
+    .option('--key <file>', 'private key (PEM) that signs the image')
+    .option('--certificate <file>', 'certificate chain (PEM) of the key, for a CMS signature')
+    .option('--option <name=value>', 'what only one format knows; may be repeated', named)
+    .option('--break <defect>', 'make something wrong with it: see redflash image defects')
+    .requiredOption('-o, --output <file>', 'file to write')
+    .action(async (options: ImageOptions) => {
+      const { format, component, output } = options
+      await writeImage(imageBuilders[format], imageOrder(options), output)
+      terminal.out.write(
+        `${output}: ${component.map(({ name, version }) => `${name} ${version}`).join(', ')}\n`,
+      )
+    })
 }
 
-/** What a bundle for these components of a machine holds. Throws when the machine has no such component. */
-export function bundleComponents(
-  wanted: readonly Wanted[],
-  sizeBytes: number,
-  machine: string,
-): BundleComponent[] {
-  const { components } = loadMachine(machine)
-  const found = wanted.map(({ name, version }) => {
-    const facts = components.get(name)
-    if (facts === undefined)
-      throw new Error(`${machine} has no component ${name}; it has ${[...components.keys()].join(', ')}`)
-    return { name, version, softwareId: facts.softwareId, sizeBytes }
-  })
-  const twins = found.find(
-    (one, index) => found.findIndex((other) => other.softwareId === one.softwareId) < index,
-  )
-  if (twins !== undefined)
-    throw new Error(`${twins.name} takes the same firmware as another of the components: name one of them`)
-  return found
+function formatOption(): Option {
+  return new Option('--format <format>', 'format of the image').choices(builderNames).default('bundle')
 }
 
-/** Writes a bundle, whole or not at all. */
-export async function writeBundle(components: readonly BundleComponent[], file: string): Promise<void> {
+/** Writes a bundle for these components, whole or not at all. */
+export function writeBundle(components: ImageOrder['components'], file: string): Promise<void> {
+  return writeImage(bundleBuilder, { components }, file)
+}
+
+/** Writes an image, whole or not at all. Throws an Error that says what cannot be built. */
+async function writeImage(builder: ImageBuilder, order: ImageOrder, file: string): Promise<void> {
+  if (order.components.length > builder.maxComponents)
+    throw new Error(`an image of this format holds ${builder.maxComponents} component(s)`)
+  const { needsSignature } = builder.defects[order.defect ?? ''] ?? {}
+  if (needsSignature === true && order.sign === undefined && order.key === undefined)
+    throw new Error(`the defect ${order.defect} needs a signature: give a --key`)
+  const built = builder.build(order)
   try {
-    await pipeline(buildBundle(components), createWriteStream(file))
+    await pipeline(built, createWriteStream(file))
   } catch (error) {
     await rm(file, { force: true })
     throw error
   }
 }
 
-async function inspect(file: string, { out, err }: Terminal): Promise<number> {
-  const reader = inspectImage()
-  for await (const chunk of createReadStream(file)) await reader.write(chunk as Uint8Array)
-  const contents = await reader.end()
-  if (!contents.ok) {
-    err.write(`${file}: ${describeImageProblem(contents.problem)}\n`)
-    return 1
-  }
-  const { format, components } = contents.value
-  out.write(`${file}: ${format} bundle, ${components.length} component(s)\n`)
-  for (const { name, version, softwareId, sizeBytes, sha256, releaseDate, requires } of components) {
-    const facts = [
-      ['version', version],
-      ['softwareId', softwareId],
-      ['size', `${sizeBytes} bytes`],
-      ['sha256', sha256],
-      ['released', releaseDate],
-      ...requires.map(({ component, min }) => ['requires', `${component} at least ${min}`]),
-    ]
-    const lines = facts
-      .filter(([, value]) => value !== undefined)
-      .map(([label, value]) => `  ${label?.padEnd(11)}${value}\n`)
-    out.write(`${name}\n${lines.join('')}`)
-  }
-  return 0
+function describeDefect(name: string, { what, messages }: Defect): string {
+  return `${name.padEnd(20)}${what}: ${messages.join(', ')}\n`
 }
 
-function collect(text: string, before: readonly Wanted[] = []): Wanted[] {
-  const [, name, version] = /^([^=]+)=(.+)$/.exec(text) ?? []
-  if (name === undefined || version === undefined)
+function pairOf(text: string): readonly [string, string] {
+  const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? []
+  if (name === undefined || value === undefined)
     throw new InvalidArgumentError('Write Id=version, as in NIC-1=22.42.1.')
+  return [name, value]
+}
+
+function wanted(text: string, before: readonly Wanted[] = []): Wanted[] {
+  const [name, version] = pairOf(text)
   return [...before, { name, version }]
+}
+
+function required(text: string, before: readonly Requirement[] = []): Requirement[] {
+  const [component, min] = pairOf(text)
+  return [...before, { component, min }]
+}
+
+function named(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [name, value] = pairOf(text)
+  return { ...before, [name]: value }
+}
+
+function parseNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a number.')
+  return Number(text)
 }
 
 function parseSizeOption(text: string): number {

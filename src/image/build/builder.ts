@@ -1,0 +1,58 @@
+import type { Readable } from 'node:stream'
+import type { ComponentFacts } from '../../bmc/machine.ts'
+import type { MessageKey } from '../../redfish/messages/message.ts'
+import type { ActivationMethod, Requirement } from '../image-format.ts'
+
+/** What to put into an image for one component. */
+export interface ComponentOrder {
+  readonly name: string
+  readonly version: string
+  /** What the machine's data says of it: by this it is found. */
+  readonly softwareId: ComponentFacts['softwareId']
+  readonly identity?: ComponentFacts['behaviour']['identity']
+  readonly sizeBytes: number
+  /** Its bytes; made up, reproducibly, where nobody gives them. May be asked for more than once. */
+  readonly bytes?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+  readonly releaseDate?: string
+  readonly requires?: readonly Requirement[]
+  readonly securityVersion?: number
+  /** From then on no older version runs. */
+  readonly lowestVersion?: string
+  readonly isForced?: boolean
+  readonly activation?: ActivationMethod
+}
+
+/** Signs what a format wants signed; detached CMS in DER. */
+export type Sign = (
+  content: { readonly content: Uint8Array } | { readonly sha256: string },
+) => Promise<Uint8Array>
+
+export interface ImageOrder {
+  readonly components: readonly ComponentOrder[]
+  /** The Model of the machine that it is for, where the format can say it. */
+  readonly machine?: string
+  readonly sign?: Sign
+  /** Signs without a certificate, where the format has a place for that: the private key in PEM, and what it is known by. */
+  readonly key?: { readonly name: string; readonly pem: string }
+  /** The name of one of the format's defects. */
+  readonly defect?: string
+  /** What only one format knows (`--option name=value`). */
+  readonly options?: Readonly<Record<string, string>>
+}
+
+/** What is wrong with an image on purpose. */
+export interface Defect {
+  readonly what: string
+  /** Messages that its update tells, whatever machine it is for. */
+  readonly messages: readonly MessageKey[]
+  /** Whether the image has to be signed to have it. */
+  readonly needsSignature?: true
+}
+
+/** Makes images of a format: the same order gives the same bytes (but for signatures), never held in memory whole. */
+export interface ImageBuilder {
+  readonly maxComponents: number
+  readonly defects: Readonly<Record<string, Defect>>
+  /** Throws an Error that says what cannot be ordered: an unknown defect, a component without the identity it needs. */
+  readonly build: (order: ImageOrder) => Readable
+}
