@@ -215,7 +215,7 @@ function createEngines(options: AppOptions, directory: Directory, failed: (error
   const images = new ImageStore(options.imageStoreBytes ?? IMAGE_STORE_BYTES)
   const resets: Resets = new Resets(clock, device, {
     interrupted: (bmc, resource) => updates.interrupt(bmc, resource),
-    opened: (bmc, resource, signal) => updates.reset(bmc, resource, signal),
+    opened: (bmc, reset, signal) => updates.reset(bmc, reset, signal),
     failed,
   })
   const shop = {

@@ -7,6 +7,7 @@ import { loadMachine, loadProfile } from './bmc/mockup-folder.ts'
 import { commit } from './bmc/commit.ts'
 import { type Config, isStrict, parseConfig } from './config.ts'
 import type { Account } from './bmc/state.ts'
+import type { TrustStore } from './bmc/trust-store.ts'
 import type { Flasher } from './devices/flasher.ts'
 import type { GivenSettings } from './settings.ts'
 import { readDevicesFile } from './faults/devices-file.ts'
@@ -72,7 +73,7 @@ export async function startEmulator(
   // Hashing takes another thread some 60 ms: the app is loaded and made meanwhile.
   const hashing = createAccount(config.user, config.password)
   const accounts = new Map<string, Account>()
-  const bmc = createBmc('1', machineOf(config), accounts)
+  const bmc = createBmc('1', await machineOf(config), accounts)
   const {
     app,
     server: listening,
@@ -109,16 +110,25 @@ export async function startEmulator(
 }
 
 /** The machine as its own data and the configuration make it. */
-function machineOf({ machine, profile, awaitReset, startUpdate, devices }: Config): Machine {
+async function machineOf(config: Config): Promise<Machine> {
+  const { machine, profile, awaitReset, startUpdate, devices, trust, unsignedImages } = config
   const loaded = loadMachine(machine)
   const ruled = profile === '' ? loaded : underRules(loaded, loadProfile(profile))
   const adapted: Machine = {
     ...ruled,
     ...(awaitReset !== 'machine' && { awaitReset }),
     ...(startUpdate !== 'machine' && { startUpdate }),
+    ...(unsignedImages !== 'machine' && { trust: { ...ruled.trust, unsigned: unsignedImages } }),
+    ...(trust !== '' && { trustStore: await trustIn(trust) }),
   }
   if (devices === '') return adapted
   return planFaults(adapted, typeof devices === 'string' ? readDevicesFile(devices) : devices)
+}
+
+/** Most runs need nothing of what reads it. */
+async function trustIn(folder: string): Promise<TrustStore> {
+  const { readTrustFolder } = await import('./image/trust/trust-folder.ts')
+  return readTrustFolder(folder)
 }
 
 /** The app and the sockets that it will be reached by; nothing listens yet. */
@@ -131,7 +141,11 @@ async function makeService(config: Config, bmc: Bmc, { clock, ...given }: Given)
   const { fastify: app, endStreams } = createApp({
     ...config,
     clock,
-    spool: createFileSpool(clock, config.spool === '' ? undefined : config.spool),
+    spool: createFileSpool(clock, {
+      ...(config.spool !== '' && { parent: config.spool }),
+      capacityBytes: config.spoolBytes,
+      failed: (err) => given.logger?.error({ err }, 'the spool failed'),
+    }),
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
     imageFolders: parseImageFolders(config.imageFolders) ?? new Map<string, string>(),

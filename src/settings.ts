@@ -153,6 +153,13 @@ export const settings = {
     help: 'where images wait; the system’s temporary folder by default',
     expected: 'a folder',
   },
+  spoolSize: {
+    schema: Type.String({ pattern: `^$|${SIZE.source}` }),
+    default: '',
+    placeholder: 'size',
+    help: 'room for all images that wait or are kept; as much as the disk has by default',
+    expected: 'a number of bytes, or one with KiB, MiB or GiB, or nothing',
+  },
   maxImageSize: {
     schema: Type.String({ pattern: SIZE.source }),
     default: '2047MiB',
@@ -241,6 +248,19 @@ export const settings = {
     placeholder: 'list',
     help: 'folders that stand for shares: nfs://server/export=/srv/images,cifs://server/share=/srv/share',
     expected: 'shares (nfs, cifs, smb) and their folders, separated by commas',
+  },
+  trust: {
+    schema: Type.String(),
+    default: '',
+    placeholder: 'folder',
+    help: 'whose signed images are trusted: certificates, their revocation lists, public keys, revoked digests',
+    expected: 'a folder',
+  },
+  unsignedImages: {
+    ...choice('machine', 'refuse', 'warn', 'accept'),
+    default: 'machine',
+    placeholder: 'policy',
+    help: 'what becomes of an image that nobody signed',
   },
   logLevel: {
     ...choice('silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'),

@@ -29,6 +29,7 @@ describe('a configuration', () => {
         spool: '',
         maxImageBytes: 2_047 * 2 ** 20,
         imageStoreBytes: 8 * 2 ** 30,
+        spoolBytes: Infinity,
         updateMethods: new Set(['multipart', 'raw', 'simple']),
         uploadStallMs: 60_000,
         requestTimeoutMs: 60_000,
@@ -40,6 +41,8 @@ describe('a configuration', () => {
         eventDestinations: '127.0.0.0/8,::1,localhost',
         imageSources: '0.0.0.0/0,::/0',
         imageFolders: '',
+        trust: '',
+        unsignedImages: 'machine',
         logLevel: 'info',
       },
     })
@@ -107,6 +110,7 @@ describe('a setting', () => {
     devices: ['', 'faults.json', {}, { BIOS: { fail: { at: 'install' } } }],
     speed: [1, 0.001, 'max', '10', '0.5', '.5'],
     spool: ['', '/var/spool'],
+    spoolSize: ['', '1', '64KiB', '8GiB'],
     maxImageSize: ['1', '10B', '64KiB', '2047MiB', '4GiB'],
     imageStoreSize: ['1', '64KiB', '8GiB'],
     updateMethods: ['', 'raw', 'simple,multipart', 'raw, simple', 'raw,raw'],
@@ -120,6 +124,8 @@ describe('a setting', () => {
     eventDestinations: ['', '10.0.0.0/8', 'fd00::/8, receiver.example,192.0.2.1'],
     imageSources: ['', '10.0.0.0/8', '0.0.0.0/0,169.254.3.0/24', 'fd00::/8, images.example'],
     imageFolders: ['', 'nfs://server/export=/srv/images', 'cifs://server/a=/a, smb://server/b=/b'],
+    trust: ['', '/etc/redflash/trust'],
+    unsignedImages: ['machine', 'refuse', 'warn', 'accept'],
     logLevel: ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
   }
   const wrong: { readonly [N in SettingName]: readonly unknown[] } = {
@@ -144,6 +150,7 @@ describe('a setting', () => {
     spool: [1, null],
     maxImageSize: ['', '0', '-1', '1.5MiB', '10MB', '10 MiB', 'MiB', 10],
     imageStoreSize: ['', '0', '10MB', 10, null],
+    spoolSize: ['0', '10MB', 'all', 10, null],
     updateMethods: ['push', 'Raw', ',', 'raw,', ' raw', 'raw simple', ['raw'], null],
     uploadTimeout: [0, -1, '60'],
     requestTimeout: [0, -1, '60'],
@@ -155,6 +162,8 @@ describe('a setting', () => {
     eventDestinations: [1, null, '10.0.0.0/33', 'http://receiver', '1.2.3', '-receiver'],
     imageSources: [1, null, '10.0.0.0/33', 'http://images', '1.2.3', '-images'],
     imageFolders: [1, null, '/srv/images', 'nfs://server/export', 'http://server/a=/a', 'nfs://server=/a'],
+    trust: [1, null],
+    unsignedImages: ['Refuse', '', true, null],
     logLevel: ['verbose', 1],
   }
   const names = Object.keys(settings) as SettingName[]
@@ -194,6 +203,7 @@ describe('a setting', () => {
     ['speed', 'max', { speed: 'max' }],
     ['maxImageSize', '1KiB', { maxImageBytes: 1_024 }],
     ['imageStoreSize', '1KiB', { imageStoreBytes: 1_024 }],
+    ['spoolSize', '2KiB', { spoolBytes: 2_048 }],
     ['updateMethods', 'simple , raw', { updateMethods: new Set(['raw', 'simple']) }],
     ['updateMethods', '', { updateMethods: new Set() }],
   ])('%s is read from the text %j', (name, value, config) => {

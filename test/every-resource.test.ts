@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { listComponents } from '../src/bmc/bmc.ts'
 import { machineNames } from '../src/bmc/mockup-folder.ts'
 import { isObject, type JsonObject } from '../src/redfish/resource.ts'
+import { isOwnSchema } from '../src/redfish/schema-locations.ts'
 import { lastSegment, uris } from '../src/redfish/uris.ts'
 import { PASSWORD, startEmulator, type TestEmulator } from './support/emulator.ts'
 import { giveIdentity } from './support/identity.ts'
@@ -255,6 +256,8 @@ function wrongCounts({ uri, body }: Visited): string[] {
 function wrongPlace({ uri, body }: Visited): string[] {
   const { uris: places } = definition(body)
   if (!Array.isArray(places)) return []
+  // What is below an Oem segment is where its owner says (DSP0266, URI naming).
+  if (uri.includes('/Oem/') && !isOwnSchema(type(body))) return []
   // The schema speaks of active resources; their settings stand below them (DSP0266, settings resource).
   const active = uri.replace(/\/Settings$/, '')
   return places.some((place) => pattern(String(place)).test(active))

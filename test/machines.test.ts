@@ -2,7 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Machine, MachineFile } from '../src/bmc/machine.ts'
+import type { Machine } from '../src/bmc/machine.ts'
+import { MachineFile } from '../src/bmc/machine-file.ts'
 import { loadMachine, machineNames } from '../src/bmc/mockup-folder.ts'
 import { getPointer } from '../src/redfish/pointer.ts'
 import { type JsonObject, linkUris } from '../src/redfish/resource.ts'
@@ -199,6 +200,7 @@ describe('a folder', () => {
       verifyMs: '3 s',
       reset: { resource: '/redfish/v1/Systems/1' },
     })
+    Object.assign(data.components['CPLD'] ?? {}, { identity: { raw: { version: 'V(' } } })
     writeFileSync(file, JSON.stringify(data))
     let text = ''
     try {
@@ -214,6 +216,7 @@ describe('a folder', () => {
       '/manager',
       '/components/BIOS/verifyMs',
       '/components/BIOS/reset/type',
+      '/components/CPLD/identity/raw/version',
     ])
       expect(text).toContain(`  ${pointer}: `)
     expect(text).toContain('machine.json is wrong')

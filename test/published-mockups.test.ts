@@ -12,7 +12,13 @@ const published = resolve(import.meta.dirname, '../../shared/dmtf/mockups')
 const isPublishedHere = existsSync(published)
 const names = ['public-bladed', 'public-rackmount1']
 /** The machine's own, whatever rows we have for parts of it. */
-const theirCollections: readonly string[] = [uris.root, uris.systems, uris.chassis, uris.managers]
+const theirCollections: readonly string[] = [
+  uris.root,
+  uris.systems,
+  uris.chassis,
+  uris.managers,
+  uris.componentIntegrities,
+]
 
 describe.skipIf(!isPublishedHere)('a mockup that DMTF publishes (skipped where it is absent)', () => {
   test.each(names)('%s is served as it is, without its copyright, beside our services', async (name) => {

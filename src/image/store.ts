@@ -43,8 +43,8 @@ export class ImageStore {
     const kept = this.#kept.get(sha256) ?? { image: { ...image, spooled: image.spooled.share() }, entries: 0 }
     kept.entries++
     this.#kept.set(sha256, kept)
-    const { version, softwareId, releaseDate } =
-      (contents.ok ? contents.value.components[0] : undefined) ?? {}
+    const { version, fits, releaseDate } = (contents.ok ? contents.value.components[0] : undefined) ?? {}
+    const softwareId = fits?.kind === 'software' ? fits.softwareId : undefined
     const id = this.#nextId(bmc)
     const entry = { id, name: fileName, sizeBytes, sha256, version, softwareId, releaseDate }
     commit(bmc, { localImages: [[id, entry]] })

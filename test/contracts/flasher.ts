@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type Component, createBmc, findComponent } from '../../src/bmc/bmc.ts'
-import { type DeviceBehaviour } from '../../src/bmc/machine.ts'
+import type { DeviceBehaviour } from '../../src/bmc/machine-file.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
 import type { Flasher, FlashJob, FlashResult } from '../../src/devices/flasher.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'

@@ -39,7 +39,9 @@ const adapters: readonly {
     users: [
       'bmc/mockup-folder.ts',
       'image/file-spool.ts',
+      'image/spool-folder.ts',
       'http/key-pair-files.ts',
+      'image/trust/trust-folder.ts',
       'faults/devices-file.ts',
       'transfer/folder.ts',
       'client/send-image.ts',
@@ -69,8 +71,10 @@ const adapters: readonly {
   },
   { module: /^node:dgram$/, users: ['http/ssdp.ts', 'transfer/tftp.ts'] },
   { module: /^node:dns(\/promises)?$/, users: ['transfer/network.ts'] },
-  { module: /^node:worker_threads$/, users: ['image/digest.ts', 'image/digest-thread.ts'] },
-  { module: /^node:(child_process|cluster|sqlite)/, users: [] },
+  { module: /^node:worker_threads$/, users: ['image/stream-digests.ts', 'image/digest-thread.ts'] },
+  // of a database, only its lock
+  { module: /^node:sqlite$/, users: ['image/spool-folder.ts'] },
+  { module: /^node:(child_process|cluster)/, users: [] },
   { module: /^node:(timers|perf_hooks)/, users: ['lib/clock.ts'] },
   { module: /^node:process$/, users: ['main.ts'] },
   { module: /^fastify$/, users: ['app.ts'], types: ['http/', 'services/', 'control/', 'index.ts'] },
@@ -94,7 +98,8 @@ const adapters: readonly {
 /** Files that hold a Date object because somebody else's library takes nothing else; the time in it is given. */
 const dateHolders: ReadonlyMap<string, string> = new Map([
   ['http/certificate.ts', 'X.509 validity, from the clock'],
-  ['image/build-bundle.ts', 'tar headers, always the same'],
+  ['image/build/bundle.ts', 'tar headers, always the same'],
+  ['image/trust/sign.ts', 'when a signature was made, as it is told'],
 ])
 
 /** Imports that go up, sideways, into another service, or out of `src`. */

@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers'
-import { buildBundle } from '../../src/image/build-bundle.ts'
+import { buildBundle } from '../../src/image/build/bundle.ts'
 import { isObject, type JsonObject, linkUris } from '../../src/redfish/resource.ts'
 import { lastSegment, uris } from '../../src/redfish/uris.ts'
 import type { TestEmulator } from './emulator.ts'

@@ -1,5 +1,6 @@
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
-import type { DeviceBehaviour, Machine } from '../../src/bmc/machine.ts'
+import type { Machine } from '../../src/bmc/machine.ts'
+import type { DeviceBehaviour } from '../../src/bmc/machine-file.ts'
 
 /** `rackmount` with devices that behave otherwise. */
 export function rackmountWith(changes: Readonly<Record<string, Partial<DeviceBehaviour>>>): Machine {

@@ -35,7 +35,9 @@ const accounts: Promise<ReadonlyMap<string, Account>> = Promise.all([
 export interface TestOptions {
   readonly machine?: string | Machine
   /** What of the machine is otherwise than its data says; tasks end where they would wait, unless a test is of that. */
-  readonly adapted?: Partial<Pick<Machine, 'awaitReset' | 'startUpdate' | 'maxParallelFlashes'>>
+  readonly adapted?: Partial<
+    Pick<Machine, 'awaitReset' | 'startUpdate' | 'maxParallelFlashes' | 'trust' | 'trustStore'>
+  >
   readonly speed?: Speed
   readonly maxImageBytes?: number
   readonly monitorEnding?: MonitorEnding

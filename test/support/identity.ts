@@ -35,7 +35,7 @@ export const sshKeys = {
   },
 } as const
 
-/** Gives the UpdateService one of each: a server's key and certificate, a certificate and an SSH key of its own. */
+/** Gives the UpdateService one of each: a server's key and certificate, a trust anchor, a certificate and an SSH key of its own. */
 export async function giveIdentity({ send }: Pick<TestEmulator, 'send'>): Promise<void> {
   const { certificate, privateKey, authority } = await certificateFor(['update.example'])
   const own = { CertificateString: `${certificate}${privateKey}`, CertificateType: 'PEM' }
@@ -45,6 +45,7 @@ export async function giveIdentity({ send }: Pick<TestEmulator, 'send'>): Promis
   const answers = await Promise.all([
     send(uris.clientCertificates, { method: 'POST', body: own }),
     send(uris.remoteServerCertificates, { method: 'POST', body: trusted }),
+    send(uris.trustAnchors, { method: 'POST', body: trusted }),
     send(uris.remoteServerKeys, { method: 'POST', body: key }),
     send(action, { method: 'POST', body: { KeyType: 'Ed25519' } }),
   ])

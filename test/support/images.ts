@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers'
-import { buildBundle, type BundleComponent } from '../../src/image/build-bundle.ts'
+import { buildBundle } from '../../src/image/build/bundle.ts'
+import type { ComponentOrder } from '../../src/image/build/builder.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
 
 const machine = loadMachine('rackmount')
@@ -7,7 +8,7 @@ const machine = loadMachine('rackmount')
 /** A bundle in memory for components of `rackmount`: real bytes, real digests. */
 export function bundleOf(
   versions: Readonly<Record<string, string>>,
-  extra: Partial<BundleComponent> = {},
+  extra: Partial<ComponentOrder> = {},
 ): Promise<Buffer> {
   const components = Object.entries(versions).map(([name, version]) => ({
     name,

@@ -1,3 +1,4 @@
+import { offersAction } from '../../src/http/mount.ts'
 import { isObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { PASSWORD, startEmulator, type TestEmulator, type TestOptions } from './emulator.ts'
@@ -48,8 +49,7 @@ export async function exampleUris(emulator: TestEmulator): Promise<ReadonlyMap<s
 /** The action as one of the row's resources offers it. */
 export async function offeredAction(emulator: TestEmulator, path: string, action: string): Promise<string> {
   for (const uri of await linkedUris(emulator)) {
-    const { Actions } = await emulator.get(uri)
-    if (fits(path, uri) && isObject(Actions) && `#${action}` in Actions) return uris.action(uri, action)
+    if (fits(path, uri) && offersAction(await emulator.get(uri), action)) return uris.action(uri, action)
   }
   throw new Error(`no resource of ${path} offers ${action}`)
 }

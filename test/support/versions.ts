@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { expect } from 'vitest'
-import { buildBundle } from '../../src/image/build-bundle.ts'
+import { buildBundle } from '../../src/image/build/bundle.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import type { TestEmulator } from './emulator.ts'
 import { push } from './multipart.ts'

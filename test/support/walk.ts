@@ -36,7 +36,12 @@ const endpointMembers: ReadonlySet<string> = new Set([
   'target',
 ])
 /** Members other than `@odata.id` that hold the URI of a resource. */
-const uriMembers: ReadonlySet<string> = new Set(['@odata.id', '@Redfish.ActionInfo', 'DataSourceUri'])
+const uriMembers: ReadonlySet<string> = new Set([
+  '@odata.id',
+  '@Redfish.ActionInfo',
+  'DataSourceUri',
+  'TargetComponentURI',
+])
 
 /** Follows every link from the service root. */
 export async function walk({ send }: Pick<TestEmulator, 'send'>): Promise<Walk> {

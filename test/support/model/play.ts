@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { type Component, findComponent } from '../../../src/bmc/bmc.ts'
-import { buildBundle } from '../../../src/image/build-bundle.ts'
+import { buildBundle } from '../../../src/image/build/bundle.ts'
 import { timestamp } from '../../../src/lib/clock.ts'
 import type { JsonObject } from '../../../src/redfish/resource.ts'
 import { uris } from '../../../src/redfish/uris.ts'

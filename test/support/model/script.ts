@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
-import type { DeviceBehaviour, Machine } from '../../../src/bmc/machine.ts'
+import type { Machine } from '../../../src/bmc/machine.ts'
+import type { DeviceBehaviour } from '../../../src/bmc/machine-file.ts'
 import { loadMachine } from '../../../src/bmc/mockup-folder.ts'
 import { applyTimes } from '../../../src/redfish/apply-times.ts'
 import type { JsonObject } from '../../../src/redfish/resource.ts'
