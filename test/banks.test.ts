@@ -103,7 +103,11 @@ test('what is no pair is neither active nor spare, and shown where it was', () =
   const bios = componentOf(bmc, 'BIOS')
   expect([isActive(bmc, 'BIOS'), stateAtRest(bmc, bios)]).toEqual([undefined, 'Enabled'])
   expect(shownAt(bmc, 'BIOS')).toEqual([uris.system('1')])
-  expect([shownAt(bmc, 'BMC-Primary'), shownAt(bmc, 'BMC-Backup')]).toEqual([[MANAGER], [MANAGER]])
+  const both = [uris.trustedComponent(uris.chassisMember('1'), 'BMC-RoT'), MANAGER]
+  expect([shownAt(bmc, 'BMC-Primary'), shownAt(bmc, 'BMC-Backup')].map((one) => one.toSorted())).toEqual([
+    both,
+    both,
+  ])
 })
 
 describe('a choice', () => {
