@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Clock } from '../lib/clock.ts'
+import type { RawRule } from '../bmc/machine.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
-import { Digest } from './digest.ts'
 import type { ImageContents, ImageProblem } from './image-format.ts'
 import { inspectImage } from './inspect.ts'
-import { type Spool, type SpoolEntry, SpoolFullError } from './spool.ts'
+import { type SpoolEntry, SpoolFullError } from './spool.ts'
+import { createDigests } from './stream-digests.ts'
 
 /** An image that has arrived whole. Whoever received it discards its spool entry. */
 export interface ReceivedImage {
@@ -29,8 +31,11 @@ export interface ReceiveOptions {
   readonly maxImageBytes: number
   /** A source that sends nothing for this long is given up. */
   readonly stallMs: number
-  readonly spool: Spool
+  /** Where the bytes go: an entry with nothing in it. */
+  readonly spooled: SpoolEntry
   readonly clock: Clock
+  /** How versions are found in bytes of no format. */
+  readonly rawRules: readonly RawRule[]
 }
 
 class Refused extends Error {
@@ -43,37 +48,43 @@ class Refused extends Error {
 }
 
 /**
- * Takes an image in one pass: size meter, digest, format reader and spool see each chunk once, one chunk in memory.
+ * Takes an image in one pass: size meter, format reader, digests and spool see each chunk once, one chunk in memory.
  * When it fails, nothing is left in the spool.
  */
 export async function receiveImage(
   source: Readable,
-  { fileName, maxImageBytes, stallMs, spool, clock }: ReceiveOptions,
+  { fileName, maxImageBytes, stallMs, spooled, clock, rawRules }: ReceiveOptions,
 ): Promise<Result<ReceivedImage, ReceiveProblem>> {
-  const spooled = await spool.create()
-  const reader = inspectImage()
-  const digest = new Digest(clock)
+  const digests = createDigests(clock)
+  const sha256 = digests.want({ start: 0, algorithm: 'sha256' })
+  const reader = inspectImage(digests, { clock, rawRules, maxBytes: maxImageBytes })
   const watch = (): (() => void) =>
     clock.schedule(stallMs, () => source.destroy(new Refused({ kind: 'stalled' })))
   let cancelWatch = watch()
   let sizeBytes = 0
+  const take = (chunk: Uint8Array): Promise<void> | undefined => {
+    cancelWatch()
+    sizeBytes += chunk.byteLength
+    if (sizeBytes > maxImageBytes) throw new Refused({ kind: 'too-large', limit: maxImageBytes })
+    const waits = [reader.write(chunk), spooled.append(chunk)].filter((wait) => wait !== undefined)
+    if (waits.length > 0) return takeLater(waits)
+    cancelWatch = watch()
+    return undefined
+  }
+  const takeLater = async (waits: readonly Promise<void>[]): Promise<void> => {
+    await Promise.all(waits)
+    cancelWatch = watch()
+  }
   try {
-    for await (const chunk of bytesOf(source)) {
-      cancelWatch()
-      sizeBytes += chunk.byteLength
-      if (sizeBytes > maxImageBytes) throw new Refused({ kind: 'too-large', limit: maxImageBytes })
-      await digest.update(chunk)
-      await reader.write(chunk)
-      await spooled.append(chunk)
-      cancelWatch = watch()
-    }
+    await eachChunk(source, take)
     if (sizeBytes === 0) throw new Refused({ kind: 'empty' })
     await spooled.seal()
     const contents = await reader.end()
-    return succeed({ fileName, sizeBytes, sha256: await digest.finish(), spooled, contents })
+    await digests.finish()
+    return succeed({ fileName, sizeBytes, sha256: sha256.hex, spooled, contents })
   } catch (error) {
     reader.abandon()
-    await digest.abandon()
+    digests.abandon()
     await spooled.discard()
     if (error instanceof Refused) return fail(error.problem)
     if (error instanceof SpoolFullError) return fail({ kind: 'no-space' })
@@ -83,10 +94,39 @@ export async function receiveImage(
   }
 }
 
-/** Whatever ends a source early (the client vanished, the part has no end) is the same: bytes that should have come did not. */
-async function* bytesOf(source: Readable): AsyncIterable<Uint8Array> {
+/**
+ * Hands over a source's chunks; while one is waited for, no other comes. By events: to iterate costs as much for each
+ * chunk as all that is done with it. Whatever ends the source early (the client vanished, the part has no end) is the
+ * same: bytes that should have come did not.
+ */
+async function eachChunk(
+  source: Readable,
+  take: (chunk: Uint8Array) => Promise<void> | undefined,
+): Promise<void> {
+  let taken: Promise<void> | undefined
+  const { promise: refused, reject } = Promise.withResolvers<never>()
+  const refuse = (error: unknown): void => {
+    reject(error)
+    source.destroy()
+  }
+  source.on('data', (chunk: Uint8Array) => {
+    try {
+      taken = take(chunk)
+      if (taken === undefined) return
+      source.pause()
+      taken.then(() => source.resume(), refuse)
+    } catch (error) {
+      refuse(error)
+    }
+  })
+  await Promise.race([refused, endOf(source)])
+  // The end may come while the last chunk is still being taken: a pause does not hold it up.
+  await taken
+}
+
+async function endOf(source: Readable): Promise<void> {
   try {
-    for await (const chunk of source) yield chunk as Uint8Array
+    await finished(source, { writable: false })
   } catch (error) {
     throw error instanceof Refused ? error : new Refused({ kind: 'interrupted' })
   }

@@ -35,6 +35,13 @@ describe('a dry run of a push', () => {
       'Completed',
     ],
     [
+      'what is to be staged',
+      { BIOS: '1.9.0' },
+      { Stage: true },
+      ['TargetDetermined', 'AllTargetsDetermined', 'WouldStage'],
+      'Completed',
+    ],
+    [
       'the version that runs',
       { 'NIC-1': '22.41.1000' },
       {},
@@ -89,6 +96,16 @@ describe('a dry run of a push', () => {
       'BIOS 1.9.0',
       BIOS,
       'GracefulRestart',
+      '/redfish/v1/Systems/1',
+    ])
+  })
+
+  test('knows the reset that the image asks for', async () => {
+    const emulator = await startEmulator()
+    const image = await bundleOf({ 'NIC-1': '22.42.1' }, { activation: 'ac-power-cycle' })
+    const { task } = await update(emulator, image, DRY)
+    expect(messageArgs(task, 'WouldAwaitReset')?.slice(2)).toEqual([
+      'FullPowerCycle',
       '/redfish/v1/Systems/1',
     ])
   })

@@ -91,6 +91,7 @@ const rows = {
     'Provide an image that fits.',
   ],
   WouldUpdate: ["'%1', which is at version '%2', would be updated with the image '%3'.", 3, 'OK', 'None.'],
+  WouldStage: ["The image '%2' would be staged on '%1', to be activated by a client.", 2, 'OK', 'None.'],
   WouldAwaitReset: ["The image '%1' would run on '%2' after a reset '%3' of '%4'.", 4, 'OK', 'None.'],
   WouldFail: ["The image '%1' would not be installed on '%2'.", 2, 'Critical', 'None.'],
   NothingChanged: ['Nothing was changed: a dry run was asked for.', 0, 'OK', 'None.'],
