@@ -55,7 +55,14 @@ describe.each(files)('the schema of $namespace', ({ name, namespace, json, csdl 
     const [abstract, present] = schemasIn(fileOf(csdl))
     expect([abstract, present].map((one) => one?.attributes['Namespace'])).toEqual([name, namespace])
     const types = (present?.children ?? []).filter(({ name: tag }) => /^(Entity|Complex)Type$/.test(tag))
-    expect(types.map(({ attributes }) => attributes['Name'])).toEqual(Object.keys(definitions))
+    const actions = (present?.children ?? []).filter(({ name: tag }) => tag === 'Action')
+    const named = [...types, ...actions].map(({ attributes }) => attributes['Name'])
+    expect(named).toEqual(Object.keys(definitions))
+    for (const { attributes, children } of actions) {
+      const [, ...parameters] = children.filter(({ name: tag }) => tag === 'Parameter')
+      const { parameters: given = {} } = definitions[attributes['Name'] ?? ''] as JsonObject
+      expect(parameters.map((one) => one.attributes['Name'])).toEqual(Object.keys(given as JsonObject))
+    }
     for (const type of types) {
       expect(inCsdl(type)).toEqual(inJson(definitions[type.attributes['Name'] ?? ''] as JsonObject))
     }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { oemSchemas } from '../../src/redfish/oem/types.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
@@ -160,6 +161,10 @@ describe('the update service’s own SimpleUpdate', () => {
     const own = await namesOf('OemSimpleUpdate')
     expect(own.filter((name) => !standard.includes(name))).toEqual(['DryRun', 'ImageSHA256'])
     expect(standard.filter((name) => !own.includes(name))).toEqual([])
+    const { parameters = {} } =
+      oemSchemas.find(({ name }) => name === 'RedflashUpdateService')?.actions?.['SimpleUpdate'] ?? {}
+    const described = [...Object.keys(parameters), '@Redfish.OperationApplyTime']
+    expect(own.toSorted()).toEqual(described.toSorted())
   })
 
   test('fetches the image, tells what would be, and changes nothing', async () => {

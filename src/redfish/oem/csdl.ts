@@ -1,7 +1,15 @@
 import { edmxDocument, redfishExtensions, reference, schema } from '../edmx.ts'
 import { csdlUri } from '../schema-locations.ts'
 import { element, type Xml } from '../xml.ts'
-import { namespaceOf, OEM, type OemProperty, type OemSchema, type OemType, type Shape } from './types.ts'
+import {
+  namespaceOf,
+  OEM,
+  type OemAction,
+  type OemProperty,
+  type OemSchema,
+  type OemType,
+  type Shape,
+} from './types.ts'
 
 const VOCABULARIES = 'http://docs.oasis-open.org/odata/odata/v4.0/errata03/csd01/complete/vocabularies'
 const vocabularies = { Core: 'OData', Capabilities: 'Capabilities', Validation: 'Validation' }
@@ -13,7 +21,7 @@ const bases: Readonly<Record<OemSchema['kind'], { readonly tag: string; readonly
 
 /** The CSDL of our own types (DSP0266, OData metadata): an abstract type, and its present version. */
 export function csdlOf(oem: OemSchema): string {
-  const { name, kind, main, objects = {} } = oem
+  const { name, kind, main, objects = {}, actions = {} } = oem
   const { tag, type } = bases[kind]
   const owner = annotation('Redfish.OwningEntity', { String: OEM })
   const versioned = namespaceOf(oem)
@@ -27,11 +35,11 @@ export function csdlOf(oem: OemSchema): string {
   )
   return edmxDocument(references(oem), [
     schema(name, [owner, abstract]),
-    schema(versioned, [owner, present, ...others]),
+    schema(versioned, [owner, present, ...others, ...Object.entries(actions).map(actionOf)]),
   ])
 }
 
-function references({ main, objects = {} }: OemSchema): Xml[] {
+function references({ main, objects = {}, actions = {} }: OemSchema): Xml[] {
   const shapes = [main, ...Object.values(objects)]
     .flatMap(({ properties }) => Object.values(properties))
     .map(({ shape }) => shape)
@@ -41,6 +49,7 @@ function references({ main, objects = {} }: OemSchema): Xml[] {
       reference(`${VOCABULARIES}/Org.OData.${name}.V1.xml`, { [`Org.OData.${name}.V1`]: alias }),
     ),
     redfishExtensions,
+    ...Object.values(actions).map(({ of }) => reference(csdlUri(of), { [`${of}.v1_0_0`]: undefined })),
     reference(csdlUri('Resource'), { Resource: undefined, 'Resource.v1_0_0': undefined }),
     ...[...new Set(linked)]
       .filter((name) => name !== 'Resource')
@@ -82,11 +91,34 @@ function member(name: string, property: OemProperty, namespace: string): Xml {
   return element(shape.kind === 'link' ? 'NavigationProperty' : 'Property', attributes, [
     annotation('OData.Permissions', { EnumMember: 'OData.Permission/Read' }),
     annotation('OData.Description', { String: description }),
-    ...(shape.kind === 'text' && shape.pattern !== undefined
-      ? [annotation('Validation.Pattern', { String: shape.pattern })]
-      : []),
+    ...patternOf(shape),
     ...(isRequired === true ? [annotation('Redfish.Required')] : []),
   ])
+}
+
+function actionOf([Name, { description, of, parameters }]: readonly [string, OemAction]): Xml {
+  const given = Object.entries(parameters).map(([parameter, { shape, isArray, isRequired, ...facts }]) => {
+    const type = typeOf(shape, '')
+    const attributes = {
+      Name: parameter,
+      Type: isArray === true ? `Collection(${type})` : type,
+      Nullable: isRequired === true ? 'false' : 'true',
+    }
+    return element('Parameter', attributes, [
+      annotation('OData.Description', { String: facts.description }),
+      ...patternOf(shape),
+    ])
+  })
+  return element('Action', { Name, IsBound: 'true' }, [
+    element('Parameter', { Name: of, Type: `${of}.v1_0_0.OemActions` }),
+    ...given,
+    annotation('OData.Description', { String: description }),
+  ])
+}
+
+function patternOf(shape: Shape): Xml[] {
+  if (shape.kind !== 'text' || shape.pattern === undefined) return []
+  return [annotation('Validation.Pattern', { String: shape.pattern })]
 }
 
 function described({ description }: OemType): Xml[] {
@@ -100,6 +132,8 @@ function typeOf(shape: Shape, namespace: string): string {
   switch (shape.kind) {
     case 'text':
       return 'Edm.String'
+    case 'boolean':
+      return 'Edm.Boolean'
     case 'time':
       return 'Edm.DateTimeOffset'
     case 'link':

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../resource.ts'
 import { DMTF_SCHEMAS, jsonSchemaUri } from '../schema-locations.ts'
-import { namespaceOf, type OemProperty, type OemSchema, type OemType } from './types.ts'
+import { namespaceOf, type OemAction, type OemProperty, type OemSchema, type OemType } from './types.ts'
 
 const ANNOTATION = '^([a-zA-Z_][a-zA-Z0-9_]*)?@(odata|Redfish|Message)\\.[a-zA-Z_][a-zA-Z0-9_]*$'
 
@@ -31,7 +31,7 @@ const inherited: Readonly<Record<OemSchema['kind'], readonly [JsonObject, readon
 
 /** The JSON schema of our own types (DSP0266, JSON Schema for Redfish). */
 export function jsonSchemaOf(schema: OemSchema): JsonObject {
-  const { name, kind, uris, main, objects = {} } = schema
+  const { name, kind, uris, main, objects = {}, actions = {} } = schema
   const namespace = namespaceOf(schema)
   const [members, required] = inherited[kind]
   const places = uris && { insertable: false, updatable: false, deletable: false, uris }
@@ -43,7 +43,29 @@ export function jsonSchemaOf(schema: OemSchema): JsonObject {
     definitions: {
       [name]: { ...objectSchema(main, members, required), ...places },
       ...Object.fromEntries(Object.entries(objects).map(([type, one]) => [type, objectSchema(one)])),
+      ...Object.fromEntries(Object.entries(actions).map(([action, one]) => [action, actionSchema(one)])),
     },
+  }
+}
+
+function actionSchema({ description, parameters }: OemAction): JsonObject {
+  const given = Object.entries(parameters).map(
+    ([name, { description: said, isArray, isRequired, shape }]) => {
+      const one = shapeSchema({ description: said, shape })
+      const facts = { description: said, ...(isRequired === true && { requiredParameter: true }) }
+      return [name, { ...(isArray === true ? { type: 'array', items: one } : one), ...facts }] as const
+    },
+  )
+  return {
+    type: 'object',
+    description,
+    parameters: Object.fromEntries(given),
+    properties: {
+      target: { type: 'string', format: 'uri-reference' },
+      title: { type: 'string' },
+    },
+    patternProperties: { [ANNOTATION]: {} },
+    additionalProperties: false,
   }
 }
 
@@ -77,6 +99,8 @@ function shapeSchema({ shape }: OemProperty): JsonObject {
   switch (shape.kind) {
     case 'text':
       return { type: 'string', ...(shape.pattern !== undefined && { pattern: shape.pattern }) }
+    case 'boolean':
+      return { type: 'boolean' }
     case 'time':
       return { type: 'string', format: 'date-time' }
     case 'link':

@@ -11,6 +11,15 @@ export interface OemSchema {
   readonly main: OemType
   /** Objects within the main type, by the name of their type. */
   readonly objects?: Readonly<Record<string, OemType>>
+  readonly actions?: Readonly<Record<string, OemAction>>
+}
+
+/** An action that stands in `Actions.Oem` of a resource. */
+export interface OemAction {
+  readonly description: string
+  /** The standard type of that resource. */
+  readonly of: string
+  readonly parameters: Readonly<Record<string, Omit<OemProperty, 'shape'> & { readonly shape: OemValue }>>
 }
 
 export interface OemType {
@@ -26,8 +35,11 @@ export interface OemProperty {
   readonly isRequired?: true
 }
 
+/** What needs no other type. */
+type OemValue = { readonly kind: 'text'; readonly pattern?: string } | { readonly kind: 'boolean' }
+
 export type Shape =
-  | { readonly kind: 'text'; readonly pattern?: string }
+  | OemValue
   | { readonly kind: 'time' }
   /** To a resource of one of our types, or to anything (`Resource.Item`). */
   | { readonly kind: 'link'; readonly to: string }
@@ -36,7 +48,8 @@ export type Shape =
 /** By what the schemas say that they are ours, and the member of `Oem` that holds our parts. */
 export const OEM = 'Redflash'
 
-const text: Shape = { kind: 'text' }
+const text = { kind: 'text' } as const
+const flag = { kind: 'boolean' } as const
 const time: Shape = { kind: 'time' }
 
 export const oemSchemas: readonly OemSchema[] = [
@@ -105,6 +118,28 @@ export const oemSchemas: readonly OemSchema[] = [
         TrustAnchors: {
           description: 'The certificates of those who sign images, or certify those who do.',
           shape: { kind: 'link', to: 'CertificateCollection.CertificateCollection' },
+        },
+      },
+    },
+    actions: {
+      SimpleUpdate: {
+        description: 'SimpleUpdate of the update service, which may be asked for more.',
+        of: 'UpdateService',
+        parameters: {
+          ImageURI: { description: 'Where the image is.', shape: text, isRequired: true },
+          TransferProtocol: { description: 'How it is fetched.', shape: text },
+          Targets: { description: 'What it is for.', shape: text, isArray: true },
+          ExcludeTargets: { description: 'What it is not for.', shape: text, isArray: true },
+          Username: { description: 'Who fetches it.', shape: text },
+          Password: { description: 'The password of who fetches it.', shape: text },
+          ForceUpdate: { description: 'Whether policies that can be bypassed are.', shape: flag },
+          Stage: { description: 'Whether it is to wait for its activation.', shape: flag },
+          LocalImage: { description: 'Whether it is to be kept.', shape: flag },
+          DryRun: { description: 'Whether only to tell what would be done.', shape: flag },
+          ImageSHA256: {
+            description: 'The SHA-256 digest that the image must have, in hexadecimal.',
+            shape: { kind: 'text', pattern: '^[0-9A-Fa-f]{64}$' },
+          },
         },
       },
     },
