@@ -2,6 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { runCommand } from '../support/cli.ts'
+import { certify, makeKey } from '../support/pki.ts'
 import { filesBelow, temporaryFolder } from '../support/wire.ts'
 
 const imageFile = async (): Promise<string> => join(await temporaryFolder(), 'update.tar')
@@ -72,6 +73,101 @@ describe('image build', () => {
     const { exitCode, err } = await build(file, ...nic)
     expect(exitCode).toBe(1)
     expect(err).toContain('ENOENT')
+  })
+})
+
+describe('image build of any format', () => {
+  const orders = [
+    ['bundle', ['--component', 'NIC-1=22.42.1000'], ['VendorDefined', 'softwareId']],
+    [
+      'pldm',
+      ['--component', 'NIC-1=22.42.1000', '--option', 'version=1.3'],
+      ['PLDMv1_3', 'identifier', 'device'],
+    ],
+    [
+      'capsule',
+      ['--component', 'BIOS=1.9.0', '--lowest-version', '1.8.0'],
+      ['UEFICapsule', 'imageType', 'lowest'],
+    ],
+    ['openbmc', ['--component', 'BMC-Primary=2.4.0', '--option', 'gzip=true'], ['gzip', 'purpose', '2.4.0']],
+  ] as const
+
+  test.each(orders)('%s: image inspect reads what image build makes', async (format, args, words) => {
+    const file = await imageFile()
+    expect(await build(file, '--format', format, ...args)).toMatchObject({ exitCode: 0, err: '' })
+    const { exitCode, out } = await runCommand(['image', 'inspect', file])
+    expect(exitCode).toBe(0)
+    for (const word of words) expect(out).toContain(word)
+  })
+
+  test.each(orders)(
+    '%s: it is signed by a key and its certificate, where the format has a place for it',
+    async (...row) => {
+      const [format, args] = row
+      const file = await imageFile()
+      const { key, certificate } = certify({ name: 'Signer', key: makeKey('rsa') })
+      const [keyFile, certificateFile] = [join(file, '../release.pem'), join(file, '../release.crt')]
+      await writeFile(keyFile, key)
+      await writeFile(certificateFile, certificate)
+      const bare = ['bundle', 'openbmc'].includes(format)
+      const signing =
+        format === 'openbmc' ? ['--key', keyFile] : ['--key', keyFile, '--certificate', certificateFile]
+      expect(await build(file, '--format', format, ...args, ...signing)).toMatchObject({
+        exitCode: 0,
+        err: '',
+      })
+      const { out } = await runCommand(['image', 'inspect', file])
+      expect(out).toContain(format === 'openbmc' ? 'signature  rsa-pkcs1 by release' : 'signature  cms')
+      if (!bare) return
+      await build(file, '--format', format, ...args, '--key', keyFile)
+      expect((await runCommand(['image', 'inspect', file])).out).toContain(' by release')
+    },
+  )
+
+  test.each(orders)(
+    '%s: image defects lists what --break makes, and what its update tells',
+    async (format, args) => {
+      const { out, exitCode } = await runCommand(['image', 'defects', '--format', format])
+      expect(exitCode).toBe(0)
+      const names = out.split('\n').flatMap((line) => /^\S+/.exec(line)?.[0] ?? [])
+      expect(names).toContain('truncate')
+      expect(out).toMatch(/Update\.VerificationFailed/)
+      const file = await imageFile()
+      expect(await build(file, '--format', format, ...args, '--break', 'truncate')).toMatchObject({
+        exitCode: 0,
+      })
+      expect((await runCommand(['image', 'inspect', file])).exitCode).toBe(1)
+    },
+  )
+
+  test('says what an image asks for', async () => {
+    const file = await imageFile()
+    const asked = ['--requires', 'BIOS=1.8.0', '--security-version', '3', '--model', 'RX-1']
+    await build(file, ...nic, ...asked)
+    const { out } = await runCommand(['image', 'inspect', file])
+    for (const words of [/requires +BIOS at least 1\.8\.0/, /security +3/, /for +RX-1/])
+      expect(out).toMatch(words)
+  })
+
+  test.each([
+    ['a format that there is not', [...nic, '--format', 'zip'], 'zip'],
+    ['a defect that the format does not have', [...nic, '--break', 'rust'], 'rust'],
+    ['a signature’s defect without a signature', [...nic, '--break', 'signature'], '--key'],
+    ['a certificate without its key', [...nic, '--certificate', 'x.crt'], '--key'],
+    ['a key that is not there', [...nic, '--key', 'nowhere.pem'], 'ENOENT'],
+    ['a security version that is none', [...nic, '--security-version', '-1'], 'number'],
+    ['an option without a value', [...nic, '--option', 'version'], 'name'],
+    [
+      'more components than the format holds',
+      ['--format', 'openbmc', '--component', 'BMC-Primary=1', '--component', 'NIC-1=1'],
+      '1 component',
+    ],
+    ['a component that the format cannot name', ['--format', 'openbmc', '--component', 'NIC-1=1'], 'NIC-1'],
+  ])('refuses %s, and writes nothing', async (_name, args, word) => {
+    const file = await imageFile()
+    const { exitCode, err } = await build(file, ...args)
+    expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringContaining(word) as string })
+    expect(await filesBelow(join(file, '..'))).toEqual([])
   })
 })
 
