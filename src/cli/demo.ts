@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { listComponents } from '../bmc/bmc.ts'
 import { createEmulator, type Emulator } from '../index.ts'
-import { writeBundle } from './image.ts'
-import { componentOrders } from './image-order.ts'
 import { push } from './push.ts'
 import type { Finish, Terminal } from './terminal.ts'
 
@@ -34,6 +32,8 @@ async function runDemo(terminal: Terminal): Promise<number> {
       `An emulated server at ${url}/redfish/v1/, its devices 30 times faster than real ones.\n\nBefore:\n`,
     )
     showInventory(emulator, terminal)
+    const { writeBundle } = await import('./image-build.ts')
+    const { componentOrders } = await import('./image-order.ts')
     await writeBundle(componentOrders(wanted, IMAGE_BYTES, config.machine), image)
     out.write(
       `\nAn image with ${wanted.map(({ name, version }) => `${name} ${version}`).join(' and ')}, pushed:\n`,

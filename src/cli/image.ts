@@ -1,17 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { createWriteStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
-import type { Defect, ImageBuilder, ImageOrder } from '../image/build/builder.ts'
-import { type BuilderName, imageBuilders } from '../image/build/builders.ts'
-import { bundleBuilder } from '../image/build/bundle.ts'
+import type { BuilderName } from '../image/build/builders.ts'
 import type { Requirement } from '../image/image-format.ts'
 import { parseSize } from '../lib/size.ts'
-import { inspect } from './image-inspect.ts'
-import { type BuildOptions, imageOrder, type Wanted } from './image-order.ts'
+import type { BuildOptions, Wanted } from './image-order.ts'
 import type { Finish, Terminal } from './terminal.ts'
 
-const builderNames = Object.keys(imageBuilders)
+const builderNames: readonly BuilderName[] = ['bundle', 'pldm', 'capsule', 'openbmc']
+/** What builds and signs images is loaded when somebody wants one: no start waits for it. */
+const builds = () => import('./image-build.ts')
 
 interface ImageOptions extends BuildOptions {
   readonly format: BuilderName
@@ -26,15 +22,17 @@ export function addImageCommand(program: Command, terminal: Terminal, finish: Fi
     .command('defects')
     .description('list what can be made wrong with an image, and what its update then tells')
     .addOption(formatOption())
-    .action(({ format }: Pick<ImageOptions, 'format'>) => {
-      const defects: ImageBuilder['defects'] = imageBuilders[format].defects
-      for (const [name, defect] of Object.entries(defects)) terminal.out.write(describeDefect(name, defect))
+    .action(async ({ format }: Pick<ImageOptions, 'format'>) => {
+      terminal.out.write((await builds()).describeDefects(format))
     })
   image
     .command('inspect')
     .description('print what is in an image')
     .argument('<file>')
-    .action(async (file: string) => finish(await inspect(file, terminal)))
+    .action(async (file: string) => {
+      const { inspect } = await import('./image-inspect.ts')
+      finish(await inspect(file, terminal))
+    })
 }
 
 function addBuildCommand(image: Command, terminal: Terminal): void {
@@ -56,7 +54,7 @@ function addBuildCommand(image: Command, terminal: Terminal): void {
     .requiredOption('-o, --output <file>', 'file to write')
     .action(async (options: ImageOptions) => {
       const { format, component, output } = options
-      await writeImage(imageBuilders[format], imageOrder(options), output)
+      await (await builds()).buildImage(format, options, output)
       terminal.out.write(
         `${output}: ${component.map(({ name, version }) => `${name} ${version}`).join(', ')}\n`,
       )
@@ -65,31 +63,6 @@ function addBuildCommand(image: Command, terminal: Terminal): void {
 
 function formatOption(): Option {
   return new Option('--format <format>', 'format of the image').choices(builderNames).default('bundle')
-}
-
-/** Writes a bundle for these components, whole or not at all. */
-export function writeBundle(components: ImageOrder['components'], file: string): Promise<void> {
-  return writeImage(bundleBuilder, { components }, file)
-}
-
-/** Writes an image, whole or not at all. Throws an Error that says what cannot be built. */
-async function writeImage(builder: ImageBuilder, order: ImageOrder, file: string): Promise<void> {
-  if (order.components.length > builder.maxComponents)
-    throw new Error(`an image of this format holds ${builder.maxComponents} component(s)`)
-  const { needsSignature } = builder.defects[order.defect ?? ''] ?? {}
-  if (needsSignature === true && order.sign === undefined && order.key === undefined)
-    throw new Error(`the defect ${order.defect} needs a signature: give a --key`)
-  const built = builder.build(order)
-  try {
-    await pipeline(built, createWriteStream(file))
-  } catch (error) {
-    await rm(file, { force: true })
-    throw error
-  }
-}
-
-function describeDefect(name: string, { what, messages }: Defect): string {
-  return `${name.padEnd(20)}${what}: ${messages.join(', ')}\n`
 }
 
 function pairOf(text: string): readonly [string, string] {

@@ -4,7 +4,6 @@ import type { ImageComponent } from '../image-format.ts'
 import { type ComponentRecord, hex4, type PackageHeader, readHeader } from '../pldm-header.ts'
 import { IDENTIFIER_BYTES, PRELUDE_BYTES, type Revision, revisions } from '../pldm-layout.ts'
 import { type ImageBytes, type ImageFormat, type Reading, Unreadable } from '../reading.ts'
-import { readCms } from '../trust/cms.ts'
 
 /** A vendor's signature behind the payload, of which DSP0267 says nothing. */
 const SIGNATURE_MAX_BYTES = 2 ** 18
@@ -40,9 +39,7 @@ function* readPackage(image: ImageBytes): Reading {
   yield* image.skip(end - headerBytes)
   const tail = yield* image.takeUpTo(SIGNATURE_MAX_BYTES + 1)
   const isSigned = tail.byteLength > 0
-  const signature = readCms(tail)
-  if (isSigned && !signature.ok)
-    throw new Unreadable(`what follows its components is no signature: ${signature.problem}`)
+  if (isSigned && !isStructure(tail)) throw new Unreadable('what follows its components is no signature')
   yield* image.end()
   if (checksum && checksum.hex !== header.payloadChecksum)
     return fail({ kind: 'digest-mismatch', component: 'all components' })
@@ -60,6 +57,16 @@ function* readPackage(image: ImageBytes): Reading {
 function revisionOf(head: Uint8Array): Revision | undefined {
   const identifier = Buffer.from(head.subarray(0, IDENTIFIER_BYTES)).toString('hex')
   return revisions.find((one) => one.identifier === identifier)
+}
+
+/** Whether bytes are one ASN.1 sequence (X.690 §8.1), as CMS is; what is in it is for those to judge who verify it. */
+function isStructure(bytes: Uint8Array): boolean {
+  const [tag, first = 0] = bytes
+  if (tag !== 0x30 || bytes.byteLength > SIGNATURE_MAX_BYTES) return false
+  // 0x80: its end is marked, not counted.
+  if (first <= 0x80) return first === 0x80 || bytes.byteLength === 2 + first
+  const length = bytes.subarray(2, 2 + first - 0x80).reduce((sum, byte) => sum * 256 + byte, 0)
+  return bytes.byteLength === 2 + first - 0x80 + length
 }
 
 /** Where the last component ends; throws an Unreadable where components lie as none may. */
