@@ -16,8 +16,13 @@ const algorithms: ReadonlyMap<string, string> = new Map([
   ['sha-256', 'sha256'],
   ['sha-512', 'sha512'],
 ])
-/** A member of a dictionary whose value is a byte sequence, with parameters that mean nothing here (RFC 8941 §3.2). */
-const MEMBER = /^[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):(?:;[^,]*)?[ \t]*$/
+/** A text in quotes, in which commas separate nothing (RFC 8941 §3.3.3). */
+const QUOTED = '"(?:[^"\\\\]|\\\\.)*"'
+/** One member of a dictionary (RFC 8941 §3.2): its key, its value where that is a byte sequence, and what is left of it. */
+const MEMBER = new RegExp(
+  `[ \\t]*([a-z*][a-z0-9_.*-]*)(?:=:([A-Za-z0-9+/]*={0,2}):)?((?:[^,"]|${QUOTED})*)(?:,(?!$)|$)`,
+  'y',
+)
 
 /** What a request's headers announce of its body. Fails with the name of a field that cannot be read. */
 export function readContentDigests({ headers }: IncomingMessage): Result<readonly Announced[], string> {
@@ -53,14 +58,17 @@ export function watchContentDigests(
 
 /** What a field announces; `undefined` where it is not the dictionary that it has to be. */
 function readField(field: string, value: string | readonly string[] | undefined): Announced[] | undefined {
-  if (value === undefined) return []
-  const members = String(value).split(',')
+  const text = String(value ?? '').trim()
   const announced: Announced[] = []
-  for (const member of members) {
-    const [, key = '', text = ''] = MEMBER.exec(member) ?? []
-    if (key === '') return undefined
+  for (let at = 0; at < text.length; at = MEMBER.lastIndex) {
+    MEMBER.lastIndex = at
+    const [whole = '', key = '', digest, rest = ''] = MEMBER.exec(text) ?? []
     const algorithm = algorithms.get(key)
-    if (algorithm !== undefined) announced.push({ field, algorithm, digest: Buffer.from(text, 'base64') })
+    // What the value of an algorithm is that nobody knows here is nobody's business.
+    const isReadable = algorithm === undefined || (digest !== undefined && /^[ \t]*(;|$)/.test(rest))
+    if (whole === '' || !isReadable) return undefined
+    if (algorithm !== undefined && digest !== undefined)
+      announced.push({ field, algorithm, digest: Buffer.from(digest, 'base64') })
   }
   return announced
 }

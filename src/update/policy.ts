@@ -128,7 +128,7 @@ function whyInsecure(component: Component, image: ImageComponent): Message | und
     'Redflash.SecurityVersionTooLow',
     imageName(image),
     component.uri,
-    String(image.securityVersion ?? 0),
+    String(image.securityVersion ?? 'none'),
     String(securityVersionOf(component, component.now)),
   )
 }

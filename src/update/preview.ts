@@ -2,14 +2,17 @@ import type { Bmc, Component } from '../bmc/bmc.ts'
 import { type ImageComponent, imageName } from '../image/image-format.ts'
 import { type Message, message, worstSeverity } from '../redfish/messages/message.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
+import { openerOf } from './apply-time.ts'
+import type { Claims } from './claims.ts'
 import type { VerifiedPlan } from './plan.ts'
 import type { UpdateRequest } from './policy.ts'
 import { requestedReset, resetFor } from './reset-need.ts'
+import { hasPower } from './workshop.ts'
 
 /** The end of a dry run: what the devices' part would be, told for each component, and nothing done. */
-export function preview({ bmc, decisions, request }: VerifiedPlan, task: WorkHandle): Ending {
-  const messages = decisions.flatMap((decision) =>
-    decision.kind === 'update' ? forecast(bmc, decision.component, decision.image, request) : [],
+export function preview(plan: VerifiedPlan, task: WorkHandle, claims: Claims): Ending {
+  const messages = plan.decisions.flatMap((decision) =>
+    decision.kind === 'update' ? forecast(plan, decision.component, decision.image, claims) : [],
   )
   task.report({ messages: [...messages, message('Redflash.NothingChanged')] })
   const fails = worstSeverity(messages) === 'Critical'
@@ -17,24 +20,45 @@ export function preview({ bmc, decisions, request }: VerifiedPlan, task: WorkHan
 }
 
 function forecast(
-  bmc: Bmc,
+  { bmc, request }: VerifiedPlan,
   component: Component,
   image: ImageComponent,
-  { stage }: UpdateRequest,
+  claims: Claims,
 ): readonly Message[] {
   const name = imageName(image)
-  const { uri, now, behaviour } = component
-  const { capacityBytes } = behaviour
-  if (image.sizeBytes > capacityBytes) {
-    const sizes = [String(image.sizeBytes), String(capacityBytes)] as const
-    return [message('Redflash.ImageTooLarge', name, uri, ...sizes), message('Redflash.WouldFail', name, uri)]
-  }
-  if (stage) return [message('Redflash.WouldStage', uri, name)]
-  const reset = resetFor(component, { reset: requestedReset(bmc, component, image.activation) })
+  const { uri, now } = component
+  const obstacles = obstaclesOf(bmc, component, image, claims)
+  if (obstacles.length > 0) return [...obstacles, message('Redflash.WouldFail', name, uri)]
+  const { applyTime, stage } = request
+  const need = resetFor(component, { reset: requestedReset(bmc, component, image.activation) })
+  const waits =
+    applyTime === 'OnStartUpdateRequest' || openerOf(bmc, component, applyTime, need) !== undefined
   return [
-    message('Redflash.WouldUpdate', uri, now.version, name),
-    ...(reset === undefined
+    ...(waits ? [message('Redflash.WouldWait', uri, name, momentOf(request))] : []),
+    stage
+      ? message('Redflash.WouldStage', uri, name)
+      : message('Redflash.WouldUpdate', uri, now.version, name),
+    ...(stage || need === undefined
       ? []
-      : [message('Redflash.WouldAwaitReset', name, uri, reset.type, reset.resource)]),
+      : [message('Redflash.WouldAwaitReset', name, uri, need.type, need.resource)]),
   ]
+}
+
+/** What keeps the device from taking the image now. */
+function obstaclesOf(bmc: Bmc, component: Component, image: ImageComponent, claims: Claims): Message[] {
+  const { id, uri, behaviour } = component
+  const { capacityBytes, needsPowerOf = '' } = behaviour
+  const sizes = [String(image.sizeBytes), String(capacityBytes)] as const
+  return [
+    ...(image.sizeBytes > capacityBytes
+      ? [message('Redflash.ImageTooLarge', imageName(image), uri, ...sizes)]
+      : []),
+    ...(hasPower(bmc, component) ? [] : [message('Redflash.NoPower', uri, needsPowerOf)]),
+    ...(claims.has(bmc, id) ? [message('Redflash.ComponentBusy', uri)] : []),
+  ]
+}
+
+/** What is waited for; with Immediate, the installer is software of the host, which a boot starts. */
+function momentOf({ applyTime }: UpdateRequest): string {
+  return applyTime === 'Immediate' ? 'the next boot of the host' : applyTime
 }

@@ -60,23 +60,23 @@ async function run(operation: Operation, task: WorkHandle, office: Office): Prom
     ...office.intake,
     rawRules: bmc.machine.rawRules,
   })
-  if (!received.ok) return endFailed(bmc, received.problem, task, office)
+  if (!received.ok) return endFailed(operation, received.problem, task, office)
   const plan = operation.plan(received.value)
   if (plan === undefined) {
     await received.value.spooled.discard()
-    return endFailed(bmc, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
+    return endFailed(operation, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
   }
   const verified = await verify(plan, task, office)
   if (!verified.ok) {
     await releasePlan(plan, office.claims)
-    return endFailed(bmc, verified.problem, task, office)
+    return endFailed(operation, verified.problem, task, office)
   }
   const { told } = verified.value
   task.report({ percent: VERIFIED, messages: told })
   const ready: VerifiedPlan = { ...plan, ...verified.value }
   if (request.dryRun) {
     await releasePlan(plan, office.claims)
-    return preview(ready, task)
+    return preview(ready, task, office.claims)
   }
   const goOn = (): Promise<Ending> => {
     const pieces = piecesOf([ready], office.shop)
@@ -103,9 +103,15 @@ async function verify(
 }
 
 /** The manager's part failed: nothing was done to any device. */
-function endFailed(bmc: Bmc, { messages, status }: StageFailure, task: WorkHandle, { shop }: Office): Ending {
+function endFailed(
+  { bmc, request }: Operation,
+  { messages, status }: StageFailure,
+  task: WorkHandle,
+  { shop }: Office,
+): Ending {
   const about = { ...task.cause, origin: uris.updateService }
-  task.report({ messages }, logged(bmc, shop.clock.now(), about, messages))
+  // Who only asked changes nothing, and that is no news of the machine.
+  task.report({ messages }, request.dryRun ? {} : logged(bmc, shop.clock.now(), about, messages))
   return { state: 'Exception', status }
 }
 

@@ -30,8 +30,12 @@ export async function judgeTrust(
   const problems = revoked.map((image) => message('Redflash.ImageRevoked', image))
   for (const signature of contents.signatures) {
     const verified = await verifySignature(signature, trust, now)
-    if (verified.ok) signers.push(verified.value)
-    else problems.push(describe(nameOf(signature, fileName), verified.problem))
+    if (!verified.ok) {
+      // One is enough: verifying takes time, and how often is up to who made the image.
+      problems.push(describe(nameOf(signature, fileName), verified.problem))
+      break
+    }
+    signers.push(verified.value)
   }
   if (problems.length > 0) return fail(problems)
   const [first] = signers

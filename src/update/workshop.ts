@@ -72,7 +72,7 @@ export function resetRequired(resource: string, type = 'GracefulRestart'): Messa
 }
 
 /** Whether the system that the component depends on is not switched off. */
-function hasPower(bmc: Bmc, { behaviour }: Component): boolean {
+export function hasPower(bmc: Bmc, { behaviour }: Component): boolean {
   const system = behaviour.needsPowerOf
   return system === undefined || machineMember(bmc, system, 'PowerState') !== 'Off'
 }

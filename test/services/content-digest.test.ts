@@ -28,6 +28,8 @@ describe.each([
     ],
     ['that of the representation', { 'Repr-Digest': `sha-512=:${digest(body, 'sha512')}:` }],
     ['one with a parameter', { 'Content-Digest': `sha-256=:${digest(body)}:;a=b` }],
+    ['nothing at all', { 'Content-Digest': '' }],
+    ['one with a comma in quotes', { 'Content-Digest': `sha-256=:${digest(body)}:;a="b, c", x=1` }],
     ['one of an algorithm that nobody knows', { 'Content-Digest': `md5=:${other}:, unixsum=:AAA=:` }],
   ])('whose header announces a digest is taken where it is %s', async (_what, announced) => {
     const { status, emulator } = await push(announced)
@@ -59,11 +61,26 @@ describe.each([
     expect(emulator.bmc.state.tasks.size).toBe(0)
   })
 
-  test.each(['sha-256', 'sha-256=abc', `sha-256=:${other}`, 'sha-256=:a b:', `=:${other}:`, ''])(
-    'is refused where its header cannot be read: %j',
-    async (field) => {
-      const { status, json } = await push({ 'Content-Digest': field })
-      expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['HeaderInvalid'] })
-    },
-  )
+  test.each([
+    'sha-256',
+    'sha-256=abc',
+    `sha-256=:${other}`,
+    'sha-256=:a b:',
+    `=:${other}:`,
+    `sha-256=:${other}:x`,
+    `sha-256=:${other}:,`,
+    'x="',
+  ])('is refused where its header cannot be read: %j', async (field) => {
+    const { status, json } = await push({ 'Content-Digest': field })
+    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['HeaderInvalid'] })
+  })
+
+  test.each([
+    ['gzip', 415],
+    ['identity', 202],
+  ])('whose body is encoded, %s, is answered %d', async (coding, expected) => {
+    const { status, json } = await push({ 'Content-Encoding': coding })
+    expect(status).toBe(expected)
+    expect(messageKeys(json)).toEqual(expected === 415 ? ['HeaderInvalid'] : [])
+  })
 })

@@ -5,8 +5,8 @@ import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { serveHttp } from '../support/image-server.ts'
 import { bundleOf } from '../support/images.ts'
-import { messageKeys } from '../support/multipart.ts'
-import { messageArgs, outcome, update } from '../support/updates.ts'
+import { messageKeys, push } from '../support/multipart.ts'
+import { LONG_MS, messageArgs, outcome, reset, update } from '../support/updates.ts'
 
 const DRY = { Oem: { Redflash: { DryRun: true } } }
 const NIC_1 = uris.firmware('NIC-1')
@@ -99,6 +99,45 @@ describe('a dry run of a push', () => {
       'GracefulRestart',
       '/redfish/v1/Systems/1',
     ])
+  })
+
+  test('knows what would keep the device from taking it', async () => {
+    const emulator = await startEmulator()
+    const image = await bundleOf({ 'NIC-1': '22.42.1' })
+    await push(emulator, await bundleOf({ 'NIC-1': '22.42.0' }))
+    await emulator.clock.advance(10)
+    await push(emulator, image, DRY)
+    await emulator.clock.advance(1)
+    const busy = await outcome(emulator, '2')
+    expect({ keys: busy.keys.slice(-3), monitor: busy.monitor }).toEqual({
+      keys: ['ComponentBusy', 'WouldFail', 'NothingChanged'],
+      monitor: 400,
+    })
+    await emulator.clock.advance(LONG_MS)
+    await reset(emulator, uris.system('1'), 'ForceOff')
+    await emulator.clock.advance(LONG_MS)
+    expect((await update(emulator, image, DRY)).keys.slice(-3)).toEqual([
+      'NoPower',
+      'WouldFail',
+      'NothingChanged',
+    ])
+  })
+
+  test.each(['OnReset', 'OnStartUpdateRequest', 'AtMaintenanceWindowStart'])(
+    'tells that it would wait: %s',
+    async (applyTime) => {
+      const emulator = await startEmulator()
+      const asked = { ...DRY, '@Redfish.OperationApplyTime': applyTime }
+      const { task, keys } = await update(emulator, await bundleOf({ 'NIC-1': '22.42.1' }), asked)
+      expect(keys.slice(-3)).toEqual(['WouldWait', 'WouldUpdate', 'NothingChanged'])
+      expect(messageArgs(task, 'WouldWait')).toEqual([NIC_1, 'NIC-1 22.42.1', applyTime])
+    },
+  )
+
+  test('leaves the machine’s log alone, whatever it finds', async () => {
+    const emulator = await startEmulator()
+    await update(emulator, Buffer.from('no image'), DRY)
+    expect(emulator.bmc.state.log.size).toBe(0)
   })
 
   test('knows the reset that the image asks for', async () => {

@@ -72,6 +72,7 @@ const adapters: readonly {
   { module: /^node:dgram$/, users: ['http/ssdp.ts', 'transfer/tftp.ts'] },
   { module: /^node:dns(\/promises)?$/, users: ['transfer/network.ts'] },
   { module: /^node:worker_threads$/, users: ['image/stream-digests.ts', 'image/digest-thread.ts'] },
+  { module: /^node:vm$/, users: ['lib/within-time.ts'] },
   // of a database, only its lock
   { module: /^node:sqlite$/, users: ['image/spool-folder.ts'] },
   { module: /^node:(child_process|cluster)/, users: [] },

@@ -1,13 +1,16 @@
 import type { RawRule } from '../../bmc/machine.ts'
 import { fail, succeed } from '../../lib/result.ts'
+import { withinTime } from '../../lib/within-time.ts'
 import type { ImageComponent } from '../image-format.ts'
 import type { ImageBytes, Reading } from '../reading.ts'
 
 const PART_BYTES = 2 ** 16
-/** How much a pattern sees at once: bounds what one costs that goes back again and again. */
+/** How much a pattern sees at once: bounds what one costs that looks back often. */
 const WINDOW_BYTES = 2 ** 10
 /** What two windows share: no match is longer. */
 const OVERLAP_BYTES = 2 ** 8
+/** Those that look back for ever are given up: the machine's data has them, and the image's bytes are made for them. */
+const PATIENCE_MS = 500
 const VERSION = /^[!-~](?:[ -~]{0,98}[!-~])?$/
 
 /**
@@ -17,14 +20,18 @@ const VERSION = /^[!-~](?:[ -~]{0,98}[!-~])?$/
 export function* readRaw(image: ImageBytes, rules: readonly RawRule[]): Reading {
   const sha256 = image.digest({ start: 0, algorithm: 'sha256' })
   const versions = new Map<string, string>()
+  const givenUp = new Set<string>()
   let text = ''
-  for (let isLast = false; !isLast && versions.size < rules.length;) {
+  for (let isLast = false; !isLast && versions.size + givenUp.size < rules.length;) {
     const bytes = yield* image.takeUpTo(PART_BYTES)
     isLast = bytes.byteLength < PART_BYTES
     text += Buffer.from(bytes).toString('latin1')
-    for (const { component, version } of rules.filter((rule) => !versions.has(rule.component))) {
-      const found = findVersion(text, version, isLast)
-      if (found !== undefined) versions.set(component, found)
+    for (const { component, version } of rules) {
+      if (versions.has(component) || givenUp.has(component)) continue
+      const seen = text
+      const found = withinTime(() => findVersion(seen, version, isLast), PATIENCE_MS)
+      if (found === 'too-long') givenUp.add(component)
+      else if (found !== undefined) versions.set(component, found)
     }
     text = text.slice(-OVERLAP_BYTES)
   }

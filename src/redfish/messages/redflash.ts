@@ -29,7 +29,7 @@ const rows = {
     'Provide the image again, or one that is whole.',
   ],
   AnnouncedDigestMismatch: [
-    "The digest '%2' that was announced for '%1' is not that of what arrived.",
+    "The digest that '%2' announces for '%1' is not that of what arrived.",
     2,
     'Critical',
     'Send the request again with the digest of what is sent.',
@@ -93,6 +93,9 @@ const rows = {
   WouldUpdate: ["'%1', which is at version '%2', would be updated with the image '%3'.", 3, 'OK', 'None.'],
   WouldStage: ["The image '%2' would be staged on '%1', to be activated by a client.", 2, 'OK', 'None.'],
   WouldAwaitReset: ["The image '%1' would run on '%2' after a reset '%3' of '%4'.", 4, 'OK', 'None.'],
+  WouldWait: ["The update of '%1' with the image '%2' would wait for its apply time: %3.", 3, 'OK', 'None.'],
+  NoPower: ["'%1' has no power: '%2' is off.", 2, 'Critical', 'Switch it on.'],
+  ComponentBusy: ["Another update works on '%1'.", 1, 'Critical', 'Wait until that has ended.'],
   WouldFail: ["The image '%1' would not be installed on '%2'.", 2, 'Critical', 'None.'],
   NothingChanged: ['Nothing was changed: a dry run was asked for.', 0, 'OK', 'None.'],
 } as const satisfies Readonly<Record<string, Row>>

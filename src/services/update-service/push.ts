@@ -91,6 +91,10 @@ function judgeHead(
   if (mediaType?.test(headers['content-type'] ?? '') === false) {
     throw new RedfishError(415, message('Base.HeaderInvalid', 'Content-Type'))
   }
+  // A digest, a signature and a limit would each have to say of which bytes they speak.
+  if (!/^(identity)?$/i.test(headers['content-encoding'] ?? '')) {
+    throw new RedfishError(415, message('Base.HeaderInvalid', 'Content-Encoding'))
+  }
   if (Number(headers['content-length'] ?? 0) > maxImageBytes + overheadBytes) {
     throw new RedfishError(413, message('Base.PayloadTooLarge'))
   }

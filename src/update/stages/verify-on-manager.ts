@@ -35,7 +35,7 @@ export async function verifyOnManager(
 ): Promise<Result<Verified, StageFailure>> {
   const { contents, fileName, sha256 } = image
   if (request.sha256 !== undefined && request.sha256 !== sha256)
-    return refuse(fileName, [message('Redflash.AnnouncedDigestMismatch', fileName, request.sha256)])
+    return refuse(fileName, [message('Redflash.AnnouncedDigestMismatch', fileName, 'ImageSHA256')])
   if (!contents.ok) return refuse(fileName, reasonOf(fileName, contents.problem))
   const vouched = await clock.io(judgeTrust(bmc, image, contents.value, clock.now()))
   if (!vouched.ok) return refuse(fileName, vouched.problem)
