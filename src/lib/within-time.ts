@@ -17,8 +17,9 @@ export function withinTime<T extends {}>(run: () => T | undefined, ms: number): 
     call.runInContext(room, { timeout: ms })
     return result
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
-      return 'too-long'
+    // Not `instanceof`: it comes from a room whose Error is another.
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+    if (code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return 'too-long'
     throw error
   }
 }
