@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { millisecondsOf } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import type { DistinguishedName, PublicCertificate } from './network.ts'
 
@@ -58,19 +59,27 @@ export function isKeyOf(key: string, { chain: [leaf = ''] }: PublicCertificate):
 
 function parseChain(chain: readonly string[]): X509Certificate[] {
   try {
-    return chain.map((one) => new X509Certificate(one))
+    const parsed = chain.map((one) => new X509Certificate(one))
+    return parsed.every(isDated) ? parsed : []
   } catch {
     return [] // no certificate at all, whatever stands between its lines
   }
 }
 
+/**
+ * Whether it says from when to when it is valid. Asked of the text: where the certificate says nonsense, Node's dates
+ * are whatever was in memory.
+ */
+export function isDated({ validFrom, validTo }: X509Certificate): boolean {
+  return [validFrom, validTo].every((text) => !Number.isNaN(millisecondsOf(text)))
+}
+
 /** What may be shown of a certificate. */
 function publicCertificate(leaf: X509Certificate, chain: readonly string[]): PublicCertificate {
-  const { subject, issuer } = leaf.toLegacyObject()
   return {
     chain,
-    subject: nameOf(subject),
-    issuer: nameOf(issuer),
+    subject: nameOf(leaf.subject),
+    issuer: nameOf(leaf.issuer),
     alternativeNames: alternativeNames(leaf.subjectAltName),
     serialNumber: (leaf.serialNumber.match(/../g) ?? []).join(':'),
     fingerprint: leaf.fingerprint256,
@@ -81,8 +90,26 @@ function publicCertificate(leaf: X509Certificate, chain: readonly string[]): Pub
   }
 }
 
-function nameOf(attributes: object): DistinguishedName {
-  return new Map(Object.entries(attributes).map(([name, value]) => [name, [value].flat().map(String)]))
+/**
+ * `CN=localhost` and more such lines, as Node writes a name. toLegacyObject() has it in parts, but ends the process
+ * where the key is on a curve that NIST has no name for, or is of an unknown kind.
+ */
+function nameOf(text: string | undefined): DistinguishedName {
+  const name = new Map<string, string[]>()
+  // In values, these are escaped.
+  for (const part of (text ?? '').split(/\n| \+ /).filter((one) => one !== '')) {
+    const [attribute = ''] = part.split('=', 1)
+    const value = unescaped(part.slice(attribute.length + 1))
+    name.set(attribute, [...(name.get(attribute) ?? []), value])
+  }
+  return name
+}
+
+/** A backslash, and what it takes its meaning from, or what cannot be seen in hexadecimal (RFC 4514 §2.4). */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\(?:([0-9A-F]{2})|(.))/g, (_, hex: string | undefined, one: string) =>
+    hex === undefined ? one : String.fromCodePoint(Number.parseInt(hex, 16)),
+  )
 }
 
 /** `DNS:localhost, IP Address:127.0.0.1`, as Node writes them, without what kind they are of. */

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { loadMachine } from '../bmc/mockup-folder.ts'
 import {
   describeImageProblem,
   type Fits,
@@ -11,11 +12,19 @@ import { createDigests } from '../image/stream-digests.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Terminal } from './terminal.ts'
 
+/** How a file is looked at. */
+export interface InspectedBy {
+  /** By whose rules the version in a raw binary is found. */
+  readonly machine?: string
+  readonly maxImageSize: number
+}
+
 type Fact = readonly [label: string, value: string | number | undefined]
 
 /** `redflash image inspect`: what is in an image, or why it cannot be used. */
-export async function inspect(file: string, { out, err }: Terminal): Promise<number> {
-  const reader = inspectImage(createDigests(systemClock))
+export async function inspect(file: string, { out, err }: Terminal, by: InspectedBy): Promise<number> {
+  const rawRules = by.machine === undefined ? [] : loadMachine(by.machine).rawRules
+  const reader = inspectImage(createDigests(systemClock), { maxBytes: by.maxImageSize, rawRules })
   for await (const chunk of createReadStream(file)) await reader.write(chunk as Uint8Array)
   const contents = await reader.end()
   if (!contents.ok) {
@@ -29,8 +38,18 @@ export async function inspect(file: string, { out, err }: Terminal): Promise<num
   return 0
 }
 
-function headline({ format, encoding }: ImageContents): string {
-  return encoding === undefined ? format : `${format}, ${encoding}`
+/** Which format it is: several are announced by the same name. */
+const kinds: Readonly<Record<Fits['kind'], string>> = {
+  software: 'update bundle',
+  pldm: 'PLDM firmware package',
+  capsule: 'UEFI capsule',
+  openbmc: 'OpenBMC tarball',
+  named: 'raw binary',
+}
+
+function headline({ format, encoding, components: [first] }: ImageContents): string {
+  const name = first === undefined ? format : `${kinds[first.fits.kind]} (${format})`
+  return encoding === undefined ? name : `${name}, ${encoding}`
 }
 
 function signatureFact({ form, keyName, component }: ImageSignature): Fact {

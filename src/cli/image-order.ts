@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'node:path'
 import { loadMachine } from '../bmc/mockup-folder.ts'
 import type { ComponentOrder, ImageOrder } from '../image/build/builder.ts'
-import type { Requirement } from '../image/image-format.ts'
-import { signCms } from '../image/trust/sign.ts'
+import type { ActivationMethod, Requirement } from '../image/image-format.ts'
+import { isPrivateKey, signCms } from '../image/trust/sign.ts'
 
 /** A component and the version that it is to get. */
 export interface Wanted {
@@ -20,6 +20,8 @@ export interface BuildOptions {
   readonly requires?: readonly Requirement[]
   readonly securityVersion?: number
   readonly lowestVersion?: string
+  readonly force?: boolean
+  readonly activation?: ActivationMethod
   readonly break?: string
   readonly key?: string
   readonly certificate?: string
@@ -28,12 +30,14 @@ export interface BuildOptions {
 
 /** The order for a builder. Throws an Error that says what cannot be ordered, or which file cannot be read. */
 export function imageOrder(options: BuildOptions): ImageOrder {
-  const { model, requires, securityVersion, lowestVersion, option } = options
+  const { model, requires, securityVersion, lowestVersion, force, activation, option } = options
   const components = componentOrders(options.component, options.size, options.machine).map((one) => ({
     ...one,
     ...(requires !== undefined && { requires }),
     ...(securityVersion !== undefined && { securityVersion }),
     ...(lowestVersion !== undefined && { lowestVersion }),
+    ...(force !== undefined && { isForced: force }),
+    ...(activation !== undefined && { activation }),
   }))
   return {
     components,
@@ -79,8 +83,10 @@ function signing({ key: file, certificate }: BuildOptions): Pick<ImageOrder, 'si
     return {}
   }
   const key = readFileSync(file, 'utf8')
+  if (!isPrivateKey(key)) throw new Error(`${file} is no private key (PEM, without a passphrase)`)
   if (certificate === undefined) return { key: { name: parse(file).name, pem: key } }
   const certificates = pemBlocks(readFileSync(certificate, 'utf8'))
+  if (certificates.length === 0) throw new Error(`${certificate} holds no certificate (PEM)`)
   const sign: ImageOrder['sign'] = (content) => {
     const signed = 'sha256' in content ? { hash: 'sha256' as const, digest: content.sha256 } : content
     // A fixed time: of the same order the same image comes.

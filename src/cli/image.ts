@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BuilderName } from '../image/build/builders.ts'
-import type { Requirement } from '../image/image-format.ts'
+import { activationMethods, type Requirement } from '../image/image-format.ts'
 import { parseSize } from '../lib/size.ts'
 import type { BuildOptions, Wanted } from './image-order.ts'
+import type { InspectedBy } from './image-inspect.ts'
 import type { Finish, Terminal } from './terminal.ts'
 
 const builderNames: readonly BuilderName[] = ['bundle', 'pldm', 'capsule', 'openbmc']
@@ -29,9 +30,16 @@ export function addImageCommand(program: Command, terminal: Terminal, finish: Fi
     .command('inspect')
     .description('print what is in an image')
     .argument('<file>')
-    .action(async (file: string) => {
+    .option('--machine <name|folder>', 'machine by whose rules the version in a raw binary is found')
+    .option(
+      '--max-image-size <size>',
+      'what a compressed image may unpack to',
+      parseSizeOption,
+      2_047 * 2 ** 20,
+    )
+    .action(async (file: string, options: InspectedBy) => {
       const { inspect } = await import('./image-inspect.ts')
-      finish(await inspect(file, terminal))
+      finish(await inspect(file, terminal, options))
     })
 }
 
@@ -47,6 +55,12 @@ function addBuildCommand(image: Command, terminal: Terminal): void {
     .option('--requires <id=version>', 'a component and the version that it must have (bundle)', required)
     .option('--security-version <number>', 'security version of the firmware (bundle)', parseNumber)
     .option('--lowest-version <version>', 'no older version runs afterwards (capsule)')
+    .option('--force', 'have it installed where the policy would skip it (bundle, pldm)')
+    .addOption(
+      new Option('--activation <method>', 'what makes it run (bundle, pldm; capsule: system-reboot)').choices(
+        activationMethods,
+      ),
+    )
     .option('--key <file>', 'private key (PEM) that signs the image')
     .option('--certificate <file>', 'certificate chain (PEM) of the key, for a CMS signature')
     .option('--option <name=value>', 'what only one format knows; may be repeated', named)
@@ -65,10 +79,9 @@ function formatOption(): Option {
   return new Option('--format <format>', 'format of the image').choices(builderNames).default('bundle')
 }
 
-function pairOf(text: string): readonly [string, string] {
+function pairOf(text: string, hint = 'Id=version, as in NIC-1=22.42.1'): readonly [string, string] {
   const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? []
-  if (name === undefined || value === undefined)
-    throw new InvalidArgumentError('Write Id=version, as in NIC-1=22.42.1.')
+  if (name === undefined || value === undefined) throw new InvalidArgumentError(`Write ${hint}.`)
   return [name, value]
 }
 
@@ -83,7 +96,7 @@ function required(text: string, before: readonly Requirement[] = []): Requiremen
 }
 
 function named(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const [name, value] = pairOf(text)
+  const [name, value] = pairOf(text, 'name=value, as in version=1.3')
   return { ...before, [name]: value }
 }
 

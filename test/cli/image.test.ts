@@ -156,7 +156,8 @@ describe('image build of any format', () => {
     ['a certificate without its key', [...nic, '--certificate', 'x.crt'], '--key'],
     ['a key that is not there', [...nic, '--key', 'nowhere.pem'], 'ENOENT'],
     ['a security version that is none', [...nic, '--security-version', '-1'], 'number'],
-    ['an option without a value', [...nic, '--option', 'version'], 'name'],
+    ['an option without a value', [...nic, '--option', 'version'], 'name=value'],
+    ['an activation that there is not', [...nic, '--activation', 'hope'], 'self-contained'],
     [
       'more components than the format holds',
       ['--format', 'openbmc', '--component', 'BMC-Primary=1', '--component', 'NIC-1=1'],
@@ -172,6 +173,39 @@ describe('image build of any format', () => {
 })
 
 describe('image inspect', () => {
+  test.each([
+    ['update bundle', nic],
+    ['PLDM firmware package', ['--format', 'pldm', ...nic]],
+    ['UEFI capsule', ['--format', 'capsule', '--component', 'BIOS=1.9.0']],
+    ['OpenBMC tarball', ['--format', 'openbmc', '--component', 'BMC-Primary=2.4.0']],
+  ])('calls it a(n) %s', async (name, args) => {
+    const file = await imageFile()
+    await build(file, ...args)
+    expect((await runCommand(['image', 'inspect', file])).out).toContain(`${file}: ${name} (`)
+  })
+
+  test('finds a raw binary by the rules of a machine, and not without', async () => {
+    const file = await imageFile()
+    await writeFile(file, `${'\0'.repeat(600)}PSU-FW 1.2.3.4\0${'\0'.repeat(600)}`)
+    expect(await runCommand(['image', 'inspect', file])).toMatchObject({ exitCode: 1 })
+    const { exitCode, out } = await runCommand(['image', 'inspect', file, '--machine', 'bladed'])
+    expect(exitCode).toBe(0)
+    expect(out).toContain('raw binary')
+    expect(out).toMatch(/version +1\.2\.3\.4/)
+  })
+
+  test.each([
+    ['1023KiB', 1],
+    ['3MiB', 0],
+  ])('unpacks no more than %s: %i', async (size, code) => {
+    const file = await imageFile()
+    const order = ['--format', 'openbmc', '--component', 'BMC-Primary=2.4.0', '--option', 'gzip=true']
+    await build(file, ...order)
+    const { exitCode, err } = await runCommand(['image', 'inspect', file, '--max-image-size', size])
+    expect(exitCode).toBe(code)
+    expect(err.includes('unpacks to more than')).toBe(code === 1)
+  })
+
   test.each([
     ['no image', () => Buffer.from('not an image')],
     ['an empty file', () => Buffer.alloc(0)],

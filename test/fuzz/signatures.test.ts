@@ -1,11 +1,15 @@
 import * as fc from 'fast-check'
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { certificateView } from '../../src/bmc/certificate-view.ts'
+import { readCertificate } from '../../src/bmc/read-certificate.ts'
 import type { ImageSignature } from '../../src/image/image-format.ts'
 import { readCrl } from '../../src/image/trust/crl.ts'
+import { readKnown } from '../../src/image/trust/known-certificate.ts'
 import { signCms } from '../../src/image/trust/sign.ts'
 import { readTrustFiles } from '../../src/image/trust/trust-files.ts'
 import { verifySignature } from '../../src/image/trust/verify-signature.ts'
+import { timestamp } from '../../src/lib/clock.ts'
 import { mutations, runs } from '../support/fuzz.ts'
 import { createPki, derOf, NOW, publicKeyOf, revoke, trusting } from '../support/pki.ts'
 
@@ -104,6 +108,23 @@ test('whatever bare signature comes, it is judged', async () => {
     }
   })
   await fc.assert(property, runs(200))
+})
+
+test('whatever certificate comes, it is shown with its dates, or refused', LONG, () => {
+  const certificate = fc.constantFrom(root, signer).map((party) => derOf(party.certificate))
+  const bytes = fc.tuple(certificate, mutations(snippets)).map(([der, mutate]) => mutate(der))
+  const property = fc.property(bytes, (der) => {
+    const text = `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----`
+    const given = readCertificate(text, 'PEM')
+    const known = readKnown(der)
+    const shown = given.ok ? [certificateView('/', '', given.value.certificate)] : []
+    const dates = [
+      ...shown.flatMap((one) => [one['ValidNotBefore'], one['ValidNotAfter']]),
+      ...(known.ok ? [known.value.notBefore, known.value.notAfter].map(timestamp) : []),
+    ]
+    expect(dates.filter((date) => !/^"\d{4}-/.test(JSON.stringify(date)))).toEqual([])
+  })
+  fc.assert(property, cases)
 })
 
 test('whatever stands in the files of a trust folder, it is read or told', () => {

@@ -1,4 +1,4 @@
-import { hash, sign } from 'node:crypto'
+import { constants, hash, sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { ImageSignature } from '../../src/image/image-format.ts'
 import type { Scheme } from '../../src/image/trust/schemes.ts'
@@ -70,6 +70,19 @@ test('RSA PKCS#1 v1.5 is judged and made by the digest alone', async () => {
   // The same bytes, called something else.
   expect(await verify({ hash: 'sha256', digest: digest.digest.slice(0, 64) })).toMatchObject(wrong)
 })
+
+test.each([0, 20, 32, constants.RSA_PSS_SALTLEN_MAX_SIGN])(
+  'RSA-PSS is taken whatever the length of its salt: %s',
+  async (saltLength) => {
+    const key = makeKey('rsa')
+    const trust = trusting([], { keys: new Map([['maker', publicKeyOf(key)]]) })
+    const bytes = sign('sha256', content, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
+    const verify = (of: ImageSignature['signed']) =>
+      verifySignature({ form: 'rsa-pss', bytes, signed: of }, trust, NOW)
+    expect(await verify(signed)).toMatchObject({ ok: true, value: { name: 'maker' } })
+    expect(await verify({ content: Buffer.from('other') })).toMatchObject({ problem: { kind: 'invalid' } })
+  },
+)
 
 test.each(kinds.filter(([form]) => form !== 'rsa-pkcs1'))(
   '%s with %s needs the content',

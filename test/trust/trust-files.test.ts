@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -106,5 +106,20 @@ test('an emulator does not start with a folder that is wrong, or not there', asy
   const wrong = folderOf({ 'a.pem': 'hello', 'b.key': makeKey('P-256') })
   const start = createEmulator({ trust: wrong })
   await expect(start).rejects.toThrow(/a\.pem: it is no certificate\n.*b\.key: it holds a private key/)
-  await expect(createEmulator({ trust: join(wrong, 'missing') })).rejects.toThrow(/^trust: .*missing/)
+  const missing = join(wrong, 'missing')
+  await expect(createEmulator({ trust: missing })).rejects.toThrow(`trust: ${missing}: ENOENT`)
+})
+
+test('what cannot be read is told with its path, beside all other mistakes', async () => {
+  const folder = folderOf({ 'a.pem': 'hello' })
+  for (const name of ['sub.pem', 'intermediates/sub']) mkdirSync(join(folder, name))
+  const told = await createEmulator({ trust: folder }).catch(String)
+  const paths = ['sub.pem', 'intermediates/sub', 'a.pem'].map((name) => `trust: ${join(folder, name)}: `)
+  for (const path of paths) expect(told).toContain(path)
+
+  const odd = folderOf({ 'b.pem': 'hello' })
+  rmdirSync(join(odd, 'intermediates'))
+  writeFileSync(join(odd, 'intermediates'), '')
+  const toldToo = await createEmulator({ trust: odd }).catch(String)
+  for (const name of ['intermediates', 'b.pem']) expect(toldToo).toContain(`trust: ${join(odd, name)}`)
 })

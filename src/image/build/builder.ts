@@ -40,6 +40,16 @@ export interface ImageOrder {
   readonly options?: Readonly<Record<string, string>>
 }
 
+export type SignedBy = 'certificate' | 'key'
+
+/** What an order may say that not every format can. */
+export type Saying =
+  | 'machine'
+  | keyof Pick<
+      ComponentOrder,
+      'releaseDate' | 'requires' | 'securityVersion' | 'lowestVersion' | 'isForced' | 'activation'
+    >
+
 /** What is wrong with an image on purpose. */
 export interface Defect {
   readonly what: string
@@ -52,6 +62,12 @@ export interface Defect {
 /** Makes images of a format: the same order gives the same bytes (but for signatures), never held in memory whole. */
 export interface ImageBuilder {
   readonly maxComponents: number
+  /** Ways of signing that its images have a place for: CMS with a certificate, a key alone. */
+  readonly signedBy: readonly SignedBy[]
+  /** What its images say, of all that an order may. */
+  readonly says: readonly Saying[]
+  /** Names of the options that only it knows. */
+  readonly optionNames: readonly string[]
   readonly defects: Readonly<Record<string, Defect>>
   /** Throws an Error that says what cannot be ordered: an unknown defect, a component without the identity it needs. */
   readonly build: (order: ImageOrder) => Readable

@@ -83,6 +83,9 @@ const defects = {
 /** Makes bundles: a tar whose first file is the manifest, the second its signature, if any, and then the components. */
 export const bundleBuilder: ImageBuilder = {
   maxComponents: 256,
+  signedBy: ['certificate', 'key'],
+  says: ['machine', 'releaseDate', 'requires', 'securityVersion', 'isForced', 'activation'],
+  optionNames: [],
   defects,
   build: (order) => {
     const tar = pack()

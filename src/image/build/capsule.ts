@@ -22,6 +22,7 @@ import { capsuleDefects, type Item, type Layout } from './capsule-defects.ts'
 import { firmware } from './firmware.ts'
 
 const MAX_BYTES = 2 ** 32 - 1
+const optionNames = ['header-version', 'monotonic-count', 'payload-header']
 
 /** What an order says, judged. */
 interface Plan {
@@ -38,6 +39,9 @@ interface Plan {
  */
 export const capsuleBuilder: ImageBuilder = {
   maxComponents: MAX_ITEMS,
+  signedBy: ['certificate'],
+  says: ['lowestVersion', 'activation'],
+  optionNames,
   defects: capsuleDefects,
   build: (order) => {
     const { defect: name, components } = order
@@ -49,6 +53,8 @@ export const capsuleBuilder: ImageBuilder = {
     if (order.key !== undefined) throw new Error('a capsule is signed with a certificate')
     if (components.length === 0 || components.length > MAX_ITEMS)
       throw new Error(`a capsule holds 1 to ${MAX_ITEMS} images`)
+    const other = components.find(({ activation = 'system-reboot' }) => activation !== 'system-reboot')
+    if (other !== undefined) throw new Error('a capsule knows no activation but system-reboot')
     const plan = planOf(order)
     const parts = components.map((component) => partOf(component, plan))
     const isLasting = components.some(({ activation }) => activation === 'system-reboot')
@@ -164,12 +170,10 @@ async function* piecesOf({ capsule, fmp, items, tail }: Layout): AsyncIterable<U
   if (tail.length > 0) yield tail
 }
 
-const optionsKnown = ['header-version', 'monotonic-count', 'payload-header']
-
 function planOf({ options = {}, sign }: ImageOrder): Plan {
-  const stranger = Object.keys(options).find((name) => !optionsKnown.includes(name))
+  const stranger = Object.keys(options).find((name) => !optionNames.includes(name))
   if (stranger !== undefined)
-    throw new Error(`capsules have no option ${stranger}; they have ${optionsKnown.join(', ')}`)
+    throw new Error(`capsules have no option ${stranger}; they have ${optionNames.join(', ')}`)
   const {
     'header-version': headerVersion = '3',
     'monotonic-count': count = '1',

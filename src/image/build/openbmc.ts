@@ -42,6 +42,9 @@ interface Tarball {
  */
 export const openbmcBuilder: ImageBuilder = {
   maxComponents: 1,
+  signedBy: ['key'],
+  says: [],
+  optionNames: ['gzip', 'hash'],
   defects,
   build: (order) => {
     const tarball = understand(order)

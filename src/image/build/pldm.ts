@@ -21,7 +21,14 @@ const versions: ReadonlyMap<string, Revision> = new Map(
  * among those that are behind others; `comparison-stamp`, a number by which all components are compared.
  * What a package cannot say of a component (requirements, its security version) is left out.
  */
-export const pldmBuilder: ImageBuilder = { maxComponents: 1_000, defects, build: buildPackage }
+export const pldmBuilder: ImageBuilder = {
+  maxComponents: 1_000,
+  signedBy: ['certificate'],
+  says: ['releaseDate', 'isForced', 'activation'],
+  optionNames,
+  defects,
+  build: buildPackage,
+}
 
 function buildPackage(order: ImageOrder): Readable {
   const defect = defectOf(order)

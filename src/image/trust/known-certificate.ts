@@ -3,7 +3,8 @@ import { hash, type KeyObject, X509Certificate } from 'node:crypto'
 import { BasicConstraints, Certificate } from 'pkijs'
 import type { Result } from '../../lib/result.ts'
 import { keyPurposes, usageBits } from '../../bmc/key-usages.ts'
-import { type Bounds, hex, readStructure, schemeOf } from './asn1.ts'
+import { isDated } from '../../bmc/read-certificate.ts'
+import { type Bounds, hex, readStructure, schemeOf, WrongStructureError } from './asn1.ts'
 import { formsOf } from './schemes.ts'
 
 /** A certificate, and what matters of it when signatures are judged. */
@@ -48,6 +49,7 @@ export function readKnown(der: Uint8Array): Result<KnownCertificate, string> {
 
 // eslint-disable-next-line max-lines-per-function -- one fact after the other
 function knownOf(certificate: Certificate, x509: X509Certificate): KnownCertificate {
+  if (!isDated(x509)) throw new WrongStructureError('it does not say when it is valid')
   const { extensions = [], serialNumber, issuer, subject, signatureAlgorithm } = certificate
   const valueOf = (type: string) => {
     const found = extensions.find(({ extnID }) => extnID === type)

@@ -6,7 +6,7 @@ export interface Scheme {
   readonly form: Exclude<ImageSignature['form'], 'cms'>
   /** Of no meaning to Ed25519, which has its own. */
   readonly hash: HashName
-  /** Of RSA-PSS; as long as the digest unless said. */
+  /** Of RSA-PSS; unless said, as long as the digest where we sign, and any where we verify. */
   readonly saltLength?: number | undefined
 }
 
@@ -49,8 +49,9 @@ export function isSignatureOf(
 ): boolean {
   if (!formsOf(key).includes(scheme.form)) return false
   const algorithm = scheme.form === 'ed25519' ? null : scheme.hash
+  const { saltLength = constants.RSA_PSS_SALTLEN_AUTO } = scheme
   try {
-    return verify(algorithm, content, { key, ...cryptoOptions(scheme) }, signature)
+    return verify(algorithm, content, { key, ...cryptoOptions({ ...scheme, saltLength }) }, signature)
   } catch {
     return false // OpenSSL refuses what cannot be a signature by this key
   }

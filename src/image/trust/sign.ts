@@ -45,6 +45,15 @@ export interface CmsSigning extends KeySigning {
   readonly attributes?: 'none' | undefined
 }
 
+/** Whether something can be signed with this key (PEM). */
+export function isPrivateKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).type === 'private'
+  } catch {
+    return false
+  }
+}
+
 /** A bare signature. Throws an Error where the key cannot make one of this form. */
 export function signWithKey(
   form: Scheme['form'],

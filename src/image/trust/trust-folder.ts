@@ -1,23 +1,37 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TrustStore } from '../../bmc/trust-store.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
 import { INTERMEDIATES, readTrustFiles } from './trust-files.ts'
 
 /** Reads a folder of those who are trusted. Throws an Error that tells all that is wrong with it. */
 export function readTrustFolder(folder: string): TrustStore {
-  const read = readTrustFiles(filesOf(folder))
-  if (read.ok) return read.value
-  throw new Error(read.problem.map((mistake) => `trust: ${join(folder, mistake)}`).join('\n'))
+  const names = attempt(folder, namesIn)
+  const isThere = names.ok && names.value.some(isIntermediates)
+  const below = isThere ? attempt(join(folder, INTERMEDIATES), namesIn) : succeed([])
+  const files = [
+    ...(names.ok ? names.value.filter((name) => !isIntermediates(name)) : []),
+    ...(below.ok ? below.value.map((name) => `${INTERMEDIATES}${name}`) : []),
+  ].map((name) => attempt(join(folder, name), (path) => [name, readFileSync(path)] as const))
+  const read = readTrustFiles(new Map(files.flatMap((file) => (file.ok ? [file.value] : []))))
+  const mistakes = [
+    ...[names, below, ...files].flatMap((one) => (one.ok ? [] : [one.problem])),
+    ...(read.ok ? [] : read.problem.map((mistake) => join(folder, mistake))),
+  ]
+  if (read.ok && mistakes.length === 0) return read.value
+  throw new Error(mistakes.map((mistake) => `trust: ${mistake}`).join('\n'))
 }
 
-function filesOf(folder: string): Map<string, Buffer> {
+function isIntermediates(name: string): boolean {
+  return `${name}/` === INTERMEDIATES
+}
+
+/** What is at a path, or why it cannot be read: not every message of Node names the path. */
+function attempt<T>(path: string, read: (path: string) => T): Result<T, string> {
   try {
-    const names = namesIn(folder).filter((name) => `${name}/` !== INTERMEDIATES)
-    const below = existsSync(join(folder, INTERMEDIATES)) ? namesIn(join(folder, INTERMEDIATES)) : []
-    const all = [...names, ...below.map((name) => `${INTERMEDIATES}${name}`)]
-    return new Map(all.map((name) => [name, readFileSync(join(folder, name))]))
+    return succeed(read(path))
   } catch (error) {
-    throw new Error(`trust: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    return fail(`${path}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

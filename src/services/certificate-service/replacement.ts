@@ -2,6 +2,7 @@ import type { Bmc } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
 import type { CertificateProblem, GivenCertificate } from '../../bmc/read-certificate.ts'
 import type { Certificates } from '../../http/certificates.ts'
+import { anchorOf } from '../../image/trust/trust.ts'
 import { type Result, succeed } from '../../lib/result.ts'
 import { lastSegment, uris } from '../../redfish/uris.ts'
 
@@ -15,9 +16,9 @@ export function replacementOf(bmc: Bmc, uri: string, certificates: Certificates)
     case uris.httpsCertificate(bmc.machine.manager):
       return (given) => certificates.replace(bmc, given)
     case uris.remoteServerCertificate(id):
-      return trusting(bmc, 'trustedCertificates', id)
+      return trusting(bmc, 'trustedCertificates', id, succeed)
     case uris.trustAnchor(id):
-      return trusting(bmc, 'trustAnchors', id)
+      return trusting(bmc, 'trustAnchors', id, anchorOf)
     case uris.clientCertificate(id): {
       const present = clientCertificates.get(id)
       if (present === undefined) return undefined
@@ -34,10 +35,16 @@ export function replacementOf(bmc: Bmc, uri: string, certificates: Certificates)
 }
 
 /** Of those who are trusted no key is needed. */
-function trusting(bmc: Bmc, map: 'trustedCertificates' | 'trustAnchors', id: string): Put | undefined {
+function trusting(
+  bmc: Bmc,
+  map: 'trustedCertificates' | 'trustAnchors',
+  id: string,
+  accept: typeof anchorOf,
+): Put | undefined {
   if (!bmc.state[map].has(id)) return undefined
-  return async ({ certificate }) => {
-    commit(bmc, { [map]: [[id, { certificate }]] })
-    return succeed(undefined)
+  return async (given) => {
+    const accepted = accept(given)
+    if (accepted.ok) commit(bmc, { [map]: [[id, { certificate: accepted.value.certificate }]] })
+    return accepted
   }
 }
