@@ -218,3 +218,37 @@ describe.each(Object.entries(images))('a tar that is a %s', (_format, make) => {
       ).toMatchObject({ ok })
   })
 })
+
+describe('an update bundle', () => {
+  const content = Buffer.from('{"bundle":1,"components":[]}')
+  const inFront: readonly (readonly [string, Buffer])[] = [
+    ['a folder', tarBlock({ name: './', type: '5' })],
+    ['a comment', paxHeader({ comment: 'a' }, 'g')],
+    ['another file', tarFile('nic.bin', firmware)],
+  ]
+
+  test('is one, too, where its manifest is below the folder of all', async () => {
+    const image =
+      images['bundle']?.(
+        withFields(() => ({})),
+        tarEnd,
+      ) ?? Buffer.alloc(0)
+    const manifest = image.subarray(512, image.indexOf('\0', 512))
+    const dotted = Buffer.concat([
+      tarFile('./manifest.json', manifest),
+      tarFile('./nic.bin', firmware),
+      tarEnd,
+    ])
+    expect(await inspect(dotted)).toMatchObject({ ok: true, value: { components: [{ name: 'NIC-1' }] } })
+  })
+
+  test.each(inFront)('does not begin with %s, and is told so', async (_what, first) => {
+    const image = Buffer.concat([first, tarFile('manifest.json', content), tarEnd])
+    expect(await inspect(image)).toMatchObject({
+      problem: {
+        kind: 'unreadable',
+        detail: expect.stringMatching(/begins with .*manifest\.json/) as string,
+      },
+    })
+  })
+})

@@ -55,10 +55,13 @@ export interface ImageReader {
   abandon(): void
 }
 
+const MAX_DETAIL_LENGTH = 1_000
+
 /** Thrown by a format where the bytes are not what it reads; told as an ImageProblem. */
 export class Unreadable extends Error {
   constructor(detail: string) {
-    super(detail)
+    // What is quoted of the bytes must neither fill nor steer a terminal.
+    super(detail.slice(0, MAX_DETAIL_LENGTH).replaceAll(/\p{Cc}/gu, '\u{fffd}'))
     this.name = 'Unreadable'
   }
 }

@@ -33,7 +33,7 @@ export function isTar(head: Uint8Array): boolean {
 
 /** The name in the first header of a tar. */
 export function firstName(head: Uint8Array): string {
-  return textAt(head, 0, 100)
+  return withoutDot(textAt(head, 0, 100))
 }
 
 /**
@@ -108,9 +108,14 @@ function* extensionBytes(image: ImageBytes, header: Header): Step<Uint8Array> {
   return yield* fileBytes(image, header)
 }
 
-/** Refuses names that lead elsewhere, or nowhere; `./` before a name means nothing. */
+/** `./` before a name means nothing. */
+function withoutDot(name: string): string {
+  return name.replace(/^(\.\/)+/, '')
+}
+
+/** Refuses names that lead elsewhere, or nowhere. */
 function plain(file: TarFile): TarFile {
-  const name = file.name.replace(/^(\.\/)+/, '')
+  const name = withoutDot(file.name)
   const isElsewhere = name.startsWith('/') || name.split(/[/\\]/).includes('..')
   if (
     isElsewhere ||

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
 import { describe, expect, test } from 'vitest'
 import { buildBundle } from '../../src/image/build/bundle.ts'
-import { bundle } from '../../src/image/formats/bundle.ts'
+import { bundle, CMS_NAME, SIGNATURE_NAME } from '../../src/image/formats/bundle.ts'
 import { inspectImage } from '../../src/image/inspect.ts'
 import { createDigests } from '../../src/image/stream-digests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -37,6 +37,12 @@ const SECOND_HEADER = 1_024
 
 const withComponents = (...components: readonly unknown[]): Entry => manifest({ bundle: 1, components })
 const good = withComponents(listed)
+
+const cms: Entry = { name: CMS_NAME, body: pattern(100, 7) }
+const bare: Entry = { name: SIGNATURE_NAME, body: pattern(64, 7) }
+const keyed = manifest({ bundle: 1, signature: { form: 'ed25519', key: 'release' }, components: [listed] })
+/** What would clear a terminal, if it came there. */
+const ESCAPE = '\u001b[2J'
 
 const defects: readonly Defect[] = [
   { what: 'the first entry is not the manifest', image: () => tar([nic, good]), problem: 'unreadable' },
@@ -80,6 +86,37 @@ const defects: readonly Defect[] = [
   },
   { what: 'a file is there twice', image: () => tar([good, nic, nic]), problem: 'unreadable' },
   { what: 'the manifest is there twice', image: () => tar([good, good, nic]), problem: 'unreadable' },
+  { what: 'it has two CMS signatures', image: () => tar([good, cms, cms, nic]), problem: 'unreadable' },
+  { what: 'it has two bare signatures', image: () => tar([keyed, bare, bare, nic]), problem: 'unreadable' },
+  { what: 'its signature comes last', image: () => tar([good, nic, cms]), problem: 'unreadable' },
+  { what: 'nobody says whose its signature is', image: () => tar([good, bare, nic]), problem: 'unreadable' },
+  {
+    what: 'the manifest is not in UTF-8',
+    image: () => {
+      const body = Buffer.from(good.body)
+      body[body.indexOf('NIC-1')] = 0xff
+      return tar([{ ...good, body }, nic])
+    },
+    problem: 'unreadable',
+  },
+  ...['name', 'softwareId', 'version', 'releaseDate'].map((member): Defect => ({
+    what: `there is a control character in the ${member}`,
+    image: () =>
+      tar([
+        withComponents({
+          ...listed,
+          // A tab between the day and the time is what the format itself would let pass.
+          [member]: member === 'releaseDate' ? '2026-01-02\t03:04:05Z' : `1${ESCAPE}`,
+        }),
+        nic,
+      ]),
+    problem: 'unreadable',
+  })),
+  {
+    what: 'there is a control character in the name of the machine',
+    image: () => tar([manifest({ bundle: 1, machine: `m\u009b2J`, components: [listed] }), nic]),
+    problem: 'unreadable',
+  },
   {
     what: 'an entry is a folder',
     image: () => tar([good, { name: 'folder', body: Buffer.alloc(0), type: 'directory' }, nic]),
@@ -157,6 +194,56 @@ describe('a manifest', () => {
     const more = { releaseDate: '2026-01-02T03:04:05Z', requires: [{ component: 'BIOS', min: '1.2' }] }
     const read = await readAll(open(bundle), await tar([withComponents({ ...listed, ...more }), nic]))
     expect(read).toMatchObject({ ok: true, value: { components: [more] } })
+  })
+})
+
+describe('a bundle', () => {
+  test('may have a signature of each kind before its components', async () => {
+    const read = await readAll(open(bundle), await tar([keyed, cms, bare, nic]))
+    expect(read).toMatchObject({ ok: true, value: { signatures: [{ form: 'cms' }, { form: 'ed25519' }] } })
+  })
+
+  test('may say everything in any script', async () => {
+    const said = { name: 'Netzwerkkarte №1 \u{1f4be}', version: '版本 1' }
+    const read = await readAll(open(bundle), await tar([withComponents({ ...listed, ...said }), nic]))
+    expect(read).toMatchObject({ ok: true, value: { components: [said] } })
+  })
+
+  test.each([
+    ['is not listed', { ...nic, name: 'more.bin' }],
+    ['is there a second time', nic],
+    ['is a second signature', cms],
+  ])('is given up at the header of a file that %s', async (_what, file) => {
+    const whole = await tar([good, cms, nic, file])
+    const before = await tar([good, cms, nic])
+    // Where the end begins: two blocks of zeros.
+    const header = before.length - 1_024
+    // Had it waited for the file's bytes, or for the end, it would find that they are missing.
+    const read = await readAll(open(bundle), whole.subarray(0, header + 512))
+    expect(read).toMatchObject({
+      problem: { kind: 'unreadable', detail: expect.stringMatching(/twice|not in its/) as string },
+    })
+  })
+
+  const renamed = { ...nic, name: 'old.bin' }
+  test.each<[string, readonly Entry[], RegExp]>([
+    ['a file that is missing', [good], /^nic\.bin is missing$/],
+    ['a file of another name', [good, renamed], /^nic\.bin is missing: old\.bin is not in/],
+    ['a file too many', [good, nic, renamed], /^old\.bin is not in/],
+    ['another version', [manifest({ bundle: 2, components: [listed] })], /^\/bundle of .* must be 1$/],
+    ['nothing that it lists', [manifest({ bundle: 1 })], /^\/components of .* is missing$/],
+    ['a manifest that is a list', [manifest([])], /^its manifest must be of the type object$/],
+    [
+      'two mistakes',
+      [withComponents({ ...listed, size: -1, version: 1 })],
+      /\/version of .* type string; .*\/size of .* >= 0$/,
+    ],
+    ['what would steer a terminal', [withComponents({ ...listed, name: ESCAPE })], /no control characters$/],
+    ['a member that would steer one', [withComponents({ ...listed, [ESCAPE]: 1 })], /^\P{Cc}+ is nothing/u],
+  ])('says what is wrong with it: %s', async (_what, entries, detail) => {
+    expect(await readAll(open(bundle), await tar(entries))).toMatchObject({
+      problem: { detail: expect.stringMatching(detail) as string },
+    })
   })
 })
 

@@ -86,6 +86,13 @@ describe('an image that is signed', () => {
     expect(await emulator.get(NIC_1)).toMatchObject({ Version: '22.41.1000' })
   })
 
+  test('in two ways is refused for the first that is wrong: the other is not looked at', async () => {
+    const emulator = await startEmulator()
+    const key = { name: 'nobody', pem: makeKey('ed25519') }
+    const { keys } = await update(emulator, await imageOf(nic, { sign: signAs(stranger), key }))
+    expect(keys).toEqual([...refused, 'SignerNotTrusted'])
+  })
+
   test('and was changed afterwards is refused', async () => {
     const emulator = await startEmulator()
     await anchor(emulator, root)

@@ -11,6 +11,8 @@ export const PUBLIC_KEY_NAME = 'publickey'
 export const SIGNATURE_SUFFIX = '.sig'
 /** The signature of all other signatures, one after the other, in an order of its own. */
 export const FULL_SIGNATURE_NAME = 'image-full.sig'
+const BUNDLE_MANIFEST = 'manifest.json'
+const LATE_BUNDLE = `an update bundle begins with ${BUNDLE_MANIFEST}: no file, folder or other header comes before it`
 const MAX_FILES = 64
 const MAX_SMALL_BYTES = 2 ** 16
 const MAX_SIGNATURE_BYTES = 2 ** 12
@@ -63,7 +65,10 @@ function* readTarball(image: ImageBytes): Reading {
   }
   yield* image.end()
   const { manifest, files } = found
-  if (manifest === undefined) throw new Unreadable(`it has no ${MANIFEST_NAME}`)
+  if (manifest === undefined) {
+    const isBundle = files.has(BUNDLE_MANIFEST)
+    throw new Unreadable(isBundle ? LATE_BUNDLE : `it has no ${MANIFEST_NAME}`)
+  }
   const component = describe(manifest, { sha256: sha256.hex, sizeBytes: image.position })
   requireParts(component, files)
   const isSigned = found.signatures.size > 0
