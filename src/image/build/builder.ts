@@ -40,7 +40,7 @@ export interface ImageOrder {
   readonly options?: Readonly<Record<string, string>>
 }
 
-export type SignedBy = 'certificate' | 'key'
+type SignedBy = 'certificate' | 'key'
 
 /** What an order may say that not every format can. */
 export type Saying =
