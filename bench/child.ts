@@ -49,7 +49,7 @@ async function urlFrom(stdout: NodeJS.ReadableStream, script: string): Promise<s
     ])) as [Buffer?]
     if (chunk === undefined) throw new Error(`${script} ended before it served anything: ${text}`)
     text += chunk.toString()
-    const url = /(http:\/\/[^/\s]+)[/\s]/.exec(text)?.[1]
+    const url = /(https?:\/\/[^/\s]+)[/\s]/.exec(text)?.[1]
     if (url !== undefined) return url
   }
 }

@@ -48,7 +48,7 @@ export async function benchGet(): Promise<Row[]> {
   }
 }
 
-async function logIn(url: string): Promise<string> {
+export async function logIn(url: string): Promise<string> {
   const answer = await fetch(`${url}${uris.sessions}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },

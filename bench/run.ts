@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { benchGet } from './get.ts'
 import { benchLoad } from './load.ts'
+import { benchMatch } from './match.ts'
 import { benchPush } from './push.ts'
+import { benchPushes } from './pushes.ts'
 import type { Row } from './row.ts'
 import { benchStart } from './start.ts'
 import { benchState } from './state.ts'
@@ -9,7 +11,9 @@ import { benchState } from './state.ts'
 const benches = {
   get: benchGet,
   load: benchLoad,
+  match: benchMatch,
   push: benchPush,
+  pushes: benchPushes,
   start: benchStart,
   state: benchState,
 } as const
