@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { inspectImage } from '../src/image/inspect.ts'
-import { createDigests } from '../src/image/stream-digests.ts'
+import { createDigests } from '../src/image/digests/stream-digests.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { pattern, readAll } from './contracts/image-format.ts'
 import { paxHeader, paxRecord, tarBlock, tarEnd, tarFile } from './support/tar-blocks.ts'

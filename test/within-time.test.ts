@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readRaw } from '../src/image/formats/raw.ts'
 import { readWith } from '../src/image/reading.ts'
-import { createDigests } from '../src/image/stream-digests.ts'
+import { createDigests } from '../src/image/digests/stream-digests.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { withinTime } from '../src/lib/within-time.ts'
 

@@ -8,7 +8,7 @@ import {
   type ImageSignature,
 } from '../image/image-format.ts'
 import { inspectImage } from '../image/inspect.ts'
-import { createDigests } from '../image/stream-digests.ts'
+import { createDigests } from '../image/digests/stream-digests.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Terminal } from './terminal.ts'
 

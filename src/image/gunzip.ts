@@ -1,9 +1,9 @@
 import { createGunzip } from 'node:zlib'
 import type { Clock } from '../lib/clock.ts'
 import { fail } from '../lib/result.ts'
-import type { Digests } from './digests.ts'
+import type { Digests } from './digests/digests.ts'
 import type { ImageReader } from './reading.ts'
-import { createDigests } from './stream-digests.ts'
+import { createDigests } from './digests/stream-digests.ts'
 
 const CHUNK_BYTES = 2 ** 19
 

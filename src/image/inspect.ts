@@ -1,7 +1,7 @@
 import type { RawRule } from '../bmc/machine.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { fail } from '../lib/result.ts'
-import type { Digests } from './digests.ts'
+import type { Digests } from './digests/digests.ts'
 import { bundle } from './formats/bundle.ts'
 import { capsule } from './formats/capsule.ts'
 import { openbmc } from './formats/openbmc.ts'

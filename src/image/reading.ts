@@ -1,5 +1,5 @@
 import { fail, type Result } from '../lib/result.ts'
-import type { Digests, Part, PartDigest } from './digests.ts'
+import type { Digests, Part, PartDigest } from './digests/digests.ts'
 import type { FormatName, ImageContents, ImageProblem } from './image-format.ts'
 
 /** A way of packing firmware. Every format passes `test/contracts/image-format.ts`. */

@@ -5,8 +5,8 @@ import type { RawRule } from '../bmc/machine.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import type { ImageContents, ImageProblem } from './image-format.ts'
 import { inspectImage } from './inspect.ts'
-import { type SpoolEntry, SpoolFullError } from './spool.ts'
-import { createDigests } from './stream-digests.ts'
+import { type SpoolEntry, SpoolFullError } from './spool/spool.ts'
+import { createDigests } from './digests/stream-digests.ts'
 
 /** An image that has arrived whole. Whoever received it discards its spool entry. */
 export interface ReceivedImage {

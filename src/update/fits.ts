@@ -1,6 +1,6 @@
 import type { Component } from '../bmc/bmc.ts'
 import type { Fits, ImageComponent, PldmDescriptor } from '../image/image-format.ts'
-import { versionNumber, versionText } from '../image/version-number.ts'
+import { versionNumber, versionText } from '../image/layouts/version-number.ts'
 
 /** Finds the components that firmware is for: what an image of many parts would ask again and again is found out once. */
 export function matcher(components: readonly Component[]): (fits: Fits) => readonly Component[] {

@@ -7,7 +7,7 @@ import { openbmcBuilder } from '../../src/image/build/openbmc.ts'
 import { type TarEntry, tarOf, textEntry } from '../../src/image/build/tar-file.ts'
 import { openbmc } from '../../src/image/formats/openbmc.ts'
 import { inspectImage, type InspectOptions } from '../../src/image/inspect.ts'
-import { createDigests } from '../../src/image/stream-digests.ts'
+import { createDigests } from '../../src/image/digests/stream-digests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { type Defect, imageFormatContract, open, pattern, readAll } from './image-format.ts'
 

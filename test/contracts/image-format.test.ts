@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { buildBundle } from '../../src/image/build/bundle.ts'
 import { bundle, CMS_NAME, SIGNATURE_NAME } from '../../src/image/formats/bundle.ts'
 import { inspectImage } from '../../src/image/inspect.ts'
-import { createDigests } from '../../src/image/stream-digests.ts'
+import { createDigests } from '../../src/image/digests/stream-digests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import {
   type ComponentInImage,

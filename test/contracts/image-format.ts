@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ImageComponent } from '../../src/image/image-format.ts'
 import { type ImageReader, readWith, HEAD_BYTES, type ImageFormat } from '../../src/image/reading.ts'
-import { createDigests } from '../../src/image/stream-digests.ts'
+import { createDigests } from '../../src/image/digests/stream-digests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 
 export interface ComponentInImage {

@@ -18,9 +18,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createFileSpool, type FileSpoolOptions } from '../../src/image/file-spool.ts'
-import { createMemorySpool } from '../../src/image/memory-spool.ts'
-import { SpoolFullError } from '../../src/image/spool.ts'
+import { createFileSpool, type FileSpoolOptions } from '../../src/image/spool/file-spool.ts'
+import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
+import { SpoolFullError } from '../../src/image/spool/spool.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { filled, spoolContract, text } from './spool.ts'
 
@@ -207,7 +207,7 @@ async function otherProcess(parent: string) {
   const before = new Set(readdirSync(parent))
   const modules = resolve(import.meta.dirname, '../../src')
   const program = `
-    import { createFileSpool } from '${modules}/image/file-spool.ts'
+    import { createFileSpool } from '${modules}/image/spool/file-spool.ts'
     import { systemClock } from '${modules}/lib/clock.ts'
     const entry = await createFileSpool(systemClock, { parent: '${parent}' }).create()
     await entry.append(Buffer.alloc(100))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Spool, type SpoolEntry, SpoolFullError } from '../../src/image/spool.ts'
+import { type Spool, type SpoolEntry, SpoolFullError } from '../../src/image/spool/spool.ts'
 
 export interface SpoolUnderTest {
   readonly spool: Spool

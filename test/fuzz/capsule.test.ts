@@ -5,7 +5,7 @@ import { capsule } from '../../src/image/formats/capsule.ts'
 import type { ImageContents } from '../../src/image/image-format.ts'
 import { inspectImage } from '../../src/image/inspect.ts'
 import { type ImageReader, readWith } from '../../src/image/reading.ts'
-import { createDigests } from '../../src/image/stream-digests.ts'
+import { createDigests } from '../../src/image/digests/stream-digests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import {
   authenticated,

@@ -38,8 +38,8 @@ const adapters: readonly {
     module: /^node:fs(\/promises)?$/,
     users: [
       'bmc/mockup-folder.ts',
-      'image/file-spool.ts',
-      'image/spool-folder.ts',
+      'image/spool/file-spool.ts',
+      'image/spool/spool-folder.ts',
       'http/key-pair-files.ts',
       'image/trust/trust-folder.ts',
       'faults/devices-file.ts',
@@ -71,10 +71,13 @@ const adapters: readonly {
   },
   { module: /^node:dgram$/, users: ['http/ssdp.ts', 'transfer/tftp.ts'] },
   { module: /^node:dns(\/promises)?$/, users: ['transfer/network.ts'] },
-  { module: /^node:worker_threads$/, users: ['image/stream-digests.ts', 'image/digest-thread.ts'] },
+  {
+    module: /^node:worker_threads$/,
+    users: ['image/digests/stream-digests.ts', 'image/digests/digest-thread.ts'],
+  },
   { module: /^node:vm$/, users: ['lib/within-time.ts'] },
   // of a database, only its lock
-  { module: /^node:sqlite$/, users: ['image/spool-folder.ts'] },
+  { module: /^node:sqlite$/, users: ['image/spool/spool-folder.ts'] },
   { module: /^node:(child_process|cluster)/, users: [] },
   { module: /^node:(timers|perf_hooks)/, users: ['lib/clock.ts'] },
   { module: /^node:process$/, users: ['main.ts'] },

@@ -1,4 +1,4 @@
-import { guidBytes } from '../../src/image/guid.ts'
+import { guidBytes } from '../../src/image/layouts/guid.ts'
 
 export const FMP = '6dcbd5ed-e82d-4c44-bda1-7194199ad92a'
 export const CERT_TYPE_PKCS7 = '4aafd29d-68df-49ee-8aa9-347d375665a7'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ReceivedImage } from '../../src/image/receive.ts'
-import { shareable } from '../../src/image/spool.ts'
+import { shareable } from '../../src/image/spool/spool.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { basic, startEmulator } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'

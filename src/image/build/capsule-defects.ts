@@ -1,5 +1,5 @@
 import type { MessageKey } from '../../redfish/messages/message.ts'
-import { capsuleFlags, FMP_HEADER_BYTES } from '../capsule-layout.ts'
+import { capsuleFlags, FMP_HEADER_BYTES } from '../layouts/capsule-layout.ts'
 import type { ComponentOrder, Defect } from './builder.ts'
 
 /** A capsule before it is written, in the order of its bytes: what a defect may change. */

@@ -14,9 +14,9 @@ import {
   PAYLOAD_SIGNATURE,
   PKCS7,
   support,
-} from '../capsule-layout.ts'
-import { guidBytes } from '../guid.ts'
-import { versionNumber } from '../version-number.ts'
+} from '../layouts/capsule-layout.ts'
+import { guidBytes } from '../layouts/guid.ts'
+import { versionNumber } from '../layouts/version-number.ts'
 import type { ComponentOrder, ImageBuilder, ImageOrder, Sign } from './builder.ts'
 import { capsuleDefects, type Item, type Layout } from './capsule-defects.ts'
 import { firmware } from './firmware.ts'

@@ -7,7 +7,7 @@ import {
   since,
   stringTypes,
   USE_COMPARISON_STAMP,
-} from '../pldm-layout.ts'
+} from '../layouts/pldm-layout.ts'
 import { activationMethods, type ActivationMethod, type PldmDescriptor } from '../image-format.ts'
 
 /** What is to stand in the header of a PLDM package, right or wrong. */

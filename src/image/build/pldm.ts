@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
-import { type Revision, revisions, since } from '../pldm-layout.ts'
+import { type Revision, revisions, since } from '../layouts/pldm-layout.ts'
 import type { ComponentOrder, ImageBuilder, ImageOrder } from './builder.ts'
 import { firmware } from './firmware.ts'
 import { defects, type PldmDefect } from './pldm-defects.ts'

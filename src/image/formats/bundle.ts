@@ -1,7 +1,7 @@
 import { type Static, Type } from '../../lib/schema.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import { judge, type Mistake } from '../../redfish/validation.ts'
-import type { PartDigest } from '../digests.ts'
+import type { PartDigest } from '../digests/digests.ts'
 import {
   activationMethods,
   type ActivationMethod,
@@ -11,7 +11,7 @@ import {
   type ImageSignature,
 } from '../image-format.ts'
 import { type ImageBytes, type Reading, Unreadable, type ImageFormat } from '../reading.ts'
-import { fileBytes, firstName, isTar, nextFile, skipFile, type TarFile } from '../tar.ts'
+import { fileBytes, firstName, isTar, nextFile, skipFile, type TarFile } from '../layouts/tar.ts'
 
 export const MANIFEST_NAME = 'manifest.json'
 /** A signature of the manifest, which lists the digests of all else: CMS in DER, or that of a key that the manifest names. */

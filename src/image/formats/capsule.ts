@@ -7,13 +7,13 @@ import {
   imageHeaderBytes,
   MAX_ITEMS,
   viewOf,
-} from '../capsule-layout.ts'
-import type { PartDigest } from '../digests.ts'
-import { type FmpPayload, readPayload } from '../fmp-payload.ts'
-import { guidAt } from '../guid.ts'
+} from '../layouts/capsule-layout.ts'
+import type { PartDigest } from '../digests/digests.ts'
+import { type FmpPayload, readPayload } from '../layouts/fmp-payload.ts'
+import { guidAt } from '../layouts/guid.ts'
 import type { ImageComponent, ImageSignature } from '../image-format.ts'
 import { type ImageBytes, type Reading, type Step, Unreadable, type ImageFormat } from '../reading.ts'
-import { versionText } from '../version-number.ts'
+import { versionText } from '../layouts/version-number.ts'
 
 /** What an image says that has no header with a version. */
 const UNKNOWN_VERSION = 'unknown'

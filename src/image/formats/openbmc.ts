@@ -1,9 +1,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { fail, succeed } from '../../lib/result.ts'
-import type { PartDigest } from '../digests.ts'
+import type { PartDigest } from '../digests/digests.ts'
 import type { HashName, ImageComponent, ImageSignature } from '../image-format.ts'
 import { type ImageBytes, type Reading, type Step, Unreadable, type ImageFormat } from '../reading.ts'
-import { fileBytes, isTar, nextFile, skipFile, type TarFile } from '../tar.ts'
+import { fileBytes, isTar, nextFile, skipFile, type TarFile } from '../layouts/tar.ts'
 import { digestOf, formsOf, isSignatureOfDigest } from '../trust/schemes.ts'
 
 export const MANIFEST_NAME = 'MANIFEST'

@@ -1,8 +1,8 @@
 import { fail, succeed } from '../../lib/result.ts'
-import { Fields } from '../fields.ts'
+import { Fields } from '../layouts/fields.ts'
 import type { ImageComponent } from '../image-format.ts'
-import { type ComponentRecord, hex4, type PackageHeader, readHeader } from '../pldm-header.ts'
-import { IDENTIFIER_BYTES, PRELUDE_BYTES, type Revision, revisions } from '../pldm-layout.ts'
+import { type ComponentRecord, hex4, type PackageHeader, readHeader } from '../layouts/pldm-header.ts'
+import { IDENTIFIER_BYTES, PRELUDE_BYTES, type Revision, revisions } from '../layouts/pldm-layout.ts'
 import { type ImageBytes, type ImageFormat, type Reading, Unreadable } from '../reading.ts'
 
 /** A vendor's signature behind the payload, of which DSP0267 says nothing. */

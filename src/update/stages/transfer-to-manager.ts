@@ -5,7 +5,7 @@ import {
   type ReceiveOptions,
   type ReceiveProblem,
 } from '../../image/receive.ts'
-import { type Spool, SpoolBusyError, type SpoolEntry, SpoolFullError } from '../../image/spool.ts'
+import { type Spool, SpoolBusyError, type SpoolEntry, SpoolFullError } from '../../image/spool/spool.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result, succeed, unreachable } from '../../lib/result.ts'
 import { type Message, message } from '../../redfish/messages/message.ts'

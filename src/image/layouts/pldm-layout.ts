@@ -1,4 +1,4 @@
-import type { FormatName } from './image-format.ts'
+import type { FormatName } from '../image-format.ts'
 
 /** The format of a package's header (DSP0267 §7). */
 export interface Revision {

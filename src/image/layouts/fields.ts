@@ -1,4 +1,4 @@
-import { Unreadable } from './reading.ts'
+import { Unreadable } from '../reading.ts'
 
 /** Takes the fields of a structure one after the other, as little-endian; throws an Unreadable where it is too short. */
 export class Fields {

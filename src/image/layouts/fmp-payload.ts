@@ -8,10 +8,10 @@ import {
   support,
   viewOf,
 } from './capsule-layout.ts'
-import type { PartDigest } from './digests.ts'
+import type { PartDigest } from '../digests/digests.ts'
 import { guidAt } from './guid.ts'
-import type { HashName } from './image-format.ts'
-import { type ImageBytes, type Step, Unreadable } from './reading.ts'
+import type { HashName } from '../image-format.ts'
+import { type ImageBytes, type Step, Unreadable } from '../reading.ts'
 
 const MAX_SIGNATURE_BYTES = 2 ** 16
 const MAX_DEPENDENCY_BYTES = 2 ** 12

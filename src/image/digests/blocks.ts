@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 /** Large enough that what is done once for each of them does not count. */
 const BLOCK_BYTES = 2 ** 19

@@ -1,4 +1,4 @@
-import type { HashName } from './image-format.ts'
+import type { HashName } from '../image-format.ts'
 
 /** A part of an image whose digest is wanted. */
 export interface Part {

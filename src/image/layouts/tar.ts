@@ -1,4 +1,4 @@
-import { type ImageBytes, type Step, Unreadable } from './reading.ts'
+import { type ImageBytes, type Step, Unreadable } from '../reading.ts'
 
 const BLOCK_BYTES = 512
 /** What an extended header may hold: names, times and owners fit many times over. */

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
-import { millisecondsOf, timestamp } from '../lib/clock.ts'
+import { millisecondsOf, timestamp } from '../../lib/clock.ts'
 import { Fields } from './fields.ts'
-import { activationMethods, type ActivationMethod, type PldmDescriptor } from './image-format.ts'
-import { Unreadable } from './reading.ts'
+import { activationMethods, type ActivationMethod, type PldmDescriptor } from '../image-format.ts'
+import { Unreadable } from '../reading.ts'
 import {
   CHECKSUM_BYTES,
   descriptorBytes,

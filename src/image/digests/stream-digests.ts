@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { type Block, Blocks } from './blocks.ts'
 import type { Hashed, ToHash } from './digest-thread.ts'
 import type { Digests, Part, PartDigest } from './digests.ts'

@@ -1,4 +1,4 @@
-import type { ComponentFacts } from '../bmc/machine.ts'
+import type { ComponentFacts } from '../../bmc/machine.ts'
 
 type CapsuleIdentity = NonNullable<NonNullable<ComponentFacts['behaviour']['identity']>['capsule']>
 
