@@ -7,6 +7,8 @@ export default defineConfig({
     reporters: ['default', new TotalsReporter()],
     expect: { requireAssertions: true },
     testTimeout: 30_000,
+    // Alone it takes one on two cores, and half the tests wait for sockets anyway.
+    maxWorkers: 2,
     coverage: { include: ['src/**'], thresholds: { lines: 90 } },
   },
 })
