@@ -2,6 +2,7 @@ import type { JsonObject, Resource } from '../redfish/resource.ts'
 import type { Action, ResourceRow } from '../redfish/resource-table.ts'
 import type { ComponentFacts, Machine } from './machine.ts'
 import { setPointer } from '../redfish/pointer.ts'
+import { identified } from './identity.ts'
 import { predefinedRoles } from './roles.ts'
 import { factoryNetwork } from './network.ts'
 import type { Account, BmcState, Change, ComponentState, Role } from './state.ts'
@@ -12,6 +13,8 @@ export type Listener = (change: Change, before: Change) => void
 export interface Bmc {
   readonly id: string
   readonly machine: Machine
+  /** What its serial numbers and UUIDs are derived from; `undefined`: they are the machine's own. */
+  readonly seed: string | undefined
   readonly state: BmcState
   /** Told of every commit, after it is made; `before` holds what the change replaced, in the same order. */
   readonly listeners: Set<Listener>
@@ -26,23 +29,31 @@ export interface Component extends ComponentFacts {
   readonly now: ComponentState
 }
 
+/** What a BMC leaves the factory with, where it is not what its machine says. */
+export interface Made {
+  readonly seed?: string
+  readonly roles?: ReadonlyMap<string, Role>
+  readonly components?: Iterable<readonly [id: string, state: ComponentState]>
+}
+
 /** A BMC as it leaves the factory. Machine and accounts are shared, so that another one costs little. */
 export function createBmc(
   id: string,
   machine: Machine,
   accounts: ReadonlyMap<string, Account>,
-  roles: ReadonlyMap<string, Role> = predefinedRoles,
+  { seed, roles = predefinedRoles, components = [] }: Made = {},
 ): Bmc {
   return {
     id,
     machine,
+    seed,
     listeners: new Set(),
     state: {
       version: 0,
       settings: machine.settings,
       outage: undefined,
       network: factoryNetwork,
-      components: new Map(),
+      components: new Map(components),
       history: new Map(),
       overlays: new Map(),
       accounts,
@@ -63,6 +74,8 @@ export function createBmc(
       ),
       identityKeys: new Map(),
       deviceIdentities: new Map(),
+      operations: new Map(),
+      resets: new Map(),
     },
   }
 }
@@ -81,9 +94,15 @@ export function listComponents(bmc: Bmc): Component[] {
   }))
 }
 
+/** A resource of the machine as it left the factory. */
+export function machineDocument(bmc: Bmc, uri: string): Resource | undefined {
+  const original = bmc.machine.resources.get(uri)
+  return original && identified(bmc, original)
+}
+
 /** A resource of the machine as it is now: versions follow the components, power follows the resets. */
 export function machineResource(bmc: Bmc, uri: string): Resource | undefined {
-  const original = bmc.machine.resources.get(uri)
+  const original = machineDocument(bmc, uri)
   if (original === undefined) return undefined
   const overlaid: Resource = { ...original, ...bmc.state.overlays.get(uri) }
   const shown = bmc.machine.shown.get(uri) ?? []
@@ -108,5 +127,8 @@ export function typeOfResource({ machine }: Bmc, uri: string, row: Row | undefin
 
 /** A top-level member of a machine's resource as it is now. */
 export function machineMember(bmc: Bmc, uri: string, member: string): JsonObject[string] {
-  return bmc.state.overlays.get(uri)?.[member] ?? bmc.machine.resources.get(uri)?.[member]
+  const overlaid = bmc.state.overlays.get(uri)?.[member]
+  if (overlaid !== undefined) return overlaid
+  const value = bmc.machine.resources.get(uri)?.[member]
+  return identified(bmc, { [member]: value })[member]
 }

@@ -31,6 +31,8 @@ export function commit(bmc: Bmc, change: Change): void {
     trustAnchors: write(state.trustAnchors, change.trustAnchors),
     identityKeys: write(state.identityKeys, change.identityKeys),
     deviceIdentities: write(state.deviceIdentities, change.deviceIdentities),
+    operations: write(state.operations, change.operations),
+    resets: write(state.resets, change.resets),
   }
   state.version++
   for (const listener of bmc.listeners) listener(change, before)

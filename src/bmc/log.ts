@@ -1,6 +1,7 @@
 import type { Message } from '../redfish/messages/message.ts'
 import { AUDIT_LOG, JOB_LOG, LOG } from '../redfish/uris.ts'
 import type { Bmc } from './bmc.ts'
+import { nextNumber } from './numbers.ts'
 import type { BmcState, Cause, Change, Entries, LogEntry, Notice } from './state.ts'
 
 /** MaxNumberOfRecords of a log; the oldest entry gives way (OverWritePolicy WrapsWhenFull). */
@@ -14,9 +15,6 @@ export const logs = {
 } as const satisfies Record<string, keyof BmcState>
 export type LogId = keyof typeof logs
 
-/** The last number that each log gave away: an entry that is gone takes its Id with it. */
-const numbers = new WeakMap<ReadonlyMap<string, LogEntry>, number>()
-
 /** The resource that entries are about, and what they come of. */
 export type About = Cause & Pick<LogEntry, 'origin'>
 
@@ -27,7 +25,7 @@ export function logged(
   about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'log'> {
-  return { log: additions(bmc.state.log, messages, { ...factsOf(about), created: now }) }
+  return { log: additions(bmc, 'log', messages, { ...factsOf(about), created: now }) }
 }
 
 /** The change that adds what observers are told of to the BMC's log, to be committed with it. */
@@ -51,7 +49,7 @@ export function audited(
   about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'auditLog'> {
-  return { auditLog: additions(bmc.state.auditLog, messages, { ...factsOf(about), created: now }) }
+  return { auditLog: additions(bmc, 'auditLog', messages, { ...factsOf(about), created: now }) }
 }
 
 /** The change that adds what became of a job to the job service's log. */
@@ -61,7 +59,7 @@ export function jobLogged(
   about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'jobLog'> {
-  return { jobLog: additions(bmc.state.jobLog, messages, { ...factsOf(about), created: now }) }
+  return { jobLog: additions(bmc, 'jobLog', messages, { ...factsOf(about), created: now }) }
 }
 
 /** The change that empties a log. */
@@ -76,15 +74,16 @@ function factsOf(about: string | About): About {
 }
 
 function additions(
-  log: ReadonlyMap<string, LogEntry>,
+  bmc: Bmc,
+  table: (typeof logs)[LogId],
   messages: readonly Message[],
   facts: Omit<LogEntry, 'id' | 'message'>,
 ): Entries<LogEntry> {
-  const last = Math.max(numbers.get(log) ?? 0, Number([...log.keys()].at(-1) ?? 0))
-  numbers.set(log, last + messages.length)
+  const log = bmc.state[table]
+  const first = nextNumber(bmc, table, messages.length)
   const added = messages.map((message, index): LogEntry => ({
     ...facts,
-    id: String(last + index + 1),
+    id: String(first + index),
     message,
   }))
   const excess = Math.max(0, log.size + added.length - MAX_LOG_RECORDS)

@@ -1,9 +1,11 @@
+import type { Actor } from './actor.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
 import type { Message } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
 import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
 import type { DeviceIdentity } from './device-identity.ts'
 import type { Network } from './network.ts'
+import type { Operation } from './operation.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -47,6 +49,17 @@ export interface BmcState {
   readonly identityKeys: Map<string, IdentityKey>
   /** Of those that measure what runs, by the URI of their ComponentIntegrity; made when somebody asks for them. */
   readonly deviceIdentities: Map<string, DeviceIdentity>
+  /** What was accepted and is not over, by the Ids of their tasks. */
+  readonly operations: Map<string, Operation>
+  /** Resets under way, by the URI of what is reset. */
+  readonly resets: Map<string, ResetUnderWay>
+}
+
+/** A reset that was asked for and is not over. */
+export interface ResetUnderWay {
+  readonly type: string
+  /** Whether it was a system that was off when it was asked for. */
+  readonly wasOff: boolean
 }
 
 export interface Settings {
@@ -259,6 +272,9 @@ export interface Job {
   readonly name: string
   readonly type: 'ServiceGenerated' | 'UserSpecified'
   readonly state: JobState
+  /** Whether it was asked to end, and whether to pause: no states of their own, for it goes on until it can. */
+  readonly isCancelling?: boolean
+  readonly isSuspending?: boolean
   readonly percent: number
   readonly messages: readonly Message[]
   readonly createdAt: number
@@ -325,14 +341,6 @@ export interface Cause {
   readonly description?: string | undefined
 }
 
-/** Who caused something, and from where. */
-export interface Actor {
-  /** `undefined`: nobody that we know. */
-  readonly username: string | undefined
-  /** Scheme and address: `https://192.0.2.7`. */
-  readonly address: string
-}
-
 /** Something that happened and that no state shows: told to observers, kept nowhere. */
 export interface Notice {
   readonly message: Message
@@ -367,5 +375,7 @@ export interface Change {
   readonly trustAnchors?: Entries<TrustedCertificate>
   readonly identityKeys?: Entries<IdentityKey>
   readonly deviceIdentities?: Entries<DeviceIdentity>
+  readonly operations?: Entries<Operation>
+  readonly resets?: Entries<ResetUnderWay>
   readonly notices?: readonly Notice[]
 }

@@ -1,5 +1,6 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { nextNumber } from '../bmc/numbers.ts'
 import type { Subscription } from '../bmc/subscription.ts'
 import { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -43,7 +44,6 @@ export class Events {
   readonly #options: EventsOptions
   readonly #background: Background
   readonly #watches = new Map<Bmc, Watch>()
-  readonly #numbers = new WeakMap<Bmc, number>()
 
   constructor(options: EventsOptions) {
     this.#options = options
@@ -131,9 +131,7 @@ export class Events {
 
   #add(bmc: Bmc, wish: Omit<Subscription, 'id'>): Subscription {
     this.#watch(bmc)
-    const number = (this.#numbers.get(bmc) ?? 0) + 1
-    this.#numbers.set(bmc, number)
-    const subscription = { ...wish, id: String(number) }
+    const subscription = { ...wish, id: String(nextNumber(bmc, 'subscriptions')) }
     commit(bmc, { subscriptions: [[subscription.id, subscription]] })
     return subscription
   }

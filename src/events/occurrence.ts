@@ -1,4 +1,4 @@
-import type { Actor } from '../bmc/state.ts'
+import type { Actor } from '../bmc/actor.ts'
 import type { Message } from '../redfish/messages/message.ts'
 
 /** One thing that happened, before anybody's filter has looked at it. */

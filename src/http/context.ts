@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
-import type { Actor } from '../bmc/state.ts'
+import type { Actor } from '../bmc/actor.ts'
 import type { Query } from '../redfish/query/parse.ts'
 import type { Params, Principal, Requirement } from '../redfish/resource-table.ts'
 

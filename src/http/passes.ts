@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Duplex } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
-import type { Actor } from '../bmc/state.ts'
+import type { Actor } from '../bmc/actor.ts'
 
 /** Whom a request from inside the process stands for, and which BMC it is for. */
 export interface Pass {

@@ -1,12 +1,14 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { nextNumber } from '../bmc/numbers.ts'
 import { audited } from '../bmc/log.ts'
-import type { Actor, Payload, Task } from '../bmc/state.ts'
+import type { Actor } from '../bmc/actor.ts'
+import type { Change, Payload, Task } from '../bmc/state.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Kind } from './kind.ts'
-import { LiveWorks } from './live-works.ts'
+import { failLost, LiveWorks } from './live-works.ts'
 import { givingWay, gone, overdue, wholes } from './retention.ts'
-import { ended, endMessage, isFinal, progressed, startMessage, taskUri } from './task.ts'
+import { ended, endingOf, endMessage, isFinal, progressed, startMessage, taskUri } from './task.ts'
 import type { Ending, WorkHandle } from './work.ts'
 
 /** As many tasks are kept, unless the configuration says otherwise. */
@@ -30,7 +32,13 @@ export interface TaskWork {
   /** Whether the task ends where nothing goes on without somebody else, while its work waits on. */
   readonly endsAtWait?: boolean
   readonly run: (handle: WorkHandle) => Promise<Ending>
+  /** What else begins with the task of this Id, and what is to be done when its work is over. */
+  readonly also?: (id: string) => Change
+  readonly onOver?: (id: string) => void
 }
+
+/** What a task's work is after a restart; the rest its record tells. */
+export type ResumedTaskWork = Pick<TaskWork, 'targets' | 'endsAtWait' | 'run' | 'onOver'>
 
 const kind: Kind<Task> = {
   recordsOf: ({ state }) => state.tasks,
@@ -55,6 +63,8 @@ const kind: Kind<Task> = {
   led: progressed,
   began: (task) => task,
   ended: (task, _parts, ending, now) => ended(task, ending, now),
+  endingOf,
+  isCancelling: ({ state }) => state === 'Cancelling',
   beginsAgain: () => false,
   logged: audited,
   startMessage,
@@ -84,8 +94,8 @@ export class TaskEngine {
 
   /** Creates a task and starts its work; returns as soon as the task exists. */
   start(bmc: Bmc, work: TaskWork): Task {
-    const { name, description, payload, actor, targets, endsAtWait = false, run } = work
-    const id = this.#works.nextId(bmc)
+    const { name, description, payload, actor } = work
+    const id = String(nextNumber(bmc, 'tasks'))
     const task: Task = {
       id,
       name: `${name} ${id}`,
@@ -100,10 +110,21 @@ export class TaskEngine {
       finalStatus: undefined,
     }
     const dropped = this.overWritePolicy === 'Oldest' ? givingWay(bmc.state.tasks, this.#maxTasks) : []
-    commit(bmc, { tasks: [...gone<Task>(dropped), [id, task]] })
-    const cause = { actor, group: Number(id) }
-    this.#works.start(id, { bmc, kind, cause, targets, endsAtWait, onEnd: () => this.sweep(bmc) }, run)
+    commit(bmc, { ...work.also?.(id), tasks: [...gone<Task>(dropped), [id, task]] })
+    this.#run(bmc, id, work)
     return task
+  }
+
+  /** Takes up the work of a task that an earlier run of the service began. */
+  takeUp(bmc: Bmc, id: string, work: ResumedTaskWork): void {
+    this.#run(bmc, id, { actor: bmc.state.tasks.get(id)?.actor, ...work })
+  }
+
+  /** After a restart: what nobody goes on with has failed; time has passed for what has ended. */
+  settle(bmc: Bmc): void {
+    const lost = wholes(bmc.state.tasks).filter(({ id, state }) => !isFinal(state) && !this.#works.find(bmc, id))
+    for (const { id } of lost) this.takeUp(bmc, id, { run: failLost })
+    this.sweep(bmc)
   }
 
   /** Asks a running task, or one of its parts, to end; false where its stage does not allow it. */
@@ -154,5 +175,13 @@ export class TaskEngine {
 
   close(): Promise<void> {
     return this.#works.close()
+  }
+
+  #run(bmc: Bmc, id: string, work: ResumedTaskWork & Pick<TaskWork, 'actor'>): void {
+    const { actor, targets, endsAtWait = false, run, onOver } = work
+    const cause = { actor, group: Number(id) }
+    const onEnd = (): void => this.sweep(bmc)
+    const setting = { bmc, kind, cause, targets, endsAtWait, onEnd, onOver: () => onOver?.(id) }
+    this.#works.start(id, setting, run)
   }
 }

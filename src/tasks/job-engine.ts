@@ -1,11 +1,14 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { nextNumber } from '../bmc/numbers.ts'
 import { audited, jobLogged } from '../bmc/log.ts'
-import type { Actor, Job, JobPayload, Schedule } from '../bmc/state.ts'
+import type { Actor } from '../bmc/actor.ts'
+import type { Change, Job, JobPayload, Schedule } from '../bmc/state.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Message } from '../redfish/messages/message.ts'
 import {
   endedJob,
+  endingOfJob,
   isFinalJob,
   jobEndMessage,
   jobStartMessage,
@@ -14,7 +17,7 @@ import {
   toldOfSteps,
 } from './job.ts'
 import type { Kind } from './kind.ts'
-import { LiveWorks } from './live-works.ts'
+import { failLost, LiveWorks } from './live-works.ts'
 import { told } from './progress.ts'
 import { givingWay, gone, wholes } from './retention.ts'
 import type { Ending, WorkHandle } from './work.ts'
@@ -41,7 +44,13 @@ export interface JobWork {
   readonly payload?: JobPayload | undefined
   readonly hidePayload?: boolean
   readonly schedule?: Schedule | undefined
+  /** What else begins with the job of this Id, and what is to be done when its work is over. */
+  readonly also?: (id: string) => Change
+  readonly onOver?: (id: string) => void
 }
+
+/** What a job's work is after a restart; the rest its record tells. */
+export type ResumedJobWork = Pick<JobWork, 'run' | 'exposes' | 'targets' | 'onOver'>
 
 /** Runs the jobs of all BMCs: holds them, lets them go on, ends them, keeps them. */
 export class JobEngine {
@@ -61,9 +70,8 @@ export class JobEngine {
 
   /** Creates a job and starts its work; returns as soon as the job exists. */
   start(bmc: Bmc, work: JobWork): Job {
-    const { name, actor, type, run, exposes = () => true, group, targets } = work
-    const { startTime, maxExecutionMs, payload, hidePayload, schedule } = work
-    const id = this.#works.nextId(bmc)
+    const { name, actor, type, group, startTime, maxExecutionMs, payload, hidePayload, schedule } = work
+    const id = String(nextNumber(bmc, 'jobs'))
     const job: Job = {
       id,
       name: type === 'UserSpecified' ? name : `${name} ${id}`,
@@ -81,18 +89,25 @@ export class JobEngine {
       schedule,
       ...(hidePayload !== undefined && { hidePayload }),
     }
-    commit(bmc, { jobs: [...gone<Job>(givingWay(bmc.state.jobs, MAX_JOBS)), [id, job]] })
-    const setting = {
-      bmc,
-      kind: kindOf(exposes),
-      cause: { actor, group },
-      targets,
-      endsAtWait: false,
-      onBegin: () => this.#limit(bmc, id),
-      onEnd: () => this.#unlimit(bmc, id),
-    }
-    this.#works.start(id, setting, run)
+    const dropped = gone<Job>(givingWay(bmc.state.jobs, MAX_JOBS))
+    commit(bmc, { ...work.also?.(id), jobs: [...dropped, [id, job]] })
+    this.#run(bmc, job, work)
     return job
+  }
+
+  /** Takes up the work of a job that an earlier run of the service began. */
+  takeUp(bmc: Bmc, id: string, work: ResumedJobWork): void {
+    const job = bmc.state.jobs.get(id)
+    if (job === undefined) return
+    this.#run(bmc, job, work)
+    if (job.isSuspending === true) this.#works.find(bmc, id)?.suspend()
+    this.#limit(bmc, id)
+  }
+
+  /** After a restart: what nobody goes on with has failed. */
+  settle(bmc: Bmc): void {
+    const lost = wholes(bmc.state.jobs).filter(({ id, state }) => !isFinalJob(state) && !this.#works.find(bmc, id))
+    for (const { id } of lost) this.takeUp(bmc, id, { run: failLost })
   }
 
   /** Asks a job, or one of its steps, to end; false where it has ended or its stage does not allow it. */
@@ -105,11 +120,13 @@ export class JobEngine {
     const work = this.#works.find(bmc, id)
     if (work === undefined || bmc.state.jobs.get(id)?.state !== 'Running') return false
     work.suspend()
+    this.amend(bmc, id, { isSuspending: true })
     return true
   }
 
   /** False where it was not suspended. */
   resume(bmc: Bmc, id: string): boolean {
+    if (bmc.state.jobs.get(id)?.isSuspending === true) this.amend(bmc, id, { isSuspending: false })
     return this.#works.find(bmc, id)?.resume() ?? false
   }
 
@@ -128,7 +145,7 @@ export class JobEngine {
   amend(
     bmc: Bmc,
     id: string,
-    changes: Partial<Pick<Job, 'startTime' | 'schedule' | 'maxExecutionMs'>>,
+    changes: Partial<Pick<Job, 'startTime' | 'schedule' | 'maxExecutionMs' | 'isSuspending'>>,
   ): void {
     const job = bmc.state.jobs.get(id)
     if (job !== undefined) commit(bmc, { jobs: [[id, { ...job, ...changes }]] })
@@ -144,6 +161,21 @@ export class JobEngine {
 
   close(): Promise<void> {
     return this.#works.close()
+  }
+
+  #run(bmc: Bmc, { id, actor, group }: Job, work: ResumedJobWork): void {
+    const { run, exposes = () => true, targets, onOver } = work
+    const setting = {
+      bmc,
+      kind: kindOf(exposes),
+      cause: { actor, group },
+      targets,
+      endsAtWait: false,
+      onBegin: () => this.#limit(bmc, id),
+      onEnd: () => this.#unlimit(bmc, id),
+      onOver: () => onOver?.(id),
+    }
+    this.#works.start(id, setting, run)
   }
 
   /** Ends the job when its time since its start is over: in the time of clients, however fast devices are. */
@@ -190,6 +222,8 @@ function kindOf(isExposed: (one: Message) => boolean): Kind<Job> {
     },
     began: (job, now) => ({ ...job, startTime: now }),
     ended: endedJob,
+    endingOf: endingOfJob,
+    isCancelling: ({ isCancelling = false }) => isCancelling,
     beginsAgain: ({ type }, waiting) => type === 'UserSpecified' && waiting.for === 'condition',
     logged: (...entry) => ({ ...audited(...entry), ...jobLogged(...entry) }),
     startMessage: jobStartMessage,

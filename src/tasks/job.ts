@@ -24,7 +24,9 @@ export function isFinalJob(state: JobState): boolean {
 
 /** The job after some progress: percent never goes back, messages are added. */
 export function progressedJob(job: Job, phase: Phase, progress: WorkProgress): Job {
-  return moved(told(job, progress), phase === 'cancelling' ? job.state : states[phase])
+  const now = told(job, progress)
+  if (phase === 'cancelling') return now.isCancelling === true ? now : { ...now, isCancelling: true }
+  return moved(now, states[phase])
 }
 
 /** The job at its end: as bad as what its work and its steps came to. */
@@ -33,6 +35,12 @@ export function endedJob(job: Job, steps: readonly Job[], { state }: Ending, now
   const final = [state, bySteps].includes('Exception') ? 'Exception' : state === 'Completed' ? bySteps : state
   const percent = final === 'Completed' ? 100 : job.percent
   return { ...moved(job, final), percent, endTime: now }
+}
+
+/** How a job that has ended did. */
+export function endingOfJob({ state }: Job): Ending {
+  const ending = endings.find((one) => one === state) ?? 'Exception'
+  return { state: ending, status: ending === 'Exception' ? 500 : 200 }
 }
 
 function moved(job: Job, state: JobState): Job {

@@ -18,6 +18,10 @@ export interface Kind<R extends WorkRecord> {
   readonly led: (whole: R, phase: Phase, news: WorkProgress, waited: readonly Message[]) => R
   readonly began: (record: R, now: number) => R
   readonly ended: (record: R, parts: readonly R[], ending: Ending, now: number) => R
+  /** How an ended one ended. */
+  readonly endingOf: (record: R) => Ending
+  /** Whether it was asked to end. */
+  readonly isCancelling: (record: R) => boolean
   /** Whether it begins anew when this wait is over: a job that runs by a schedule. */
   readonly beginsAgain: (record: R, waiting: Waiting) => boolean
   /** Writes its start and its end into the logs that are for it. */
@@ -50,4 +54,6 @@ export interface Setting<R extends WorkRecord> {
   /** Called when the work begins, and when its record has ended. */
   readonly onBegin?: () => void
   readonly onEnd?: () => void
+  /** Called when the work is over, seen or not; the end of the service is no end of the work. */
+  readonly onOver?: (() => void) | undefined
 }

@@ -11,7 +11,10 @@ const completed: Ending = { state: 'Completed', status: 200 }
 const cancelled: Ending = { state: 'Cancelled', status: 200 }
 const nothing = { entries: new Map<string, never>(), also: {} }
 
-/** Work that goes on, and the records that it shows itself in: a task's or a job's, or those of a part of it. */
+/**
+ * Work that goes on, and the records that it shows itself in: a task's or a job's, or those of a part of it. Where the
+ * records have come further than to their beginning, it is work of an earlier run of the service that goes on.
+ */
 export class LiveWork<R extends WorkRecord> implements WorkHandle {
   readonly key: string
   readonly uri: string
@@ -28,8 +31,10 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   #isCancellable = false
   #isCancelled = false
   #isTimedOut = false
-  #hasBegun = false
-  #hasEnded = false
+  #hasBegun: boolean
+  #hasEnded: boolean
+  /** Whether its records tell what an earlier run told, and this one has told nothing yet. */
+  #isResumed: boolean
   /** The percent where the parts begin. */
   #base: number | undefined
   #suspension: PromiseWithResolvers<void> | undefined
@@ -41,6 +46,12 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     this.uri = setting.kind.uri(key)
     this.cause = { ...setting.cause, related: [...(whole === undefined ? [] : [whole.uri]), this.uri] }
     this.signal = AbortSignal.any([whole?.signal ?? setting.closing, this.#abort.signal])
+    const record = setting.kind.recordsOf(setting.bmc).get(key)
+    this.#hasBegun = record !== undefined && record.state !== 'New'
+    this.#isResumed = this.#hasBegun
+    // Where the whole is seen no more, its parts ended with it and go on all the same.
+    this.#hasEnded = (whole === undefined || whole.#isShown) && record?.endTime !== undefined
+    if (record !== undefined && setting.kind.isCancelling(record)) this.#stop(new Error('cancelled'))
   }
 
   /** Runs to the end of the work; rejects only when the service closes. */
@@ -51,6 +62,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   }
 
   report(progress: WorkProgress, also: Change = {}): void {
+    this.#isResumed = false
     this.#begin()
     this.#tell(progress, also)
   }
@@ -89,8 +101,11 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
 
   async wait<T>(waiting: Waiting, opened: Promise<T>): Promise<T> {
     this.#waiting = waiting
+    const isTold = this.#isResumed && this.#shows(waiting.for)
+    this.#isResumed = false
     if (this.#isShown && this.#setting.kind.beginsAgain(this.#record, waiting)) this.#hasBegun = false
-    this.#tell({ messages: waiting.messages }, waiting.also)
+    if (isTold) this.#tell()
+    else this.#tell({ messages: waiting.messages }, waiting.also)
     try {
       return await unlessAborted(opened, this.signal)
     } finally {
@@ -106,10 +121,11 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     this.#begin()
     const part = new LiveWork(`${this.key}/${this.#parts.length + 1}`, this.#setting, this)
     this.#parts.push(part)
-    if (this.#isShown) part.#create(work)
+    const isKnown = this.#setting.kind.recordsOf(this.#setting.bmc).has(part.key)
+    if (this.#isShown && !isKnown) part.#create(work)
     // A turn later: parts that are started together know of each other before any of them waits.
     await Promise.resolve()
-    return part.run(work.run)
+    return part.#hasEnded ? this.#setting.kind.endingOf(part.#record) : part.run(work.run)
   }
 
   /** The part with this Id of its own. */
@@ -179,6 +195,11 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   /** Whether a record of it can still be written: an ended one is not. */
   get #isShown(): boolean {
     return !this.#root.#hasEnded
+  }
+
+  /** Whether its record says already that it waits for this; one that is seen no more waited before. */
+  #shows(waitsFor: Waiting['for']): boolean {
+    return !this.#isShown || this.#setting.kind.progressed(this.#record, waitsFor, {}) === this.#record
   }
 
   get #record(): R {

@@ -5,6 +5,7 @@ import type { Setting } from './kind.ts'
 import { LiveWork } from './live-work.ts'
 import type { WorkRecord } from './progress.ts'
 import type { Ending, WorkHandle } from './work.ts'
+import { message } from '../redfish/messages/message.ts'
 import { ofEach } from '../lib/of-each.ts'
 
 /** The work of all BMCs that goes on: of the tasks of one engine, or of its jobs. */
@@ -13,7 +14,6 @@ export class LiveWorks<R extends WorkRecord> {
   readonly #failed: (error: unknown) => void
   readonly #background: Background
   readonly #works = ofEach<Bmc, Map<string, LiveWork<R>>>(() => new Map())
-  readonly #numbers = new WeakMap<Bmc, number>()
 
   constructor(clock: Clock, failed: (error: unknown) => void) {
     this.#clock = clock
@@ -21,14 +21,7 @@ export class LiveWorks<R extends WorkRecord> {
     this.#background = new Background(failed)
   }
 
-  /** Never given again, not even when what had it is gone. */
-  nextId(bmc: Bmc): string {
-    const number = (this.#numbers.get(bmc) ?? 0) + 1
-    this.#numbers.set(bmc, number)
-    return String(number)
-  }
-
-  /** Starts the work of the task or job with this Id, which exists already. */
+  /** Starts the work of the task or job with this Id, which exists already, or goes on with that of an earlier run. */
   start(
     id: string,
     setting: Omit<Setting<R>, 'clock' | 'closing' | 'failed'>,
@@ -43,6 +36,7 @@ export class LiveWorks<R extends WorkRecord> {
         // A turn later: the answer that announces it is made from work that has not begun.
         await this.#clock.sleep(0, closing)
         await work.run(run)
+        setting.onOver?.()
       } finally {
         works.delete(id)
       }
@@ -59,4 +53,10 @@ export class LiveWorks<R extends WorkRecord> {
   close(): Promise<void> {
     return this.#background.close()
   }
+}
+
+/** The work of what an earlier run of the service left behind, and of which nobody knows any more. */
+export function failLost(handle: WorkHandle): Promise<Ending> {
+  handle.report({ messages: [message('Base.OperationFailed')] })
+  return Promise.resolve({ state: 'Exception', status: 500 })
 }

@@ -10,6 +10,7 @@ export interface WorkRecord {
   readonly messages: readonly Message[]
   readonly createdResources?: readonly string[]
   readonly parts?: number
+  readonly endTime: number | undefined
 }
 
 /** The record after some progress: percent never goes back, messages and resources are added. The same where nothing is new. */

@@ -43,6 +43,12 @@ export function ended(task: Task, { state, status }: Ending, now: number): Task 
   return { ...moved(task, state), percent, endTime: now, finalStatus: status }
 }
 
+/** How a task that has ended did. */
+export function endingOf({ state, finalStatus }: Task): Ending {
+  const isOk = state === 'Completed' || state === 'Cancelled'
+  return { state: isOk ? state : 'Exception', status: finalStatus ?? (isOk ? 200 : 500) }
+}
+
 function moved(task: Task, state: TaskState): Task {
   if (state === task.state) return task
   if (!moves[task.state].includes(state)) {

@@ -1,33 +1,15 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
+import type { UpdateRequest } from '../bmc/operation.ts'
 import {
   type ImageComponent,
   type ImageContents,
   imageName,
   type Requirement,
 } from '../image/image-format.ts'
-import type { ApplyTime } from '../redfish/apply-times.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { inWordsOf, matcher } from './fits.ts'
 import { isBelow, isInsecure, schemeOf, securityVersionOf } from './floors.ts'
 import { compareVersions } from './version.ts'
-
-/** What a request asks for, its references resolved to component Ids. */
-export interface UpdateRequest {
-  /** The components that the request names; `undefined` where the service decides. */
-  readonly targets: ReadonlySet<string> | undefined
-  readonly exclude: ReadonlySet<string>
-  readonly force: boolean
-  /** When the devices are to be written. */
-  readonly applyTime: ApplyTime
-  /** Whether the image is to wait on the devices until a client activates it. */
-  readonly stage: boolean
-  /** Whether the image is to be kept by the service, too. */
-  readonly keepsImage: boolean
-  /** Whether only to tell what would be done. */
-  readonly dryRun: boolean
-  /** What the client says the SHA-256 of the image is. */
-  readonly sha256: string | undefined
-}
 
 /** What is to become of one component, or of one part of the image. */
 export type Decision =

@@ -5,7 +5,7 @@ import type { Ending, WorkHandle } from '../tasks/work.ts'
 import { openerOf } from './apply-time.ts'
 import type { Claims } from './claims.ts'
 import type { VerifiedPlan } from './plan.ts'
-import type { UpdateRequest } from './policy.ts'
+import type { UpdateRequest } from '../bmc/operation.ts'
 import { requestedReset, resetFor } from './reset-need.ts'
 import { hasPower } from './workshop.ts'
 

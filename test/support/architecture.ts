@@ -11,7 +11,7 @@ export interface Import {
 /** From the bottom to the top: an arrow only points down, and rooms of one layer do not know each other. */
 export const layers: readonly (readonly string[])[] = [
   ['lib'],
-  ['redfish'],
+  ['redfish', 'journal'],
   ['bmc'],
   ['image', 'tasks', 'devices', 'transfer'],
   ['update', 'events'],

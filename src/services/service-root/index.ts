@@ -1,4 +1,4 @@
-import type { Row } from '../../bmc/bmc.ts'
+import { machineDocument, type Row } from '../../bmc/bmc.ts'
 import { protocolFeatures } from '../../redfish/query/parse.ts'
 import { link, resource } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'
@@ -11,8 +11,8 @@ export const serviceRootRows: readonly Row[] = [
   {
     path: uris.root,
     type: 'ServiceRoot',
-    view: ({ machine }) => ({
-      ...machine.resources.get(uris.root),
+    view: (bmc) => ({
+      ...machineDocument(bmc, uris.root),
       ...resource('ServiceRoot', `${uris.root}/`, 'Root service', 'RootService'),
       RedfishVersion: REDFISH_VERSION,
       ProtocolFeaturesSupported: protocolFeatures,
@@ -25,7 +25,7 @@ export const serviceRootRows: readonly Row[] = [
       CertificateService: link(uris.certificateService),
       Registries: link(uris.registries),
       JsonSchemas: link(uris.jsonSchemas),
-      Links: { ManagerProvidingService: link(machine.manager), Sessions: link(uris.sessions) },
+      Links: { ManagerProvidingService: link(bmc.machine.manager), Sessions: link(uris.sessions) },
     }),
   },
 ]

@@ -8,7 +8,7 @@ import { OEM } from '../../redfish/oem/types.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
-import type { UpdateRequest } from '../../update/policy.ts'
+import type { UpdateRequest } from '../../bmc/operation.ts'
 import { MAX_TARGETS, resolveReferences, resolveTargets } from './references.ts'
 
 const OPERATION_APPLY_TIME = '@Redfish.OperationApplyTime'

@@ -1,0 +1,105 @@
+import type { Journal, JournalRecord } from '../journal/journal.ts'
+import type { Bmc, Listener } from './bmc.ts'
+import type { Network } from './network.ts'
+import { lastNumber, type Numbered, numbered, numbersWereGiven } from './numbers.ts'
+import type { BmcState, Entries, Settings } from './state.ts'
+
+/** What of a BMC's state outlives the process: sessions end with it, outages do, and sockets are opened anew. */
+const tables = [
+  'components',
+  'history',
+  'overlays',
+  'accounts',
+  'roles',
+  'tasks',
+  'jobs',
+  'log',
+  'auditLog',
+  'jobLog',
+  'subscriptions',
+  'localImages',
+  'trustedKeys',
+  'trustedCertificates',
+  'clientCertificates',
+  'trustAnchors',
+  'identityKeys',
+  'deviceIdentities',
+  'operations',
+  'resets',
+] as const satisfies readonly (keyof BmcState)[]
+type Table = (typeof tables)[number]
+
+/** Tables that are not empty when a BMC leaves the factory: what is gone from them must be remembered. */
+const fromFactory: ReadonlySet<string> = new Set<Table>(['accounts', 'roles', 'trustAnchors'])
+const GONE = null
+
+/** Keeps every commit of the BMC from now on; the first of its listeners, so that what follows of a commit comes after it. */
+export function keep(bmc: Bmc, journal: Journal): void {
+  const { id: owner } = bmc
+  const write = (table: string, key: string, value: unknown): void =>
+    journal.write({ owner, table, key, value })
+
+  const listener: Listener = (change) => {
+    const { settings, network } = bmc.state
+    if (change.settings) write('settings', '', settings)
+    if (change.network) write('network', '', keptOf(network))
+    for (const table of tables) {
+      // Each table has values of a type of its own; here all are data.
+      const entries: Entries<unknown> = change[table] ?? []
+      for (const [key, value] of entries) {
+        if (isOfSocket(table, value)) continue
+        write(table, key, value ?? (fromFactory.has(table) ? GONE : undefined))
+      }
+    }
+    for (const table of numbered) {
+      const last = String(lastNumber(bmc, table))
+      const isGone = (change[table] ?? []).some(([key, value]) => key === last && value === undefined)
+      if (isGone) write('numbers', table, Number(last))
+    }
+  }
+  bmc.listeners.add(listener)
+}
+
+/** Brings back what was kept of a BMC that has just been made. */
+export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
+  const { state } = bmc
+  state.accounts = new Map(state.accounts)
+  state.roles = new Map(state.roles)
+  // What is read here is what `keep` wrote.
+  for (const { table, key, value } of records) {
+    if (table === 'settings') state.settings = { ...state.settings, ...(value as Settings) }
+    else if (table === 'network') state.network = { ...state.network, ...(value as Partial<Network>) }
+    else if (isTable(table)) {
+      const map = state[table] as Map<string, unknown>
+      if (value === GONE) map.delete(key)
+      else map.set(key, value)
+    }
+  }
+  for (const { table, key, value } of records)
+    if (table === 'numbers') numbersWereGiven(bmc, key as Numbered, value as number)
+}
+
+/** The records of each owner. */
+export function byOwner(journal: Journal): ReadonlyMap<string, readonly JournalRecord[]> {
+  const owners = new Map<string, JournalRecord[]>()
+  for (const record of journal.read()) {
+    const known = owners.get(record.owner)
+    if (known === undefined) owners.set(record.owner, [record])
+    else known.push(record)
+  }
+  return owners
+}
+
+function isTable(name: string): name is Table {
+  return tables.some((table) => table === name)
+}
+
+/** A stream is a subscription for as long as its connection is open. */
+function isOfSocket(table: Table, value: unknown): boolean {
+  return table === 'subscriptions' && (value as { kind?: string } | undefined)?.kind === 'SSE'
+}
+
+/** Where it is reached is known when it listens, and what certificate it shows by those who make it. */
+function keptOf({ ntpEnabled, ntpServers, ssdpEnabled }: Network): Partial<Network> {
+  return { ntpEnabled, ntpServers, ssdpEnabled }
+}

@@ -1,0 +1,25 @@
+/** One thing that is kept: plain data, of an owner, in one of its tables, by its key. */
+export interface JournalRecord {
+  readonly owner: string
+  readonly table: string
+  readonly key: string
+  /** Plain data: what JSON knows, byte arrays and maps; never changed once written. `undefined`: it is gone. */
+  readonly value: unknown
+}
+
+/** Keeps what is committed beyond the life of the process. Both implementations pass `test/contracts/journal.ts`. */
+export interface Journal {
+  /**
+   * What was kept when it was opened, and since, in the order in which each came: what is written again keeps its place,
+   * what was gone meanwhile comes last.
+   */
+  read(): Iterable<JournalRecord>
+  /** From now on this is so; it is kept when `flush` returns, or when this turn of the event loop is over. */
+  write(record: JournalRecord): void
+  /** Keeps all that was written, or none of it. Throws where that cannot be, and from then on always. */
+  flush(): void
+  /** Whether there is room for what somebody new asks for; what is under way finds room even so. */
+  hasRoom(): boolean
+  /** Keeps what was written, and lets go of everything. Nothing is written after it. */
+  close(): void
+}
