@@ -155,7 +155,7 @@ describe('the builder of capsules', () => {
   })
 
   test.each<[string, Partial<ImageOrder>, string]>([
-    ['a defect that it does not know', { defect: 'checksum' }, 'no defect checksum'],
+    ['a defect that it does not know', { defect: 'checksum' }, 'there is no defect checksum here'],
     ['a defect of signatures in a capsule without', { defect: 'signature' }, 'signed'],
     ['no component', { components: [] }, '1 to 256'],
     [

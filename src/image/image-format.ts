@@ -105,11 +105,11 @@ export function imageName(component: Pick<ImageComponent, 'name' | 'version'>): 
   return `${component.name} ${component.version}`
 }
 
-/** A problem in words, for people rather than for clients. */
+/** A problem in words. */
 export function describeImageProblem(problem: ImageProblem): string {
   switch (problem.kind) {
     case 'unknown-format':
-      return 'no format that is known here'
+      return 'it is of no format that is known here'
     case 'unreadable':
       return problem.detail
     case 'digest-mismatch':

@@ -1,6 +1,7 @@
 import { type Context, createContext, Script } from 'node:vm'
 
-const call = new Script('run()')
+// Both are made when they are first needed: most emulators never do.
+let call: Script | undefined
 let room: (Context & { run: () => unknown }) | undefined
 
 /**
@@ -9,6 +10,7 @@ let room: (Context & { run: () => unknown }) | undefined
  */
 export function withinTime<T extends {}>(run: () => T | undefined, ms: number): T | undefined | 'too-long' {
   let result: T | undefined
+  call ??= new Script('run()')
   room ??= createContext({ run }) as Context & { run: () => unknown } // what it was made of
   room.run = () => {
     result = run()

@@ -3,7 +3,6 @@ import { logged } from '../bmc/log.ts'
 import type { Actor } from '../bmc/actor.ts'
 import { imageName } from '../image/image-format.ts'
 import type { ImageStore } from '../image/store.ts'
-import { fail, type Result } from '../lib/result.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { JobEngine } from '../tasks/job-engine.ts'
@@ -15,7 +14,7 @@ import type { UpdateRequest } from '../bmc/operation.ts'
 import { preview } from './preview.ts'
 import type { StageFailure } from './stages/stage.ts'
 import { type ImageSource, type Intake, transferToManager } from './stages/transfer-to-manager.ts'
-import { VERIFIED, type Verified, verifyOnManager } from './stages/verify-on-manager.ts'
+import { VERIFIED, verifyOnManager } from './stages/verify-on-manager.ts'
 import type { Waiting } from './waiting.ts'
 import type { Workshop } from './workshop.ts'
 
@@ -55,7 +54,7 @@ export async function runUpdate(operation: Operation, task: WorkHandle, office: 
 }
 
 async function run(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
-  const { bmc, source, request, actor } = operation
+  const { bmc, source, request } = operation
   const received = await transferToManager(source, task, {
     ...office.intake,
     rawRules: bmc.machine.rawRules,
@@ -66,40 +65,48 @@ async function run(operation: Operation, task: WorkHandle, office: Office): Prom
     await received.value.spooled.discard()
     return endFailed(operation, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
   }
-  const verified = await verify(plan, task, office)
-  if (!verified.ok) {
-    await releasePlan(plan, office.claims)
-    return endFailed(operation, verified.problem, task, office)
+  let ready: VerifiedPlan | undefined
+  try {
+    const verified = await verifyOnManager(plan, office.shop.clock)
+    // It took its time: somebody may have cancelled the task meanwhile.
+    task.signal.throwIfAborted()
+    if (!keepCopy(plan, task, office.images)) return endFailed(operation, noSpace, task, office)
+    if (!verified.ok) return endFailed(operation, verified.problem, task, office)
+    task.report({ percent: VERIFIED, messages: verified.value.told })
+    const whole = { ...plan, ...verified.value }
+    if (request.dryRun) return preview(whole, task, office.claims)
+    ready = whole
+  } finally {
+    // Whatever happened: only what goes on to devices keeps its hold on them and on the image.
+    if (ready === undefined) await releasePlan(plan, office.claims)
   }
-  const { told } = verified.value
-  task.report({ percent: VERIFIED, messages: told })
-  const ready: VerifiedPlan = { ...plan, ...verified.value }
-  if (request.dryRun) {
-    await releasePlan(plan, office.claims)
-    return preview(ready, task, office.claims)
-  }
-  const goOn = (): Promise<Ending> => {
-    const pieces = piecesOf([ready], office.shop)
-    const release = (): Promise<void> => releasePlan(plan, office.claims)
-    return carryOut({ bmc, name: 'Firmware update', told, actor, pieces, release }, task, office)
-  }
-  const waits = request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
-  return waits ? startLater(ready, goOn, task, office) : goOn()
+  return toDevices(operation, ready, task, office)
 }
 
-/** Stage 2, and the copy that the service is to keep (LocalImage). */
-async function verify(
-  plan: Plan,
-  task: WorkHandle,
-  { images, shop }: Office,
-): Promise<Result<Verified, StageFailure>> {
-  const { bmc, image, request } = plan
-  const verified = await verifyOnManager(plan, shop.clock)
-  if (!request.keepsImage || request.dryRun || !image.contents.ok) return verified
+const noSpace: StageFailure = { messages: [message('Base.InsufficientStorage')], status: 507 }
+
+/** Keeps the copy that the service is asked to keep (LocalImage), if it is; false where there is no room for it. */
+function keepCopy({ bmc, image, request }: Plan, task: WorkHandle, images: ImageStore): boolean {
+  if (!request.keepsImage || request.dryRun || !image.contents.ok) return true
   const kept = images.keep(bmc, image)
-  if (!kept.ok) return fail({ messages: [message('Base.InsufficientStorage')], status: 507 })
-  task.report({ created: [uris.localImage(kept.value.id)] })
-  return verified
+  if (kept.ok) task.report({ created: [uris.localImage(kept.value.id)] })
+  return kept.ok
+}
+
+/** The devices' part of a verified plan, which is released at its end: now, or when StartUpdate says so. */
+function toDevices(
+  { bmc, request, actor }: Operation,
+  plan: VerifiedPlan,
+  task: WorkHandle,
+  office: Office,
+): Promise<Ending> {
+  const goOn = (): Promise<Ending> => {
+    const pieces = piecesOf([plan], office.shop)
+    const release = (): Promise<void> => releasePlan(plan, office.claims)
+    return carryOut({ bmc, name: 'Firmware update', told: plan.told, actor, pieces, release }, task, office)
+  }
+  const waits = request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
+  return waits ? startLater(plan, goOn, task, office) : goOn()
 }
 
 /** The manager's part failed: nothing was done to any device. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { pack } from 'tar-stream'
 import { describe, expect, test } from 'vitest'
-import { buildBundle } from '../../src/image/build/bundle.ts'
+import { buildBundle, bundleBuilder } from '../../src/image/build/bundle.ts'
 import { bundle, CMS_NAME, SIGNATURE_NAME } from '../../src/image/formats/bundle.ts'
 import { inspectImage } from '../../src/image/inspect.ts'
 import { createDigests } from '../../src/image/digests/stream-digests.ts'
@@ -291,6 +291,17 @@ test('a bundle of made-up firmware is the same every time, and another for anoth
     ok: true,
     value: { components: [{ name: 'NIC-1', version: '1', sizeBytes: 300_000 }] },
   })
+})
+
+test('a bundle is made of components of any names, long and strange ones too', async () => {
+  const names = ['../../a b', '\u{1f4be}'.repeat(90), `${'x'.repeat(190)}1`, `${'x'.repeat(190)}2`]
+  const orders = names.map((name) => ({ name, softwareId: `id of ${name}`, version: '1', sizeBytes: 700 }))
+  const read = await readAll(open(bundle), await buffer(buildBundle(orders)))
+  expect(read).toMatchObject({ ok: true, value: { components: names.map((name) => ({ name })) } })
+})
+
+test('a bundle that nobody signs cannot have a wrong signature', () => {
+  expect(() => bundleBuilder.build({ components: [], defect: 'signature' })).toThrow('nothing is signed')
 })
 
 function manifest(content: unknown): Entry {

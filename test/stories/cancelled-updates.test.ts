@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { DeviceStageName } from '../../src/bmc/device-faults.ts'
 import type { ApplyTime } from '../../src/redfish/apply-times.ts'
+import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
@@ -77,6 +78,53 @@ test.each(['install', 'activate'] as const)('in the middle of %s neither can be 
     expect({ status, keys: messageKeys(json) }).toEqual({ status: 409, keys: ['ResourceInUse'] })
     expect(await nic(emulator)).toMatchObject({ Status: { State: 'Updating' } })
   }
+})
+
+describe('while the manager verifies the image', () => {
+  /** Pushes an image, and does this in the middle of its verification. */
+  async function pushAnd(deed: (emulator: TestEmulator) => Promise<unknown>, parameters: JsonObject = {}) {
+    const emulator = await startEmulator({ adapted: { awaitReset: 'job' } })
+    await push(emulator, nicAndCpld, parameters)
+    const { clock } = emulator
+    const io = vi.spyOn(clock, 'io').mockImplementationOnce(async (work) => {
+      const [done] = await clock.io(Promise.all([work, deed(emulator)]))
+      return done
+    })
+    await clock.advance(1)
+    expect(io).toHaveBeenCalled()
+    return emulator
+  }
+
+  /** No job goes on, and nobody holds the components or a place in the spool. */
+  async function expectReleased(emulator: TestEmulator) {
+    expect(await emulator.get(uris.jobs)).toMatchObject({ Members: [] })
+    expect(emulator.spool.entries.size).toBe(0)
+    expect((await push(emulator, nicAndCpld)).status).toBe(202)
+  }
+
+  test.each<[string, JsonObject]>([
+    ['an update', {}],
+    ['one that is to wait', { '@Redfish.OperationApplyTime': 'OnStartUpdateRequest' }],
+    ['one whose image is to be kept', { LocalImage: true }],
+    ['a dry run', { Oem: { Redflash: { DryRun: true } } }],
+  ])('%s is cancelled, and nothing comes of it', async (_what, parameters) => {
+    const emulator = await pushAnd(async ({ send }) => {
+      expect((await send(TASK, { method: 'DELETE' })).status).toBe(202)
+    }, parameters)
+    const task = await emulator.get(TASK)
+    expect(task).toMatchObject({ TaskState: 'Cancelled' })
+    expect(messageKeys(task)).toEqual(['UpdateInProgress'])
+    expect(await emulator.get(uris.localImages)).toMatchObject({ Members: [] })
+    await expectReleased(emulator)
+  })
+
+  test('a bug leaves nothing behind', async () => {
+    const emulator = await pushAnd(() => Promise.reject(new Error('a bug')))
+    const task = await emulator.get(TASK)
+    expect(task).toMatchObject({ TaskState: 'Exception' })
+    expect(messageKeys(task)).toContain('InternalError')
+    await expectReleased(emulator)
+  })
 })
 
 // What waits for a reset is a job, for the window a task: see docs/flows.md.

@@ -72,3 +72,21 @@ export interface ImageBuilder {
   /** Throws an Error that says what cannot be ordered: an unknown defect, a component without the identity it needs. */
   readonly build: (order: ImageOrder) => Readable
 }
+
+/**
+ * The defect that an order asks for, by its name; `signed` is what the image is to be signed by. Throws an Error where
+ * there is none of that name, or it is one of a signature and there will be none.
+ */
+export function orderedDefect<D extends Defect>(
+  defects: Readonly<Record<string, D>>,
+  name: string | undefined,
+  signed: ImageOrder['sign'] | ImageOrder['key'],
+): D | undefined {
+  if (name === undefined) return undefined
+  const defect = Object.hasOwn(defects, name) ? defects[name] : undefined
+  if (defect === undefined)
+    throw new Error(`there is no defect ${name} here; there are ${Object.keys(defects).join(', ')}`)
+  if (defect.needsSignature === true && signed === undefined)
+    throw new Error(`the defect ${name} is one of a signature, and nothing is signed`)
+  return defect
+}

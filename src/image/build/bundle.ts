@@ -1,12 +1,19 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { type Pack, pack } from 'tar-stream'
 import { CMS_NAME, MANIFEST_NAME, type Manifest, SIGNATURE_NAME } from '../formats/bundle.ts'
+import { BLOCK_BYTES } from '../layouts/tar.ts'
+import { slice } from '../slice.ts'
 import { formsOf } from '../trust/schemes.ts'
 import { signWithKey } from '../trust/sign.ts'
-import type { ComponentOrder, Defect, ImageBuilder, ImageOrder } from './builder.ts'
-import { firmware } from './firmware.ts'
+import {
+  type ComponentOrder,
+  type Defect,
+  type ImageBuilder,
+  type ImageOrder,
+  orderedDefect,
+} from './builder.ts'
+import { firmwareOf } from './firmware.ts'
+import { tarBytes, type TarEntry, tarOf, textEntry } from './tar-file.ts'
 
 /** A file of the tar, as its header tells it, and a digest that stands in the manifest. */
 interface Entry {
@@ -88,11 +95,8 @@ export const bundleBuilder: ImageBuilder = {
   optionNames: [],
   defects,
   build: (order) => {
-    const tar = pack()
-    writeBundle(tar, order, defectOf(order)).catch((error: unknown) =>
-      tar.destroy(error instanceof Error ? error : new Error(String(error))),
-    )
-    return Readable.from(tar as AsyncIterable<Uint8Array>)
+    const defect = orderedDefect<BundleDefect>(defects, order.defect, order.sign ?? order.key)
+    return Readable.from(written(order, defect), { objectMode: false })
   },
 }
 
@@ -101,57 +105,35 @@ export function buildBundle(components: readonly ComponentOrder[]): Readable {
   return bundleBuilder.build({ components })
 }
 
-function defectOf({ defect }: ImageOrder): BundleDefect | undefined {
-  if (defect === undefined) return undefined
-  const found = Object.entries<BundleDefect>(defects).find(([name]) => name === defect)?.[1]
-  if (found === undefined)
-    throw new Error(
-      `a bundle cannot have the defect ${defect}; it can have ${Object.keys(defects).join(', ')}`,
-    )
-  return found
-}
-
-async function writeBundle(tar: Pack, order: ImageOrder, defect: BundleDefect | undefined): Promise<void> {
+async function* written(order: ImageOrder, defect: BundleDefect | undefined): AsyncIterable<Uint8Array> {
   const entries: Entry[] = []
-  for (const [index, component] of order.components.entries())
-    entries.push({
-      order: component,
-      file: `${index + 1}-${component.name}.bin`,
-      sha256: await digestOf(bytesOf(component)),
-    })
+  for (const [index, component] of order.components.entries()) {
+    // A tar's header takes no more of a name; the number tells them apart.
+    const name = component.name.replaceAll(/[^\w.-]/g, '_').slice(0, 80)
+    const sha256 = await digestOf(firmwareOf(component))
+    entries.push({ order: component, file: `${index + 1}-${name}.bin`, sha256 })
+  }
   const right = manifestOf(order, entries)
-  const text = Buffer.from(JSON.stringify(defect?.manifest?.(right) ?? right, null, 2))
-  tar.entry({ ...header, name: MANIFEST_NAME }, text)
-  for (const [name, bytes] of await signaturesOf(text, order))
-    tar.entry({ ...header, name }, Buffer.from(defect?.signature?.(bytes) ?? bytes))
-  for (const { order: component, file } of entries) {
-    const name = defect?.name?.(file) ?? file
-    if (defect?.isLink === true) tar.entry({ ...header, name, type: 'symlink', linkname: '/etc/passwd' })
-    else
-      for (let times = defect?.isTwice === true ? 2 : 1; times > 0; times--) {
-        await writeFile(tar, name, component, defect?.isCut === true)
-        // What was promised does not come.
-        if (defect?.isCut === true) return void tar.push(null)
-      }
-  }
-  tar.finalize()
+  const manifest = Buffer.from(JSON.stringify(defect?.manifest?.(right) ?? right, null, 2))
+  const signatures = await signaturesOf(manifest, order)
+  const before = [
+    textEntry(MANIFEST_NAME, manifest),
+    ...signatures.map(([name, bytes]) => textEntry(name, defect?.signature?.(bytes) ?? bytes)),
+  ]
+  const files = entries.flatMap((entry) => filesOf(entry, defect))
+  const tar = tarOf([...before, ...files])
+  const middle = BLOCK_BYTES + Math.floor((files[0]?.sizeBytes ?? 0) / 2)
+  yield* defect?.isCut === true ? slice(tar, 0, tarBytes(before) + middle) : tar
 }
 
-/** Fixed times: a bundle's bytes depend on what is in it only. */
-const header = { mtime: new Date(0), mode: 0o644 }
-
-async function writeFile(tar: Pack, name: string, component: ComponentOrder, isCut: boolean): Promise<void> {
-  const entry = tar.entry({ ...header, name, size: component.sizeBytes }) as unknown as NodeJS.WritableStream
-  if (isCut) {
-    const [first = Buffer.alloc(0)] = bytesOf(component) as Iterable<Uint8Array>
-    entry.write(first.subarray(0, component.sizeBytes / 2))
-    return
-  }
-  await pipeline(Readable.from(bytesOf(component)), entry)
-}
-
-function bytesOf({ bytes, softwareId, version, sizeBytes }: ComponentOrder) {
-  return bytes?.() ?? firmware(softwareId, version, sizeBytes)
+/** A component as the tar holds it: once, and under its name, unless that is what is wrong. */
+function filesOf({ order, file }: Entry, defect: BundleDefect | undefined): TarEntry[] {
+  const name = defect?.name?.(file) ?? file
+  const entry: TarEntry =
+    defect?.isLink === true
+      ? { ...textEntry(name, Buffer.alloc(0)), linksTo: '/etc/passwd' }
+      : { name, sizeBytes: order.sizeBytes, bytes: () => firmwareOf(order) }
+  return defect?.isTwice === true ? [entry, entry] : [entry]
 }
 
 function manifestOf({ machine, key }: ImageOrder, entries: readonly Entry[]): Manifest {

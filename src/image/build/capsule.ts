@@ -17,9 +17,15 @@ import {
 } from '../layouts/capsule-layout.ts'
 import { guidBytes } from '../layouts/guid.ts'
 import { versionNumber } from '../layouts/version-number.ts'
-import type { ComponentOrder, ImageBuilder, ImageOrder, Sign } from './builder.ts'
+import {
+  type ComponentOrder,
+  type ImageBuilder,
+  type ImageOrder,
+  orderedDefect,
+  type Sign,
+} from './builder.ts'
 import { capsuleDefects, type Item, type Layout } from './capsule-defects.ts'
-import { firmware } from './firmware.ts'
+import { firmwareOf } from './firmware.ts'
 
 const MAX_BYTES = 2 ** 32 - 1
 const optionNames = ['header-version', 'monotonic-count', 'payload-header']
@@ -44,12 +50,8 @@ export const capsuleBuilder: ImageBuilder = {
   optionNames,
   defects: capsuleDefects,
   build: (order) => {
-    const { defect: name, components } = order
-    const defect = name === undefined ? undefined : capsuleDefects[name]
-    if (name !== undefined && !Object.hasOwn(capsuleDefects, name))
-      throw new Error(`capsules have no defect ${name}; they have ${Object.keys(capsuleDefects).join(', ')}`)
-    if (defect?.needsSignature && order.sign === undefined)
-      throw new Error(`only a capsule that is signed has the defect ${name}`)
+    const { components } = order
+    const defect = orderedDefect(capsuleDefects, order.defect, order.sign)
     if (order.key !== undefined) throw new Error('a capsule is signed with a certificate')
     if (components.length === 0 || components.length > MAX_ITEMS)
       throw new Error(`a capsule holds 1 to ${MAX_ITEMS} images`)
@@ -74,7 +76,8 @@ interface Part extends Omit<Item, 'header' | 'authentication'> {
   readonly hardwareInstance: bigint
 }
 
-function partOf({ name, version, sizeBytes, ...order }: ComponentOrder, { hasPayloadHeader }: Plan): Part {
+function partOf(order: ComponentOrder, { hasPayloadHeader }: Plan): Part {
+  const { name, version, sizeBytes } = order
   const { imageTypeId, hardwareInstance = 0, versionFormat } = order.identity?.capsule ?? {}
   if (imageTypeId === undefined)
     throw new Error(`the machine's data does not say which capsules ${name} takes`)
@@ -94,7 +97,7 @@ function partOf({ name, version, sizeBytes, ...order }: ComponentOrder, { hasPay
     imageTypeId,
     hardwareInstance: BigInt(hardwareInstance),
     payloadHeader,
-    firmware: order.bytes ?? (() => firmware(order.softwareId, version, sizeBytes)),
+    firmware: () => firmwareOf(order),
     sizeBytes,
   }
 }

@@ -14,8 +14,8 @@ import type { HashName } from '../image-format.ts'
 import { slice } from '../slice.ts'
 import { digestOf } from '../trust/schemes.ts'
 import { signWithKey } from '../trust/sign.ts'
-import type { ComponentOrder, ImageBuilder, ImageOrder } from './builder.ts'
-import { firmware } from './firmware.ts'
+import { type ComponentOrder, type ImageBuilder, type ImageOrder, orderedDefect } from './builder.ts'
+import { firmwareOf } from './firmware.ts'
 import { defects, type TarballDefect } from './openbmc-defects.ts'
 import { type TarEntry, tarOf, textEntry } from './tar-file.ts'
 
@@ -65,12 +65,7 @@ function understand({ components, key, options = {}, defect: name }: ImageOrder)
   const hashType = options['hash'] ?? 'RSA-SHA256'
   const hash = hashTypes.get(hashType)
   if (hash === undefined) throw new Error(`hash is one of ${[...hashTypes.keys()].join(', ')}`)
-  const defect = Object.entries<TarballDefect>(defects).find(([one]) => one === name)?.[1]
-  if (name !== undefined && defect === undefined)
-    throw new Error(
-      `an OpenBMC tarball cannot have the defect ${name}; it can have ${Object.keys(defects).join(', ')}`,
-    )
-  if (defect?.needsSignature === true && key === undefined) throw new Error(`the defect ${name} needs a key`)
+  const defect = orderedDefect<TarballDefect>(defects, name, key)
   const lines = [
     `purpose=xyz.openbmc_project.Software.Version.VersionPurpose.${identity.purpose}`,
     `version=${component.version}`,
@@ -100,12 +95,8 @@ function partsOf(component: ComponentOrder): TarEntry[] {
     const start = Math.floor((done / 16) * sizeBytes)
     done += shares[name]
     const end = index === flashParts.length - 1 ? sizeBytes : Math.floor((done / 16) * sizeBytes)
-    return { name, sizeBytes: end - start, bytes: () => slice(bytesOf(component), start, end) }
+    return { name, sizeBytes: end - start, bytes: () => slice(firmwareOf(component), start, end) }
   })
-}
-
-function bytesOf({ bytes, softwareId, version, sizeBytes }: ComponentOrder) {
-  return bytes?.() ?? firmware(softwareId, version, sizeBytes)
 }
 
 /** A signature of each file, and one of them all. */

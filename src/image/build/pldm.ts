@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import { type Revision, revisions, since } from '../layouts/pldm-layout.ts'
-import type { ComponentOrder, ImageBuilder, ImageOrder } from './builder.ts'
-import { firmware } from './firmware.ts'
+import { type ComponentOrder, type ImageBuilder, type ImageOrder, orderedDefect } from './builder.ts'
+import { firmwareOf } from './firmware.ts'
 import { defects, type PldmDefect } from './pldm-defects.ts'
 import { type Package, type PackageComponent, type PackageDevice, writeHeader } from './pldm-header.ts'
 
@@ -31,21 +31,11 @@ export const pldmBuilder: ImageBuilder = {
 }
 
 function buildPackage(order: ImageOrder): Readable {
-  const defect = defectOf(order)
+  const defect = orderedDefect(defects, order.defect, order.sign)
   const whole = packageOf(order, defect)
   writeHeader(whole) // throws now, and not when nobody expects it any more
   const bytes = inOrder(order, whole, defect)
   return Readable.from(defect?.isCut ? withoutLastByte(bytes) : bytes, { objectMode: false })
-}
-
-function defectOf({ defect: name, sign }: ImageOrder): PldmDefect | undefined {
-  if (name === undefined) return undefined
-  const defect = Object.hasOwn(defects, name) ? defects[name] : undefined
-  if (defect === undefined)
-    throw new Error(`a PLDM package has no defect ${name}; there are ${Object.keys(defects).join(', ')}`)
-  if (defect.needsSignature && sign === undefined)
-    throw new Error(`a package without a signature has none of others`)
-  return defect
 }
 
 function packageOf({ components, options = {} }: ImageOrder, defect: PldmDefect | undefined): Package {
@@ -116,7 +106,7 @@ async function* inOrder(
   const digest = createHash('sha256').update(header)
   yield header
   for (const component of components) {
-    for await (const chunk of bytesOf(component)) {
+    for await (const chunk of firmwareOf(component)) {
       digest.update(chunk)
       yield chunk
     }
@@ -129,13 +119,9 @@ async function* inOrder(
 async function checksumOf(components: readonly ComponentOrder[]): Promise<number> {
   let checksum = 0
   for (const component of components) {
-    for await (const chunk of bytesOf(component)) checksum = crc32(chunk, checksum)
+    for await (const chunk of firmwareOf(component)) checksum = crc32(chunk, checksum)
   }
   return checksum
-}
-
-function bytesOf({ bytes, softwareId, version, sizeBytes }: ComponentOrder) {
-  return bytes?.() ?? firmware(softwareId, version, sizeBytes)
 }
 
 async function* withoutLastByte(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

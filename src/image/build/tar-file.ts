@@ -1,4 +1,5 @@
-const BLOCK_BYTES = 512
+import { BLOCK_BYTES, paddingOf } from '../layouts/tar.ts'
+
 const MAX_OCTAL = 8 ** 11 - 1
 
 /** A file to be put into a tar. */
@@ -15,12 +16,17 @@ export function textEntry(name: string, bytes: Uint8Array): TarEntry {
   return { name, sizeBytes: bytes.byteLength, bytes: () => [bytes] }
 }
 
+/** How many bytes files take in a tar, with their headers. */
+export function tarBytes(entries: readonly TarEntry[]): number {
+  return entries.reduce((sum, { sizeBytes }) => sum + BLOCK_BYTES + sizeBytes + paddingOf(sizeBytes), 0)
+}
+
 /** A tar (POSIX ustar) as a stream, without times, owners and modes that differ: the same files make the same bytes. */
 export async function* tarOf(entries: readonly TarEntry[]): AsyncIterable<Uint8Array> {
   for (const entry of entries) {
     yield tarHeader(entry)
     yield* entry.bytes()
-    yield Buffer.alloc((BLOCK_BYTES - (entry.sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES)
+    yield Buffer.alloc(paddingOf(entry.sizeBytes))
   }
   yield Buffer.alloc(2 * BLOCK_BYTES)
 }

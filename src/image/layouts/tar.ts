@@ -1,6 +1,6 @@
 import { type ImageBytes, type Step, Unreadable } from '../reading.ts'
 
-const BLOCK_BYTES = 512
+export const BLOCK_BYTES = 512
 /** What an extended header may hold: names, times and owners fit many times over. */
 const MAX_EXTENDED_BYTES = 2 ** 16
 const MAX_NAME_BYTES = 4_096
@@ -172,7 +172,8 @@ function decimal(text: string): number {
   return size
 }
 
-function paddingOf(sizeBytes: number): number {
+/** How many bytes fill the last block of a file. */
+export function paddingOf(sizeBytes: number): number {
   return (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES
 }
 

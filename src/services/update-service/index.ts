@@ -32,6 +32,8 @@ const closed = { additionalProperties: false }
 const properties = { ServiceEnabled: Type.Optional(Type.Boolean()), ...identityPatch, ...windowProperties }
 const ServicePatch = Type.Object({ ...properties, ...pushPatch }, closed)
 const PatchWithoutPush = Type.Object(properties, closed)
+/** Several formats may go by one name. */
+const formatNames = [...new Set(formats.flatMap(({ names }) => names))]
 
 export interface UpdateServiceOptions {
   readonly clock: Clock
@@ -67,7 +69,7 @@ export function updateRows({
         ...(methods.has('multipart') && multipartMembers(bmc)),
         ...(methods.has('raw') && pushMembers(bmc)),
         MaxImageSizeBytes: maxImageBytes,
-        SupportedUpdateImageFormats: [...new Set(formats.flatMap(({ names }) => names))],
+        SupportedUpdateImageFormats: formatNames,
         FirmwareInventory: link(uris.firmwareInventory),
         SoftwareInventory: link(uris.softwareInventory),
         ...storeMembers(bmc, images),

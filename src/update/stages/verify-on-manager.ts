@@ -1,4 +1,4 @@
-import { type ImageProblem, imageName } from '../../image/image-format.ts'
+import { describeImageProblem, type ImageProblem, imageName } from '../../image/image-format.ts'
 import type { Bmc } from '../../bmc/bmc.ts'
 import type { ReceivedImage } from '../../image/receive.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -37,7 +37,7 @@ export async function verifyOnManager(
   const { contents, fileName, sha256 } = image
   if (request.sha256 !== undefined && request.sha256 !== sha256)
     return refuse(fileName, [message('Redflash.AnnouncedDigestMismatch', fileName, 'ImageSHA256')])
-  if (!contents.ok) return refuse(fileName, reasonOf(fileName, contents.problem))
+  if (!contents.ok) return refuse(fileName, [reasonOf(fileName, contents.problem)])
   const vouched = await clock.io(judgeTrust(bmc, image, contents.value, clock.now()))
   if (!vouched.ok) return refuse(fileName, vouched.problem)
   const { signer, messages } = vouched.value
@@ -55,15 +55,10 @@ function refuse(fileName: string, why: readonly Message[]): ReturnType<typeof fa
   })
 }
 
-function reasonOf(fileName: string, problem: ImageProblem): readonly Message[] {
-  switch (problem.kind) {
-    case 'unknown-format':
-      return [message('Redflash.ImageMalformed', fileName, 'it is of no format that is known here')]
-    case 'unreadable':
-      return [message('Redflash.ImageMalformed', fileName, problem.detail)]
-    case 'digest-mismatch':
-      return [message('Redflash.ImageDigestMismatch', fileName, problem.component)]
-  }
+function reasonOf(fileName: string, problem: ImageProblem): Message {
+  return problem.kind === 'digest-mismatch'
+    ? message('Redflash.ImageDigestMismatch', fileName, problem.component)
+    : message('Redflash.ImageMalformed', fileName, describeImageProblem(problem))
 }
 
 /** What is told of a decision, and where the standard's words leave it open, why. */
