@@ -3,7 +3,6 @@ import { hash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { capsule } from '../../src/image/formats/capsule.ts'
 import type { ImageContents } from '../../src/image/image-format.ts'
-import { inspectImage } from '../../src/image/inspect.ts'
 import { type ImageReader, readWith } from '../../src/image/reading.ts'
 import { createDigests } from '../../src/image/digests/stream-digests.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -18,11 +17,9 @@ import {
   payloadOf,
   PERSIST_ACROSS_RESET,
 } from '../support/capsules.ts'
-import { startEmulator } from '../support/emulator.ts'
-import { cases, CASES_MS, inPieces, mutations, pieceLengths, runs } from '../support/fuzz.ts'
-import { push } from '../support/multipart.ts'
+import { cases, CASES_MS, mutations, pieceLengths } from '../support/fuzz.ts'
+import { isThere, judgeBy, pushProperty } from '../support/image-fuzz.ts'
 
-const LONG_MS = 24 * 3_600_000
 /** What rackmount's BIOS and one of its NICs take. */
 const BIOS = '836316da-220a-5e17-a67a-81e88c36b2e6'
 const NIC = '7174b406-7708-5fdb-9031-3c60e9902d82'
@@ -42,11 +39,11 @@ const anyCapsule = fc.constantFrom(...capsules)
 /** Whether what is said to be in a capsule is really there. */
 function isTrue(image: Buffer, { components, signatures }: ImageContents): boolean {
   let end = 28
-  const areThere = components.every(({ start, sizeBytes, sha256, version }) => {
-    const bytes = image.subarray(start, start + sizeBytes)
+  const areThere = components.every((component) => {
+    const { start, sizeBytes, version } = component
     const isApart = start >= end && version !== ''
     end = start + sizeBytes
-    return isApart && sizeBytes > 0 && bytes.length === sizeBytes && hash('sha256', bytes) === sha256
+    return isApart && sizeBytes > 0 && isThere(image, component)
   })
   const areSigned = signatures.every(({ bytes, signed: said, component }) => {
     const { start, sizeBytes } = components.find(({ name }) => name === component) ?? {
@@ -56,25 +53,15 @@ function isTrue(image: Buffer, { components, signatures }: ImageContents): boole
     const authentication = image.subarray(start, start + 32 + bytes.byteLength)
     const covered = image.subarray(start + authentication.length, start + sizeBytes)
     const content = Buffer.concat([covered, authentication.subarray(0, 8)])
-    const isThere = authentication.subarray(32).equals(bytes) && covered.length > 0
-    return isThere && 'hash' in said && hash(said.hash, content) === said.digest
+    const isOne = authentication.subarray(32).equals(bytes) && covered.length > 0
+    return isOne && 'hash' in said && hash(said.hash, content) === said.digest
   })
   return components.length > 0 && areThere && areSigned
 }
 
-/** How an image is judged, when it comes in pieces of these lengths. */
-async function judge(
-  image: Buffer,
-  lengths: readonly number[] = [65_536],
-  reader: ImageReader = inspectImage(createDigests(systemClock)),
-): Promise<string> {
-  for (const piece of inPieces(image, lengths)) await reader.write(piece)
-  const contents = await reader.end()
-  if (!contents.ok) return contents.problem.kind
-  return isTrue(image, contents.value) ? 'true capsule' : 'false capsule'
-}
-
-const verdicts = /^(true capsule|unknown-format|unreadable)$/
+const judge = judgeBy(isTrue)
+/** A capsule says no digests. */
+const verdicts = /^(true image|unknown-format|unreadable)$/
 
 /** Numbers that lengths, counts and offsets may have, besides the true ones. */
 const sizes = fc.oneof(
@@ -156,7 +143,7 @@ test(
   'a capsule that is whole is read however it is cut up',
   async () => {
     const property = fc.asyncProperty(anyCapsule, pieceLengths, async (image, lengths) => {
-      expect(await judge(image, lengths)).toBe('true capsule')
+      expect(await judge(image, lengths)).toBe('true image')
     })
     await fc.assert(property, cases(100))
   },
@@ -208,29 +195,15 @@ test(
     })
     await fc.assert(property, cases(1_200))
     // Not all for one reason: many of them are as they should be.
-    expect([...seen]).toEqual(expect.arrayContaining(['true capsule', 'unreadable']))
+    expect([...seen]).toEqual(expect.arrayContaining(['true image', 'unreadable']))
   },
   CASES_MS,
 )
 
-test(
-  'whatever capsule is pushed, its task ends and nothing stays in the spool',
-  async () => {
-    const emulator = await startEmulator({ speed: 'max' })
-    const pushed = fc.oneof(
-      fc.tuple(anyCapsule, mutations(['MSS1'])).map(([image, mutate]) => mutate(image)),
-      built,
-    )
-    const property = fc.asyncProperty(pushed, async (image) => {
-      const { status } = await push(emulator, image, { ForceUpdate: true })
-      expect(status).toBe(image.length === 0 ? 400 : 202)
-      await emulator.clock.advance(60_000)
-      for (const { state } of emulator.bmc.state.tasks.values())
-        expect(['Completed', 'Exception']).toContain(state)
-      expect(emulator.spool.entries.size).toBe(0)
-      await emulator.clock.advance(LONG_MS)
-    })
-    await fc.assert(property, runs(50))
-  },
-  CASES_MS,
+pushProperty(
+  'capsule',
+  fc.oneof(
+    fc.tuple(anyCapsule, mutations(['MSS1'])).map(([image, mutate]) => mutate(image)),
+    built,
+  ),
 )

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { getPointer, setPointer } from '../../src/redfish/pointer.ts'
 import type { Json, JsonObject } from '../../src/redfish/resource.ts'
 import { compareVersions } from '../../src/update/version.ts'
-import { runs } from '../support/fuzz.ts'
+import { cases, runs } from '../support/fuzz.ts'
 
 /** Versions as vendors write them, and parts that make nasty ones. */
 const real = [
@@ -56,7 +56,7 @@ const version = fc.oneof(
 /** Several of them, of which many are the same but for a little: what is equal by chance hardly ever comes. */
 const near = fc.tuple(version, fc.constantFrom(...parts, '')).map(([one, end]) => `${one}${end}`)
 const some = fc.oneof(version, near)
-const often = { numRuns: process.env['PROOF'] === undefined ? 2_000 : 200_000 }
+const often = cases(2_000)
 
 describe.each([undefined, 'SemVer', 'DotIntegerNotation', 'OEM'])('versions by scheme %s', (scheme) => {
   const compare = (a: string, b: string): number => Math.sign(compareVersions(a, b, scheme))

@@ -1,35 +1,19 @@
 import * as fc from 'fast-check'
-import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
-import type { ComponentOrder } from '../../src/image/build/builder.ts'
+import { componentOrders } from '../../src/cli/image-order.ts'
 import { pldmBuilder } from '../../src/image/build/pldm.ts'
-import { inspectImage } from '../../src/image/inspect.ts'
-import { createDigests } from '../../src/image/digests/stream-digests.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import { startEmulator } from '../support/emulator.ts'
-import { inPieces, mutations, pieceLengths, runs } from '../support/fuzz.ts'
-import { push } from '../support/multipart.ts'
+import { cases, CASES_MS, mutations, pieceLengths } from '../support/fuzz.ts'
+import { isThere, judgeBy, pushProperty, verdicts } from '../support/image-fuzz.ts'
 
-const LONG_MS = 24 * 3_600_000
-/** 2,000 cases in all for the parser, and 200,000 before an issue is resolved. */
-const often = (usual: number): { readonly numRuns: number } => ({
-  numRuns: process.env['PROOF'] === undefined ? usual : 100 * usual,
-})
-const PATIENCE_MS = 600_000
 const versions = ['1.0', '1.1', '1.2', '1.3']
 
-function order(name: string, place: number): ComponentOrder {
-  const descriptors = [
-    { type: 0, data: '8680' },
-    { type: 0x100, data: `${place}${place}00` },
-  ]
-  const identity = { pldm: { descriptors, classification: 10, identifier: place } }
-  return { name, version: `1.${place}`, softwareId: name, identity, sizeBytes: 300 + place }
-}
-
-const orders = ['NIC-1', 'BIOS', 'PSU-1'].map(order)
+const wanted = ['NIC-1', 'BIOS', 'PSU-1'].map((name, place) => ({ name, version: `99.${place}` }))
+const orders = componentOrders(wanted, 300, 'rackmount').map((order, place) => ({
+  ...order,
+  sizeBytes: order.sizeBytes + place,
+}))
 const packages = await Promise.all(
   versions.flatMap((version) =>
     (version === '1.0' ? ['false'] : ['false', 'true']).map((downstream) =>
@@ -39,23 +23,15 @@ const packages = await Promise.all(
 )
 const anyPackage = fc.constantFrom(...packages)
 
-/** How an image is judged; a package is a true one when what is said to be in it is really there. */
-async function judge(image: Buffer, lengths: readonly number[] = [65_536]): Promise<string> {
-  const reader = inspectImage(createDigests(systemClock))
-  for (const piece of inPieces(image, lengths)) await reader.write(piece)
-  const contents = await reader.end()
-  if (!contents.ok) return contents.problem.kind
-  const isTrue = contents.value.components.every(({ start, sizeBytes, sha256, version, fits }) => {
-    const bytes = image.subarray(start, start + sizeBytes)
-    const isThere = bytes.length === sizeBytes && createHash('sha256').update(bytes).digest('hex') === sha256
+/** A package is a true one when what is said to be in it is really there. */
+const judge = judgeBy((image, { components }) =>
+  components.every((component) => {
+    const { version, fits } = component
     // A device of which nothing is said would be any device.
     const isBounded = fits.kind !== 'pldm' || fits.devices.every((descriptors) => descriptors.length > 0)
-    return isThere && isBounded && version !== ''
-  })
-  return isTrue ? 'true package' : 'false package'
-}
-
-const verdicts = /^(true package|unknown-format|unreadable|digest-mismatch)$/
+    return isThere(image, component) && isBounded && version !== ''
+  }),
+)
 
 /** The image with the checksum that goes with its header, so that what the header says is looked at. */
 function withChecksum(image: Buffer): Buffer {
@@ -71,11 +47,11 @@ test(
   'a package that is whole is read however it is cut up',
   async () => {
     const property = fc.asyncProperty(anyPackage, pieceLengths, async (image, lengths) => {
-      expect(await judge(image, lengths)).toBe('true package')
+      expect(await judge(image, lengths)).toBe('true image')
     })
-    await fc.assert(property, often(100))
+    await fc.assert(property, cases(100))
   },
-  PATIENCE_MS,
+  CASES_MS,
 )
 
 test('a package that was cut anywhere is no package', async () => {
@@ -97,9 +73,9 @@ test(
         expect(await judge(mutate(image), lengths)).toMatch(verdicts)
       },
     )
-    await fc.assert(property, often(500))
+    await fc.assert(property, cases(500))
   },
-  PATIENCE_MS,
+  CASES_MS,
 )
 
 test(
@@ -125,11 +101,11 @@ test(
       seen.add(verdict)
       expect(verdict).toMatch(verdicts)
     })
-    await fc.assert(property, often(1_000))
+    await fc.assert(property, cases(1_000))
     // Not all for one reason: some changes do no harm.
-    expect([...seen]).toEqual(expect.arrayContaining(['true package', 'unreadable']))
+    expect([...seen]).toEqual(expect.arrayContaining(['true image', 'unreadable']))
   },
-  PATIENCE_MS,
+  CASES_MS,
 )
 
 test(
@@ -141,28 +117,12 @@ test(
       whole.writeUInt16LE(whole.length, 17)
       expect(await judge(withChecksum(whole))).toMatch(verdicts)
     })
-    await fc.assert(property, often(400))
+    await fc.assert(property, cases(400))
   },
-  PATIENCE_MS,
+  CASES_MS,
 )
 
-test(
-  'whatever package is pushed, its task ends and nothing stays in the spool',
-  async () => {
-    const emulator = await startEmulator({ speed: 'max' })
-    const images = fc
-      .tuple(anyPackage, mutations(['\0\0']))
-      .map(([image, mutate]) => withChecksum(mutate(image)))
-    const property = fc.asyncProperty(images, async (image) => {
-      const { status } = await push(emulator, image, { ForceUpdate: true })
-      expect(status).toBe(image.length === 0 ? 400 : 202)
-      await emulator.clock.advance(60_000)
-      for (const { state } of emulator.bmc.state.tasks.values())
-        expect(['Completed', 'Exception']).toContain(state)
-      expect(emulator.spool.entries.size).toBe(0)
-      await emulator.clock.advance(LONG_MS)
-    })
-    await fc.assert(property, runs(50))
-  },
-  PATIENCE_MS,
+pushProperty(
+  'package',
+  fc.tuple(anyPackage, mutations(['\0\0'])).map(([image, mutate]) => withChecksum(mutate(image))),
 )

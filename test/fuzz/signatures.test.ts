@@ -10,12 +10,11 @@ import { signCms } from '../../src/image/trust/sign.ts'
 import { readTrustFiles } from '../../src/image/trust/trust-files.ts'
 import { verifySignature } from '../../src/image/trust/verify-signature.ts'
 import { timestamp } from '../../src/lib/clock.ts'
-import { mutations, runs } from '../support/fuzz.ts'
+import { cases, CASES_MS, mutations, runs } from '../support/fuzz.ts'
 import { createPki, derOf, NOW, publicKeyOf, revoke, trusting } from '../support/pki.ts'
 
-/** How often a signature is tried, and how long that may take before an issue is resolved (`npm run proof`). */
-const cases = { numRuns: process.env['PROOF'] === undefined ? 2_000 : 200_000 }
-const LONG = { timeout: 600_000 }
+const often = cases(2_000)
+const LONG = { timeout: CASES_MS }
 
 const content = Buffer.from('content')
 const digest = { hash: 'sha256', digest: createHash('sha256').update(content).digest('hex') } as const
@@ -89,7 +88,7 @@ test('a signature that was changed is judged, and is right only by whom it was m
     const judged = await verifySignature({ form: 'cms', bytes, signed }, trust, NOW)
     expect(judged.ok ? judged.value.name : judged.problem.kind).toMatch(verdicts)
   })
-  await fc.assert(property, cases)
+  await fc.assert(property, often)
 })
 
 test('no changed signature vouches for other content', LONG, async () => {
@@ -97,7 +96,7 @@ test('no changed signature vouches for other content', LONG, async () => {
     const signed = { content: Buffer.from('other') }
     expect(await verifySignature({ form: 'cms', bytes, signed }, trust, NOW)).toMatchObject({ ok: false })
   })
-  await fc.assert(property, cases)
+  await fc.assert(property, often)
 })
 
 test('whatever bare signature comes, it is judged', async () => {
@@ -124,7 +123,7 @@ test('whatever certificate comes, it is shown with its dates, or refused', LONG,
     ]
     expect(dates.filter((date) => !/^"\d{4}-/.test(JSON.stringify(date)))).toEqual([])
   })
-  fc.assert(property, cases)
+  fc.assert(property, often)
 })
 
 test('whatever stands in the files of a trust folder, it is read or told', () => {

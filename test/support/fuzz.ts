@@ -5,7 +5,7 @@ export function runs(usual: number): { readonly numRuns: number } {
   return { numRuns: process.env['PROOF'] === undefined ? usual : 2_000 }
 }
 
-/** How often a parser of images is tried: 2,000 times in all, and 200,000 before an issue is resolved. */
+/** How often what is quickly tried is tried: 2,000 times in all of a kind, and 200,000 before an issue is resolved. */
 export function cases(usual: number): { readonly numRuns: number } {
   return { numRuns: process.env['PROOF'] === undefined ? usual : usual * 100 }
 }
