@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Kind } from './kind.ts'
 import { failLost, LiveWorks } from './live-works.ts'
 import { givingWay, gone, overdue, wholes } from './retention.ts'
-import { ended, endingOf, endMessage, isFinal, progressed, startMessage, taskUri } from './task.ts'
+import { ended, endingOf, endMessage, isFinal, phaseOf, progressed, startMessage, taskUri } from './task.ts'
 import type { Ending, WorkHandle } from './work.ts'
 
 /** As many tasks are kept, unless the configuration says otherwise. */
@@ -58,6 +58,7 @@ const kind: Kind<Task> = {
     actor,
     finalStatus: undefined,
   }),
+  phaseOf,
   progressed,
   // Clients look nowhere else: a task tells all that its parts tell.
   led: progressed,
@@ -122,7 +123,9 @@ export class TaskEngine {
 
   /** After a restart: what nobody goes on with has failed; time has passed for what has ended. */
   settle(bmc: Bmc): void {
-    const lost = wholes(bmc.state.tasks).filter(({ id, state }) => !isFinal(state) && !this.#works.find(bmc, id))
+    const lost = wholes(bmc.state.tasks).filter(
+      ({ id, state }) => !isFinal(state) && !this.#works.find(bmc, id),
+    )
     for (const { id } of lost) this.takeUp(bmc, id, { run: failLost })
     this.sweep(bmc)
   }
@@ -171,6 +174,12 @@ export class TaskEngine {
         bmc,
         this.#clock.schedule(nextAt - now, () => this.sweep(bmc)),
       )
+  }
+
+  /** Ends all work for a BMC that is gone. */
+  async forget(bmc: Bmc): Promise<void> {
+    await this.#works.stop(bmc)
+    this.#sweeps.get(bmc)?.()
   }
 
   close(): Promise<void> {

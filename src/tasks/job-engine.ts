@@ -13,6 +13,7 @@ import {
   jobEndMessage,
   jobStartMessage,
   jobUri,
+  phaseOfJob,
   progressedJob,
   toldOfSteps,
 } from './job.ts'
@@ -106,7 +107,9 @@ export class JobEngine {
 
   /** After a restart: what nobody goes on with has failed. */
   settle(bmc: Bmc): void {
-    const lost = wholes(bmc.state.jobs).filter(({ id, state }) => !isFinalJob(state) && !this.#works.find(bmc, id))
+    const lost = wholes(bmc.state.jobs).filter(
+      ({ id, state }) => !isFinalJob(state) && !this.#works.find(bmc, id),
+    )
     for (const { id } of lost) this.takeUp(bmc, id, { run: failLost })
   }
 
@@ -157,6 +160,12 @@ export class JobEngine {
     if (job === undefined || !isFinalJob(job.state)) return false
     commit(bmc, { jobs: gone([job]) })
     return true
+  }
+
+  /** Ends all work for a BMC that is gone. */
+  async forget(bmc: Bmc): Promise<void> {
+    await this.#works.stop(bmc)
+    for (const cancel of this.#limits(bmc).values()) cancel()
   }
 
   close(): Promise<void> {
@@ -215,6 +224,7 @@ function kindOf(isExposed: (one: Message) => boolean): Kind<Job> {
       actor,
       group,
     }),
+    phaseOf: phaseOfJob,
     progressed: progressedJob,
     led: (job, phase, { messages: news = [], ...progress }, waited) => {
       const led = progressedJob(job, phase, progress)

@@ -18,6 +18,12 @@ const states: Readonly<Record<Exclude<Phase, 'cancelling'>, JobState>> = {
   condition: 'Pending',
 }
 
+/** What its work does, as far as its state says it. */
+export function phaseOfJob({ state }: Job): Phase {
+  const phases = Object.keys(states) as (keyof typeof states)[] // it has no others
+  return phases.find((phase) => states[phase] === state) ?? 'running'
+}
+
 export function isFinalJob(state: JobState): boolean {
   return endings.some((one) => one === state)
 }

@@ -13,6 +13,8 @@ export interface Kind<R extends WorkRecord> {
   readonly change: (entries: Entries<R>) => Change
   readonly uri: (key: string) => string
   readonly part: (whole: R, work: PartWork, begin: PartBegin) => R
+  /** What work does that has come as far as this record says. */
+  readonly phaseOf: (record: R) => Phase
   readonly progressed: (record: R, phase: Phase, progress: WorkProgress) => R
   /** The whole after news of its parts; `waited` is what those that wait for a user said of it. */
   readonly led: (whole: R, phase: Phase, news: WorkProgress, waited: readonly Message[]) => R

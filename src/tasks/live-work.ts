@@ -49,8 +49,11 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     const record = setting.kind.recordsOf(setting.bmc).get(key)
     this.#hasBegun = record !== undefined && record.state !== 'New'
     this.#isResumed = this.#hasBegun
-    // Where the whole is seen no more, its parts ended with it and go on all the same.
-    this.#hasEnded = (whole === undefined || whole.#isShown) && record?.endTime !== undefined
+    // A record that gave way is seen no more; and where that of the whole ended, its parts ended with it and go on.
+    this.#hasEnded =
+      whole === undefined
+        ? record === undefined || record.endTime !== undefined
+        : whole.#isShown && record?.endTime !== undefined
     if (record !== undefined && setting.kind.isCancelling(record)) this.#stop(new Error('cancelled'))
   }
 
@@ -217,6 +220,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     if (this.#isCancelled) return 'cancelling'
     const parts = this.#living
     if (parts.length > 0) return phaseOfWhole(parts.map((part) => part.#phase))
+    if (this.#isResumed && this.#isShown) return this.#setting.kind.phaseOf(this.#record)
     if (this.#isHeld) return 'held'
     if (this.#isQueued) return 'queued'
     return this.#goesOn ? 'continuing' : (this.#waiting?.for ?? 'running')

@@ -40,7 +40,7 @@ export class LiveWorks<R extends WorkRecord> {
       } finally {
         works.delete(id)
       }
-    })
+    }, bmc)
   }
 
   /** Work that goes on, or the part of it that the key names. */
@@ -48,6 +48,11 @@ export class LiveWorks<R extends WorkRecord> {
     const [id = '', part] = key.split('/')
     const work = this.#works(bmc).get(id)
     return part === undefined ? work : work?.find(part)
+  }
+
+  /** Ends the work of a BMC that is gone. */
+  stop(bmc: Bmc): Promise<void> {
+    return this.#background.stop(bmc)
   }
 
   close(): Promise<void> {

@@ -28,6 +28,11 @@ const states: Readonly<Record<Phase, TaskState>> = {
   cancelling: 'Cancelling',
 }
 
+/** What its work does, as far as its state says it. */
+export function phaseOf({ state }: Task): Phase {
+  return state === 'Pending' ? 'user' : 'running'
+}
+
 export function isFinal(state: TaskState): boolean {
   return moves[state].length === 0
 }

@@ -1,4 +1,5 @@
 import { logged } from '../bmc/log.ts'
+import type { PartReached } from '../bmc/operation.ts'
 import { isEnough } from '../bmc/reset-types.ts'
 import type { PendingImage, ResetNeed } from '../bmc/state.ts'
 import type { FlashResult } from '../devices/flasher.ts'
@@ -6,9 +7,10 @@ import { message } from '../redfish/messages/message.ts'
 import type { Ending } from '../tasks/work.ts'
 import type { Opening } from './apply-time.ts'
 import { activated, disarmed, failedActivation, parked, updating } from './component-changes.ts'
+import { reached } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import { activate } from './stages/activate.ts'
-import { deviceJob, announce, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
+import { conclude, deviceJob, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
 
 const completed: Ending = { state: 'Completed', status: 200 }
 
@@ -45,6 +47,23 @@ export async function bringIntoUse(
   }
 }
 
+/** Goes on with that where an earlier run of the service left it. */
+export async function takeUpActivation(
+  device: DeviceWork,
+  image: PendingImage,
+  left: PartReached | undefined,
+): Promise<Ending> {
+  if (left?.at === 'over') return { state: left.state, status: left.status }
+  const { bmc, component, work } = device
+  const { onManagerReset = 'fails' } = component.behaviour
+  // One that a reset was to activate waits for that reset, which begins again as well.
+  const isLost = left?.at === 'activate' && resetFor(component, image) === undefined
+  if (!isLost || (onManagerReset !== 'fails' && !work.signal.aborted)) return bringIntoUse(device, image)
+  const ending = { state: 'Exception', status: activate.failedStatus } as const
+  const told = [activate.failed(image.image, component.uri)]
+  return conclude(device, ending, told, failedActivation(bmc, component))
+}
+
 /** Waits for the reset that activates what is installed; `undefined` where nobody is to see that it waits. */
 async function awaitReset(
   device: DeviceWork,
@@ -59,14 +78,18 @@ async function awaitReset(
   ]
   const waits = parked(bmc, component, image)
   if (bmc.machine.awaitReset === 'completed' && resetsItself === undefined) {
-    announce(device, messages, waits)
+    conclude(device, completed, messages, waits)
     return undefined
   }
   claim.rest()
   work.allowCancel(true)
   const gate = shop.gates.close(bmc, { reset }, { holds: resource, signal: work.signal })
   const about = { ...work.cause, origin: component.uri }
-  const also = { ...waits, ...logged(bmc, shop.clock.now(), about, messages) }
+  const also = {
+    ...waits,
+    ...logged(bmc, shop.clock.now(), about, messages),
+    ...reached(device, { at: 'installed' }),
+  }
   const opened = work.wait({ for: resetsItself ? 'condition' : 'user', messages, also }, gate.opened)
   resetsItself?.()
   try {
@@ -90,7 +113,8 @@ async function activateNow(
   const target = component.uri
   const interruption = claim.begin()
   work.allowCancel(false)
-  work.report({ messages: [activate.started(image.image, target)] }, updating(bmc, component))
+  const begun = { ...updating(bmc, component), ...reached(device, { at: 'activate' }) }
+  work.report({ messages: [activate.started(image.image, target)] }, begun)
   const from = percentOf(device, 85)
   const to = percentOf(device, activate.until)
   const job = {
@@ -115,9 +139,10 @@ async function activateNow(
     // A device may say that all is well and run what it ran before.
     const isRunning = (result.value?.version ?? image.version) === image.version
     const runs = { ...image, activatedAt: shop.clock.now() }
-    announce(device, [success], isRunning ? activated(bmc, component, runs) : disarmed(bmc, component))
-    return completed
+    const change = isRunning ? activated(bmc, component, runs) : disarmed(bmc, component)
+    return conclude(device, completed, [success], change)
   }
-  announce(device, [activate.failed(image.image, target)], failedActivation(bmc, component))
-  return { state: 'Exception', status: activate.failedStatus }
+  const failed = { state: 'Exception', status: activate.failedStatus } as const
+  const told = [activate.failed(image.image, target)]
+  return conclude(device, failed, told, failedActivation(bmc, component))
 }

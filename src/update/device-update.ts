@@ -1,3 +1,5 @@
+import { findComponent } from '../bmc/bmc.ts'
+import type { DeviceStageName } from '../bmc/device-faults.ts'
 import { logged } from '../bmc/log.ts'
 import type { Change, PendingImage, ResetNeed, StandbyImage } from '../bmc/state.ts'
 import type { FlashJob, FlashResult } from '../devices/flasher.ts'
@@ -8,14 +10,15 @@ import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Ending } from '../tasks/work.ts'
 import { type Opening, openerOf, resetOf } from './apply-time.ts'
-import { bringIntoUse } from './bring-into-use.ts'
+import { bringIntoUse, takeUpActivation } from './bring-into-use.ts'
 import { failedUpdate, pendingImage, staged, standbyId, updating } from './component-changes.ts'
+import { over, reached, reachedBy } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import { install } from './stages/install.ts'
 import type { DeviceStage } from './stages/stage.ts'
 import { transferToDevice } from './stages/transfer-to-device.ts'
 import { verifyOnDevice } from './stages/verify-on-device.ts'
-import { deviceJob, announce, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
+import { conclude, deviceJob, type DeviceWork, percentOf, resetRequired, withLog } from './workshop.ts'
 
 /** What writes an image to a device; activation follows. */
 const stages: readonly DeviceStage[] = [transferToDevice, verifyOnDevice, install]
@@ -39,11 +42,21 @@ export interface DeviceUpdate extends DeviceWork {
   readonly written: (isWritten: boolean) => void
 }
 
-/** Takes one device through its stages; every problem ends as a message and a state of the component. */
+/**
+ * Takes one device through its stages; every problem ends as a message and a state of the component. What an earlier run
+ * of the service began goes on from where that left it.
+ */
 export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
   let opening: Opening | undefined
   try {
-    const opened = await awaitApplyTime(device)
+    const left = reachedBy(device)
+    if (left?.at === 'over' || left?.at === 'installed' || left?.at === 'activate') {
+      device.written(left.at !== 'over' || left.state === 'Completed')
+      return await takeUpActivation(device, installed(device), left)
+    }
+    const struck = left && lose(device, left.at)
+    if (struck !== undefined && struck !== 'struck') return struck
+    const opened = struck === undefined ? await awaitApplyTime(device) : undefined
     if (opened === 'expired') return refuse(device, message('Base.OperationTimeout'))
     opening = opened
     device.opened()
@@ -57,8 +70,7 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
     const failure = await writeWhole(device, letBoot)
     device.written(failure === undefined)
     if (failure !== undefined) return failure
-    const { shop, work, image, signer, reset } = device
-    const onDevice = pendingImage(image, { since: shop.clock.now(), cause: work.cause, signer, reset })
+    const onDevice = installed(device)
     return device.stage ? leaveStaged(device, onDevice) : await bringIntoUse(device, onDevice, opening)
   } catch (error) {
     if (!device.work.signal.aborted) throw error
@@ -72,6 +84,14 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
 /** The target and the image, as messages name them. */
 function named({ component, image }: DeviceUpdate): [target: string, image: string] {
   return [component.uri, imageName(image)]
+}
+
+/** The image as it is when it has been installed. */
+function installed({ bmc, component, shop, work, image, signer, reset }: DeviceUpdate): PendingImage {
+  const { pending } = findComponent(bmc, component.id)?.now ?? component.now
+  // Where it waits already, since when is known.
+  if (pending?.cause?.group === work.cause.group && pending !== undefined) return pending
+  return pendingImage(image, { since: shop.clock.now(), cause: work.cause, signer, reset })
 }
 
 /** Waits for the moment that the request, or the device's installer, asks for. */
@@ -120,7 +140,8 @@ async function write(device: DeviceUpdate, letBoot: () => void): Promise<Ending 
       }
       halfDone = stage
       work.allowCancel(stage.cancellable)
-      work.report({ messages: [stage.started(name, target)] }, updating(bmc, component, stage.damages))
+      const begun = { ...updating(bmc, component, stage.damages), ...reached(device, { at: stage.name }) }
+      work.report({ messages: [stage.started(name, target)] }, begun)
       const until = percentOf(device, stage.until)
       const from = done
       const progress = (share: number): void => work.report({ percent: from + share * (until - from) })
@@ -161,24 +182,37 @@ async function settle(
     const beginsAgain = component.behaviour.onManagerReset === 'starts-again'
     if (!beginsAgain || claim.struckBy !== bmc.machine.manager) return failAt(device, stage)
     shop.flasher.release({ bmcId: bmc.id, component })
-    work.report({}, failedUpdate(bmc, component, stage.damages))
-    return 'struck'
+    return beginAgain(device, stage.damages)
   }
   return result.ok ? 'done' : failAt(device, stage)
+}
+
+/** The service ended in the middle of a stage: to a device, that is as if its manager had been reset. */
+function lose(device: DeviceUpdate, at: DeviceStageName): 'struck' | Ending | undefined {
+  const stage = stages.find(({ name }) => name === at)
+  const { onManagerReset = 'fails' } = device.component.behaviour
+  if (stage === undefined) return undefined
+  if (device.work.signal.aborted || onManagerReset === 'fails') return failAt(device, stage)
+  return beginAgain(device, stage.damages && onManagerReset !== 'goes-on')
+}
+
+function beginAgain(device: DeviceUpdate, isDamaged: boolean): 'struck' {
+  const { bmc, component, work } = device
+  work.report({}, { ...failedUpdate(bmc, component, isDamaged), ...reached(device, undefined) })
+  return 'struck'
 }
 
 function failAt(device: DeviceUpdate, stage: DeviceStage): Ending {
   const { bmc, component, shop } = device
   const [target, name] = named(device)
   shop.flasher.release({ bmcId: bmc.id, component })
-  announce(device, [stage.failed(name, target)], failedUpdate(bmc, component, stage.damages))
-  return { state: 'Exception', status: stage.failedStatus }
+  const ending = { state: 'Exception', status: stage.failedStatus } as const
+  return conclude(device, ending, [stage.failed(name, target)], failedUpdate(bmc, component, stage.damages))
 }
 
 /** Nothing was done to the device, and nothing will be. */
 function refuse(device: DeviceUpdate, why: Message): Ending {
-  announce(device, [why], {})
-  return { state: 'Exception', status: 500 }
+  return conclude(device, { state: 'Exception', status: 500 }, [why], {})
 }
 
 /** Stage was asked for: the image waits on the device until a client activates it. */
@@ -187,10 +221,11 @@ function leaveStaged(device: DeviceUpdate, image: PendingImage): Ending {
   const standby: StandbyImage = { ...image, id: standbyId(component, image.version), kind: 'staged' }
   const uri = uris.firmware(standby.id)
   const messages = [message('Update.AwaitToActivate', image.image, uri)]
-  const change: Change = staged(bmc, component, standby)
+  const ending = { state: 'Completed', status: 200 } as const
+  const change: Change = { ...staged(bmc, component, standby), ...reached(device, over(ending)) }
   const about = { ...work.cause, origin: component.uri, related: [...(work.cause.related ?? []), uri] }
   work.report({ messages, created: [uri] }, { ...change, ...logged(bmc, shop.clock.now(), about, messages) })
-  return { state: 'Completed', status: 200 }
+  return ending
 }
 
 function flashJob(device: DeviceUpdate, signal: AbortSignal, progress: FlashJob['progress']): FlashJob {

@@ -1,10 +1,12 @@
-import type { Bmc } from '../bmc/bmc.ts'
+import { type Bmc, findComponent } from '../bmc/bmc.ts'
+import type { PlannedImage, VerifiedImage } from '../bmc/operation.ts'
 import { componentBytes } from '../image/component-bytes.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import { openerOf } from './apply-time.ts'
 import type { Claim, Claims } from './claims.ts'
 import type { Piece } from './crew.ts'
 import { type DeviceUpdate, updateDevice } from './device-update.ts'
+import { inWordsOf } from './fits.ts'
 import type { Verified } from './stages/verify-on-manager.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'
 import { type Decision, decide } from './policy.ts'
@@ -36,6 +38,45 @@ export function makePlan(
   // Who only asks what would be done keeps nobody from doing it.
   const mine = claims.take(bmc, request.dryRun ? [] : components)
   return mine && { bmc, image, request, decisions, claims: mine }
+}
+
+/** An image as its operation's record has it, as far as it is known. */
+export function planned({
+  image: { sha256, fileName },
+  request,
+}: Pick<Plan, 'image' | 'request'>): PlannedImage {
+  return { sha256, fileName, request }
+}
+
+export function plannedAndVerified(plan: VerifiedPlan): PlannedImage {
+  const { signer, told, decisions } = plan
+  const updates = decisions.flatMap((one) =>
+    one.kind === 'update' ? [{ component: one.component.id, part: one.part }] : [],
+  )
+  return { ...planned(plan), verified: { signer, told, updates } }
+}
+
+/** A plan that an earlier run of the service made and verified, with its image as it is kept. */
+export function planAgain(
+  bmc: Bmc,
+  image: ReceivedImage,
+  { request, verified }: PlannedImage & { readonly verified: VerifiedImage },
+  claims: Claims,
+): VerifiedPlan | undefined {
+  const parts = image.contents.ok ? image.contents.value.components : []
+  const decisions = verified.updates.flatMap(({ component: id, part }): Decision[] => {
+    const component = findComponent(bmc, id)
+    const own = parts[part]
+    if (component === undefined || own === undefined) return []
+    return [{ kind: 'update', component, image: inWordsOf(component, own), part }]
+  })
+  const mine = claims.take(
+    bmc,
+    decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : [])),
+  )
+  return (
+    mine && { bmc, image, request, decisions, claims: mine, signer: verified.signer, told: verified.told }
+  )
 }
 
 /** Lets go of the components and the image. */

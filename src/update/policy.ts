@@ -14,7 +14,15 @@ import { compareVersions } from './version.ts'
 /** What is to become of one component, or of one part of the image. */
 export type Decision =
   | {
-      readonly kind: 'update' | 'same-version' | 'too-low' | 'downgrade'
+      readonly kind: 'update'
+      readonly component: Component
+      readonly image: ImageComponent
+      /** Which of the image's components it is. */
+      readonly part: number
+      readonly why?: undefined
+    }
+  | {
+      readonly kind: 'same-version' | 'too-low' | 'downgrade'
       readonly component: Component
       readonly image: ImageComponent
       readonly why?: Message | undefined
@@ -47,7 +55,10 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
     if (why !== undefined || found.length === 0) return [{ kind: 'no-target', image, why }]
     const own = found.filter(({ id }) => free.has(id))
     for (const { id } of own) taken.add(id)
-    return own.map((component) => judgeOne(bmc, component, inWordsOf(component, image), request))
+    const part = contents.components.indexOf(image)
+    return own.map((component) =>
+      judgeOne(bmc, component, { image: inWordsOf(component, image), part }, request),
+    )
   })
   const matched = new Set(
     decisions.map((decision) => (decision.kind === 'no-target' ? '' : decision.component.id)),
@@ -72,7 +83,12 @@ function isCandidate(component: Component, { targets, exclude }: UpdateRequest):
   return component.updateable && !exclude.has(component.id) && component.behaviour.onlyWhenNamed !== true
 }
 
-function judgeOne(bmc: Bmc, component: Component, image: ImageComponent, request: UpdateRequest): Decision {
+function judgeOne(
+  bmc: Bmc,
+  component: Component,
+  { image, part }: { readonly image: ImageComponent; readonly part: number },
+  request: UpdateRequest,
+): Decision {
   // What does not run is no version to stay at: the same image saves a component, and an older one does.
   const force = request.force || image.isForced === true || component.now.health === 'Critical'
   const subject = { component, image }
@@ -84,7 +100,7 @@ function judgeOne(bmc: Bmc, component: Component, image: ImageComponent, request
   const order = compareToRunning(component, image)
   if (!force && order === 0) return { kind: 'same-version', ...subject }
   if (!force && order < 0) return { kind: 'downgrade', ...subject }
-  return { kind: 'update', ...subject }
+  return { kind: 'update', ...subject, part }
 }
 
 /** What keeps the image from being installed at all. */

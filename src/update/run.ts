@@ -1,17 +1,19 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
 import { logged } from '../bmc/log.ts'
 import type { Actor } from '../bmc/actor.ts'
 import { imageName } from '../image/image-format.ts'
 import type { ImageStore } from '../image/store.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
-import type { JobEngine } from '../tasks/job-engine.ts'
+import type { JobEngine, ResumedJobWork } from '../tasks/job-engine.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Claims } from './claims.ts'
 import { isForRoot, type Piece, runPieces } from './crew.ts'
-import { type Plan, piecesOf, releasePlan, type VerifiedPlan } from './plan.ts'
+import { type Plan, piecesOf, planned, plannedAndVerified, releasePlan, type VerifiedPlan } from './plan.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'
 import { preview } from './preview.ts'
+import { forgotten, operationOf, recorded } from './record.ts'
 import type { StageFailure } from './stages/stage.ts'
 import { type ImageSource, type Intake, transferToManager } from './stages/transfer-to-manager.ts'
 import { VERIFIED, verifyOnManager } from './stages/verify-on-manager.ts'
@@ -19,7 +21,7 @@ import type { Waiting } from './waiting.ts'
 import type { Workshop } from './workshop.ts'
 
 /** An update that was accepted. */
-export interface Operation {
+export interface AcceptedUpdate {
   readonly bmc: Bmc
   readonly source: ImageSource
   readonly request: UpdateRequest
@@ -44,43 +46,45 @@ const completed: Ending = { state: 'Completed', status: 200 }
  * Runs an accepted update to its end (DSP2062, stages of an update): the manager gets the image and looks at it, then
  * every device that it is for goes through its stages, side by side. Problems become messages of the task.
  */
-export async function runUpdate(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
+export async function runUpdate(update: AcceptedUpdate, task: WorkHandle, office: Office): Promise<Ending> {
   try {
-    return await run(operation, task, office)
+    return await run(update, task, office)
   } catch (error) {
     if (!task.signal.aborted) throw error
     return { state: 'Cancelled', status: 200 }
   }
 }
 
-async function run(operation: Operation, task: WorkHandle, office: Office): Promise<Ending> {
-  const { bmc, source, request } = operation
+async function run(update: AcceptedUpdate, task: WorkHandle, office: Office): Promise<Ending> {
+  const { bmc, source, request } = update
   const received = await transferToManager(source, task, {
     ...office.intake,
     rawRules: bmc.machine.rawRules,
   })
-  if (!received.ok) return endFailed(operation, received.problem, task, office)
-  const plan = operation.plan(received.value)
+  if (!received.ok) return endFailed(update, received.problem, task, office)
+  const plan = update.plan(received.value)
   if (plan === undefined) {
     await received.value.spooled.discard()
-    return endFailed(operation, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
+    return endFailed(update, { messages: [message('Base.ResourceInUse')], status: 503 }, task, office)
   }
+  task.report({}, recorded(bmc, task, { source: undefined, plans: [planned(plan)] }))
   let ready: VerifiedPlan | undefined
   try {
     const verified = await verifyOnManager(plan, office.shop.clock)
     // It took its time: somebody may have cancelled the task meanwhile.
     task.signal.throwIfAborted()
-    if (!keepCopy(plan, task, office.images)) return endFailed(operation, noSpace, task, office)
-    if (!verified.ok) return endFailed(operation, verified.problem, task, office)
-    task.report({ percent: VERIFIED, messages: verified.value.told })
+    if (!keepCopy(plan, task, office.images)) return endFailed(update, noSpace, task, office)
+    if (!verified.ok) return endFailed(update, verified.problem, task, office)
     const whole = { ...plan, ...verified.value }
+    const plans = [plannedAndVerified(whole)]
+    task.report({ percent: VERIFIED, messages: whole.told }, recorded(bmc, task, { plans }))
     if (request.dryRun) return preview(whole, task, office.claims)
     ready = whole
   } finally {
     // Whatever happened: only what goes on to devices keeps its hold on them and on the image.
     if (ready === undefined) await releasePlan(plan, office.claims)
   }
-  return toDevices(operation, ready, task, office)
+  return toDevices(update, ready, task, office)
 }
 
 const noSpace: StageFailure = { messages: [message('Base.InsufficientStorage')], status: 507 }
@@ -94,24 +98,36 @@ function keepCopy({ bmc, image, request }: Plan, task: WorkHandle, images: Image
 }
 
 /** The devices' part of a verified plan, which is released at its end: now, or when StartUpdate says so. */
-function toDevices(
-  { bmc, request, actor }: Operation,
+export function toDevices(
+  { bmc, actor }: Pick<AcceptedUpdate, 'bmc' | 'actor'>,
   plan: VerifiedPlan,
   task: WorkHandle,
   office: Office,
 ): Promise<Ending> {
-  const goOn = (): Promise<Ending> => {
-    const pieces = piecesOf([plan], office.shop)
-    const release = (): Promise<void> => releasePlan(plan, office.claims)
-    return carryOut({ bmc, name: 'Firmware update', told: plan.told, actor, pieces, release }, task, office)
-  }
-  const waits = request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
+  const goOn = (): Promise<Ending> =>
+    carryOut({ bmc, name: 'Firmware update', actor, ...workOf([plan], office) }, task, office)
+  const isAsked = plan.request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
+  const waits = isAsked && operationOf(bmc, task)?.isStarted !== true
   return waits ? startLater(plan, goOn, task, office) : goOn()
+}
+
+/** What verified plans come to on their devices. */
+export function workOf(
+  plans: readonly VerifiedPlan[],
+  { shop, claims }: Office,
+): Pick<Undertaking, 'told' | 'pieces' | 'release'> {
+  return {
+    told: plans.flatMap((plan) => plan.told),
+    pieces: piecesOf(plans, shop),
+    release: async () => {
+      for (const plan of plans) await releasePlan(plan, claims)
+    },
+  }
 }
 
 /** The manager's part failed: nothing was done to any device. */
 function endFailed(
-  { bmc, request }: Operation,
+  { bmc, request }: AcceptedUpdate,
   { messages, status }: StageFailure,
   task: WorkHandle,
   { shop }: Office,
@@ -132,7 +148,7 @@ async function startLater(
   const messages = plan.decisions.flatMap((one) =>
     one.kind === 'update' ? [message('Update.AwaitToUpdate', imageName(one.image), one.component.uri)] : [],
   )
-  const place = waiting.add(plan, task.signal)
+  const place = waiting.add({ plan, operation: String(task.cause.group) }, task.signal)
   try {
     const started = await task.wait({ for: 'user', messages, goOn: place.start }, place.started)
     if (started === 'taken') return completed
@@ -140,17 +156,11 @@ async function startLater(
     await releasePlan(plan, claims)
     throw error
   }
-  let ending: Ending = { state: 'Exception', status: 500 }
-  try {
-    ending = await goOn()
-    return ending
-  } finally {
-    place.end(ending)
-  }
+  return goOn()
 }
 
 /** The devices' part of an operation. */
-interface Undertaking {
+export interface Undertaking {
   readonly bmc: Bmc
   readonly name: string
   readonly actor: Actor
@@ -166,29 +176,58 @@ export async function carryOut(
   task: WorkHandle,
   { jobs }: Office,
 ): Promise<Ending> {
-  const { bmc, name, actor, told, pieces, release } = undertaking
-  const work = async (handle: WorkHandle, isJob: boolean): Promise<Ending> => {
-    try {
-      return await runPieces(pieces, handle, { isJob })
-    } finally {
-      await release()
-    }
-  }
+  const { bmc, name, actor, told, pieces } = undertaking
   const asksForJob = pieces.length > 1 || pieces.some(({ needsUser }) => needsUser)
-  if (bmc.machine.awaitReset !== 'job' || !asksForJob || !jobs.hasRoom(bmc)) return work(task, false)
+  if (bmc.machine.awaitReset !== 'job' || !asksForJob || !jobs.hasRoom(bmc))
+    return perform(undertaking, task, false)
   const job = jobs.start(bmc, {
     name,
     actor,
     type: 'ServiceGenerated',
     group: task.cause.group,
-    targets: pieces.map(({ device }) => device.component.uri),
-    exposes: isForRoot,
-    run: (handle) => {
+    also: (id) => recorded(bmc, task, { job: id }),
+    ...inJob(undertaking, String(task.cause.group), (handle) => {
       handle.report({ messages: told })
-      return work(handle, true)
-    },
+      return perform(undertaking, handle, true)
+    }),
   })
-  const uri = uris.job(job.id)
+  return movedTo(job.id, task)
+}
+
+/** Goes on with an operation in the job that it had moved to. */
+export function takeUpInJob(
+  undertaking: Undertaking,
+  { id, job }: { readonly id: string; readonly job: string },
+  { jobs }: Office,
+): void {
+  const run = (handle: WorkHandle): Promise<Ending> => perform(undertaking, handle, true)
+  jobs.takeUp(undertaking.bmc, job, inJob(undertaking, id, run))
+}
+
+/** The task's part is over: a job goes on with it. */
+export function movedTo(job: string, task: WorkHandle): Ending {
+  const uri = uris.job(job)
   task.report({ messages: [message('Update.OperationTransitionedToJob', uri)], created: [uri] })
   return completed
+}
+
+function inJob({ bmc, pieces }: Undertaking, operation: string, run: ResumedJobWork['run']): ResumedJobWork {
+  return {
+    run,
+    exposes: isForRoot,
+    targets: pieces.map(({ device }) => device.component.uri),
+    onOver: () => commit(bmc, forgotten(bmc, operation)),
+  }
+}
+
+async function perform(
+  { pieces, release }: Undertaking,
+  handle: WorkHandle,
+  isJob: boolean,
+): Promise<Ending> {
+  try {
+    return await runPieces(pieces, handle, { isJob })
+  } finally {
+    await release()
+  }
 }

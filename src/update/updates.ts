@@ -1,24 +1,22 @@
+import type { Actor } from '../bmc/actor.ts'
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import type { UpdateRequest } from '../bmc/operation.ts'
 import { isEnough, type PerformedReset } from '../bmc/reset-types.ts'
-import type { Actor } from '../bmc/actor.ts'
 import type { Payload, StandbyImage, Task } from '../bmc/state.ts'
 import type { ReceivedImage } from '../image/receive.ts'
-import { unlessAborted } from '../lib/abort.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
-import { uris } from '../redfish/uris.ts'
 import type { TaskEngine } from '../tasks/engine.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
-import { bringIntoUse } from './bring-into-use.ts'
 import { Claims } from './claims.ts'
 import { withoutStandby } from './component-changes.ts'
-import { endingOf, type Piece } from './crew.ts'
 import { activateParked } from './parked.ts'
-import { makePlan, piecesOf, releasePlan } from './plan.ts'
-import type { UpdateRequest } from '../bmc/operation.ts'
-import { carryOut, type Office, runUpdate } from './run.ts'
+import { makePlan, planned, plannedAndVerified } from './plan.ts'
 import { resetFor } from './reset-need.ts'
+import { carryOut, type Office, runUpdate, workOf } from './run.ts'
 import { type ImageSource, shownUri } from './stages/transfer-to-manager.ts'
+import { takeUpOperations } from './take-up.ts'
+import { activation, beginning, endsAtWait, followTasks, taskWork } from './undertakings.ts'
 import { Waiting } from './waiting.ts'
 
 /** Why an operation cannot start now. */
@@ -39,6 +37,7 @@ export interface Standby {
 }
 
 type Started = Result<Task, StartProblem>
+type RemoteSource = Extract<ImageSource, { kind: 'remote' }>
 
 /** The updates of all BMCs: starts them, keeps two from meeting on one component, tells them of resets. */
 export class Updates {
@@ -64,12 +63,7 @@ export class Updates {
   }
 
   /** Starts an update with an image that the service fetches itself. */
-  startPull(
-    bmc: Bmc,
-    source: Extract<ImageSource, { kind: 'remote' }>,
-    request: UpdateRequest,
-    order: Order,
-  ): Started {
+  startPull(bmc: Bmc, source: RemoteSource, request: UpdateRequest, order: Order): Started {
     if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
     const description = `Updates firmware from ${shownUri(source.request.uri)}`
     const plan = (image: ReceivedImage) => makePlan(bmc, image, request, this.#claims)
@@ -78,49 +72,50 @@ export class Updates {
 
   /** Starts everything that waits for it (UpdateService.StartUpdate); `undefined` where nothing does. */
   startWaiting(bmc: Bmc, order: Order): Started | undefined {
-    if (!this.#office.waiting.has(bmc)) return undefined
+    const { waiting } = this.#office
+    if (!waiting.has(bmc)) return undefined
     if (!this.#tasks.hasRoom(bmc)) return fail({ kind: 'no-room' })
     const isOwn = bmc.machine.startUpdate === 'own-task'
-    const work = isOwn ? this.#takeOver(bmc, order.actor) : this.#follow(bmc)
+    const started = waiting.all(bmc)
+    const { run, ...record } = isOwn ? this.#takeOver(bmc, order.actor, started) : this.#follow(bmc, started)
+    waiting.settleAll(bmc, isOwn ? 'taken' : 'go')
     return succeed(
       this.#tasks.start(bmc, {
         name: 'Start of updates',
         description: 'Starts the updates that wait for it',
         ...order,
-        endsAtWait: bmc.machine.awaitReset === 'completed',
-        run: work,
+        ...taskWork(bmc, run, bmc.machine.awaitReset === 'completed'),
+        also: (id) => ({
+          operations: [
+            ...started.map(({ operation }) => {
+              const now = bmc.state.operations.get(operation)
+              return [
+                operation,
+                isOwn || now === undefined ? undefined : { ...now, isStarted: true },
+              ] as const
+            }),
+            [id, { id, actor: order.actor, parts: {}, ...record }],
+          ],
+        }),
       }),
     )
   }
 
   /** What waited is done by the task that started it. */
-  #takeOver(bmc: Bmc, actor: Actor): (task: WorkHandle) => Promise<Ending> {
-    const { waiting, shop, claims } = this.#office
-    const plans = waiting.takeAll(bmc)
-    const told = plans.flatMap((plan) => plan.told)
-    const release = async (): Promise<void> => {
-      for (const plan of plans) await releasePlan(plan, claims)
-    }
-    const undertaking = { bmc, name: 'Firmware update', actor, told, pieces: piecesOf(plans, shop), release }
-    return (task) => {
-      task.report({ messages: told })
+  #takeOver(bmc: Bmc, actor: Actor, started: ReturnType<Waiting['all']>) {
+    const plans = started.map(({ plan }) => plan)
+    const run = (task: WorkHandle): Promise<Ending> => {
+      const undertaking = { bmc, name: 'Firmware update', actor, ...workOf(plans, this.#office) }
+      task.report({ messages: undertaking.told })
       return carryOut(undertaking, task, this.#office)
     }
+    return { run, isStarted: true, plans: plans.map(plannedAndVerified) }
   }
 
   /** What waited goes on in its own tasks; the one that started them shows each as a part. */
-  #follow(bmc: Bmc): (task: WorkHandle) => Promise<Ending> {
-    const started = this.#office.waiting.startAll(bmc)
-    return async (task) => {
-      const endings = started.map(({ plan, ended }) =>
-        task.part({
-          name: `Update from ${plan.image.fileName}`,
-          target: uris.updateService,
-          run: ({ signal }) => unlessAborted(ended, signal),
-        }),
-      )
-      return endingOf(await Promise.all(endings))
-    }
+  #follow(bmc: Bmc, started: ReturnType<Waiting['all']>) {
+    const follows = started.map(({ operation }) => operation)
+    return { run: (task: WorkHandle) => followTasks(bmc, follows, task), follows }
   }
 
   /** Makes images that stand by the ones that run (UpdateService.Activate, SoftwareInventory.Activate). */
@@ -131,26 +126,16 @@ export class Updates {
       images.map(({ component }) => component),
     )
     if (claims === undefined) return fail({ kind: 'targets-busy' })
-    const pieces = images.flatMap(({ component, image }): Piece[] => {
-      const claim = claims.get(component.id)
-      if (claim === undefined) return []
-      return [
-        {
-          device: { bmc, component, claim, shop: this.#office.shop },
-          needsUser: resetFor(component, image) !== undefined,
-          run: (device) => bringIntoUse(device, { ...image, cause: device.work.cause }),
-        },
-      ]
-    })
-    const release = (): Promise<void> => Promise.resolve(this.#claims.release(bmc, claims))
-    const undertaking = { bmc, name: 'Firmware activation', actor: order.actor, told: [], pieces, release }
+    const undertaking = activation({ bmc, actor: order.actor, choices: images }, claims, this.#office)
+    const activates = images.map(({ component, image }) => ({ component: component.id, image: image.id }))
     return succeed(
       this.#tasks.start(bmc, {
         name: 'Firmware activation',
         description: `Activates ${images.map(({ image }) => image.image).join(', ')}`,
         ...order,
         targets: images.map(({ component }) => component.uri),
-        run: (task) => carryOut(undertaking, task, this.#office),
+        ...taskWork(bmc, (task) => carryOut(undertaking, task, this.#office)),
+        also: (id) => beginning({ id, actor: order.actor, activates }),
       }),
     )
   }
@@ -188,6 +173,11 @@ export class Updates {
     await Promise.all([opened, ...activated])
   }
 
+  /** Goes on with what an earlier run of the service left under way; resolves when all of it is about to. */
+  takeUp(bmc: Bmc): Promise<void> {
+    return takeUpOperations(bmc, this.#office, this.#tasks)
+  }
+
   /** The maintenance window was moved. */
   windowChanged(bmc: Bmc): void {
     this.#office.shop.gates.windowChanged(bmc)
@@ -199,14 +189,19 @@ export class Updates {
     plan: (image: ReceivedImage) => ReturnType<typeof makePlan>,
   ): Task {
     const { bmc, request, order, description, targets } = about
-    const operation = { bmc, source, request, actor: order.actor, plan }
+    const { actor } = order
+    const update = { bmc, source, request, actor, plan }
+    const known =
+      source.kind === 'here'
+        ? { plans: [planned({ image: source.image, request })] }
+        : { source: recordOf(source, request) }
     return this.#tasks.start(bmc, {
       name: 'Firmware update',
       description,
       ...order,
       targets,
-      endsAtWait: endsAtWait(bmc, request),
-      run: (task) => runUpdate(operation, task, this.#office),
+      ...taskWork(bmc, (task) => runUpdate(update, task, this.#office), endsAtWait(bmc, request)),
+      also: (id) => beginning({ id, actor, ...known }),
     })
   }
 }
@@ -220,17 +215,7 @@ interface About {
   readonly targets: readonly string[]
 }
 
-/** Whether the task is over when its work waits for somebody: some clients poll one that waits for ever. */
-function endsAtWait({ machine }: Bmc, { applyTime }: UpdateRequest): boolean {
-  switch (applyTime) {
-    case 'OnStartUpdateRequest':
-      return machine.startUpdate === 'own-task'
-    case 'AtMaintenanceWindowStart':
-    case 'InMaintenanceWindowOnReset':
-      return false
-    case 'Immediate':
-    case 'OnReset':
-    case 'OnTargetReset':
-      return machine.awaitReset === 'completed'
-  }
+/** What is needed to fetch an image once more. */
+function recordOf({ request: { uri, username, password } }: RemoteSource, request: UpdateRequest) {
+  return { uri: uri.href, username, password, request }
 }

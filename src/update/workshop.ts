@@ -6,9 +6,10 @@ import type { ActivationJob, Flasher } from '../devices/flasher.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
-import type { WorkHandle } from '../tasks/work.ts'
+import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Gates } from './apply-time.ts'
 import type { Claim } from './claims.ts'
+import { over, reached } from './record.ts'
 import type { ResetsAtOnce } from './resets-at-once.ts'
 import { VERIFIED } from './stages/verify-on-manager.ts'
 import type { Turns } from './turns.ts'
@@ -40,6 +41,17 @@ export function announce(device: DeviceWork, messages: readonly Message[], also:
   device.work.report({ messages }, withLog(device, messages, also))
 }
 
+/** The same of the end of its part, which is so from then on, whatever becomes of the service. */
+export function conclude(
+  device: DeviceWork,
+  ending: Ending,
+  messages: readonly Message[],
+  also: Change,
+): Ending {
+  announce(device, messages, { ...also, ...reached(device, over(ending)) })
+  return ending
+}
+
 /** A change about a device, with these messages in the machine's log. */
 export function withLog(
   { bmc, component, work, shop }: DeviceWork,
@@ -63,7 +75,8 @@ export function deviceJob(
   version: string,
   signal: AbortSignal,
 ): Omit<ActivationJob, 'progress'> {
-  return { bmcId: bmc.id, component, version, signal, hasPower: () => hasPower(bmc, component) }
+  const { speed } = bmc.machine
+  return { bmcId: bmc.id, component, version, speed, signal, hasPower: () => hasPower(bmc, component) }
 }
 
 /** The reset as a client may POST it: its action's URI and the ResetType. */

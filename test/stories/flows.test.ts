@@ -13,17 +13,8 @@ import {
   type Way,
   ways,
 } from '../support/flows/perform.ts'
-import { flows } from '../support/flows/table.ts'
+import { flowCases as cases } from '../support/flows/table.ts'
 import { watchWork } from '../support/flows/watching.ts'
-
-/** Every flow, as each update that takes it. */
-const cases = flows.flatMap(({ applyTimes: times, devices, awaitReset, startUpdate = 'own-task', acts }) =>
-  times.flatMap((applyTime) =>
-    devices.flatMap((device) =>
-      awaitReset.map((shown) => ({ applyTime, devices: device, awaitReset: shown, startUpdate, acts })),
-    ),
-  ),
-)
 
 test('the table knows what becomes of every apply time, however many devices and however a wait is shown', () => {
   const wanted = applyTimes.flatMap((applyTime) =>

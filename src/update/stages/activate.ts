@@ -3,7 +3,7 @@ import type { DeviceStage } from './stage.ts'
 
 /** Stage 6: the device runs it; for some only a reset opens the way here. */
 export const activate: DeviceStage = {
-  name: 'activate on device',
+  name: 'activate',
   until: 100,
   cancellable: false,
   started: (image, target) => message('Update.ApplyingOnComponent', image, target),

@@ -3,7 +3,7 @@ import type { DeviceStage } from './stage.ts'
 
 /** Stage 5: the device writes it where it will run from. */
 export const install: DeviceStage = {
-  name: 'install on device',
+  name: 'install',
   until: 85,
   cancellable: false,
   started: (image, target) => message('Update.InstallingOnComponent', image, target),

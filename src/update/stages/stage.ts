@@ -1,3 +1,4 @@
+import type { DeviceStageName } from '../../bmc/device-faults.ts'
 import type { FlashJob, Flasher, FlashResult } from '../../devices/flasher.ts'
 import type { Message } from '../../redfish/messages/message.ts'
 
@@ -9,7 +10,7 @@ export interface StageFailure {
 
 /** A stage of one device; all targets go through it, side by side. */
 export interface DeviceStage {
-  readonly name: string
+  readonly name: DeviceStageName
   readonly until: number
   /** Whether a client may still cancel: not while a device writes what it runs from. */
   readonly cancellable: boolean

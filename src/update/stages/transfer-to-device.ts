@@ -3,7 +3,7 @@ import type { DeviceStage } from './stage.ts'
 
 /** Stage 3: the device takes the bytes. */
 export const transferToDevice: DeviceStage = {
-  name: 'transfer to device',
+  name: 'transfer',
   until: 50,
   cancellable: true,
   started: (image, target) => message('Update.TransferringToComponent', image, target),

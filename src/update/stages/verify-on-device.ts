@@ -3,7 +3,7 @@ import type { DeviceStage } from './stage.ts'
 
 /** Stage 4: the device checks what it took. */
 export const verifyOnDevice: DeviceStage = {
-  name: 'verify on device',
+  name: 'verify',
   until: 55,
   cancellable: true,
   started: (image, target) => message('Update.VerifyingAtComponent', image, target),

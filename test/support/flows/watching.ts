@@ -8,14 +8,15 @@ type Kind = 'task' | 'job'
 
 /**
  * Watches tasks, jobs and the machine's log as a client does who misses nothing. Tasks and jobs are counted as they
- * appear: `task`, `sub-task 1`, `job`, `step 2`, then `task 2` and `sub-task 2.1`. Each look begins where the last ended.
+ * appear: `task`, `sub-task 1`, `job`, `step 2`, then `task 2` and `sub-task 2.1`. Each look begins where the last ended. After a restart it
+ * goes on counting where the `earlier` watch was.
  */
-export function watchWork(bmc: Bmc) {
+export function watchWork(bmc: Bmc, earlier?: { readonly numbers: ReadonlyMap<string, number> }) {
   const before = new Map<string, WorkRecord>([
     ...entriesOf('task', bmc.state.tasks),
     ...entriesOf('job', bmc.state.jobs),
   ])
-  const numbers = new Map<string, number>()
+  const numbers = new Map(earlier?.numbers)
   let seen = new Map<string, string[]>()
   let messages: Message[] = []
 
@@ -50,6 +51,7 @@ export function watchWork(bmc: Bmc) {
   })
 
   return {
+    numbers,
     /** What was seen since the last look, and every message that was told. */
     look: (): { readonly seen: Seen; readonly messages: readonly Message[] } => {
       const entries = [...seen].map(([name, states]) => [name, states.join(' → ')] as const)

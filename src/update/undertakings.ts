@@ -1,0 +1,96 @@
+import type { Actor } from '../bmc/actor.ts'
+import type { Bmc, Component } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
+import { nextChange } from '../bmc/next-change.ts'
+import type { Operation, UpdateRequest } from '../bmc/operation.ts'
+import type { Change, PendingImage } from '../bmc/state.ts'
+import { uris } from '../redfish/uris.ts'
+import type { ResumedTaskWork } from '../tasks/engine.ts'
+import { endingOf as endingOfTask } from '../tasks/task.ts'
+import type { Ending, WorkHandle } from '../tasks/work.ts'
+import { takeUpActivation } from './bring-into-use.ts'
+import type { Claim } from './claims.ts'
+import { endingOf, type Piece } from './crew.ts'
+import { forgotten, reachedBy } from './record.ts'
+import { resetFor } from './reset-need.ts'
+import type { Office, Undertaking } from './run.ts'
+
+/** The record of an operation that begins. */
+export function beginning(operation: Omit<Operation, 'parts'>): Pick<Change, 'operations'> {
+  return { operations: [[operation.id, { ...operation, parts: {} }]] }
+}
+
+/** The work of an operation's task: the operation is over with it unless that has moved to a job. */
+export function taskWork(bmc: Bmc, run: ResumedTaskWork['run'], endsAtWait = false): ResumedTaskWork {
+  return {
+    run,
+    endsAtWait,
+    onOver: (id) => {
+      if (bmc.state.operations.get(id)?.job === undefined) commit(bmc, forgotten(bmc, id))
+    },
+  }
+}
+
+/** Whether the task is over when its work waits for somebody: some clients poll one that waits for ever. */
+export function endsAtWait({ machine }: Bmc, { applyTime }: Pick<UpdateRequest, 'applyTime'>): boolean {
+  switch (applyTime) {
+    case 'OnStartUpdateRequest':
+      return machine.startUpdate === 'own-task'
+    case 'AtMaintenanceWindowStart':
+    case 'InMaintenanceWindowOnReset':
+      return false
+    case 'Immediate':
+    case 'OnReset':
+    case 'OnTargetReset':
+      return machine.awaitReset === 'completed'
+  }
+}
+
+/** An image that is to be brought into use, and the component that it is on. */
+interface Choice {
+  readonly component: Component
+  readonly image: PendingImage
+}
+
+/** Brings images into use that are on their devices. */
+export function activation(
+  { bmc, actor, choices }: { readonly bmc: Bmc; readonly actor: Actor; readonly choices: readonly Choice[] },
+  claims: ReadonlyMap<string, Claim>,
+  { shop, claims: all }: Office,
+): Undertaking {
+  const pieces = choices.flatMap(({ component, image }): Piece[] => {
+    const claim = claims.get(component.id)
+    if (claim === undefined) return []
+    return [
+      {
+        device: { bmc, component, claim, shop },
+        needsUser: resetFor(component, image) !== undefined,
+        run: (device) => takeUpActivation(device, { ...image, cause: device.work.cause }, reachedBy(device)),
+      },
+    ]
+  })
+  const release = (): Promise<void> => Promise.resolve(all.release(bmc, claims))
+  return { bmc, name: 'Firmware activation', actor, told: [], pieces, release }
+}
+
+/** Shows other tasks as parts of this one, which is as good as they are. */
+export async function followTasks(bmc: Bmc, ids: readonly string[], task: WorkHandle): Promise<Ending> {
+  const endings = ids.map((id) =>
+    task.part({
+      name: `Update of task ${id}`,
+      target: uris.updateService,
+      run: ({ signal }) => endOf(bmc, id, signal),
+    }),
+  )
+  return endingOf(await Promise.all(endings))
+}
+
+/** How a task ends; one that is gone has ended somehow. */
+async function endOf(bmc: Bmc, id: string, signal: AbortSignal): Promise<Ending> {
+  for (;;) {
+    const task = bmc.state.tasks.get(id)
+    if (task === undefined) return { state: 'Completed', status: 200 }
+    if (task.endTime !== undefined) return endingOfTask(task)
+    await nextChange(bmc, ({ tasks = [] }) => tasks.some(([key]) => key === id), signal)
+  }
+}
