@@ -20,7 +20,7 @@ export const devicesOf: Readonly<Record<Devices, readonly string[]>> = {
 }
 const imageOf = (devices: Devices): Promise<Buffer> =>
   bundleOf(Object.fromEntries(devicesOf[devices].map((id) => [id, versions[id] ?? ''])))
-const images: Readonly<Record<Devices, Buffer>> = {
+export const imagesOf: Readonly<Record<Devices, Buffer>> = {
   'no reset': await imageOf('no reset'),
   reset: await imageOf('reset'),
   both: await imageOf('both'),
@@ -38,9 +38,9 @@ const SIMPLE_UPDATE = uris.action(uris.updateService, 'UpdateService.SimpleUpdat
 /** Gives the image of those devices, whatever it is asked for. */
 export function fetcherOf(devices: Devices): Fetcher {
   const body = async function* (): AsyncIterable<Uint8Array> {
-    yield images[devices]
+    yield imagesOf[devices]
   }
-  const image = { fileName: 'update.tar', sizeBytes: images[devices].length, body: body() }
+  const image = { fileName: 'update.tar', sizeBytes: imagesOf[devices].length, body: body() }
   return { open: () => Promise.resolve(succeed(image)) }
 }
 
@@ -61,7 +61,7 @@ export async function prepare(
   }
   if (way === 'a pull of a kept image') {
     // It is for none of the targets: nothing comes of it but that it is kept.
-    await push(emulator, images[devices], { LocalImage: true, Targets: [uris.firmware('CPLD')] })
+    await push(emulator, imagesOf[devices], { LocalImage: true, Targets: [uris.firmware('CPLD')] })
     await emulator.clock.advance(1)
   }
 }
@@ -77,9 +77,9 @@ export function ask(
     emulator.send(SIMPLE_UPDATE, { method: 'POST', body: { ImageURI, ...parameters } })
   switch (way) {
     case 'a multipart push':
-      return push(emulator, images[devices], parameters)
+      return push(emulator, imagesOf[devices], parameters)
     case 'a raw push':
-      return pushRaw(emulator, images[devices])
+      return pushRaw(emulator, imagesOf[devices])
     case 'a pull':
       return pull('http://images.example/update.tar')
     case 'a pull of a kept image':
