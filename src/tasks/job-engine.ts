@@ -234,7 +234,7 @@ function kindOf(isExposed: (one: Message) => boolean): Kind<Job> {
     ended: endedJob,
     endingOf: endingOfJob,
     isCancelling: ({ isCancelling = false }) => isCancelling,
-    beginsAgain: ({ type }, waiting) => type === 'UserSpecified' && waiting.for === 'condition',
+    beginsAgain: ({ type }, phase) => type === 'UserSpecified' && phase === 'condition',
     logged: (...entry) => ({ ...audited(...entry), ...jobLogged(...entry) }),
     startMessage: jobStartMessage,
     endMessage: jobEndMessage,

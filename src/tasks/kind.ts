@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Message } from '../redfish/messages/message.ts'
 import type { Phase } from './phase.ts'
 import type { WorkRecord } from './progress.ts'
-import type { Ending, PartWork, Waiting, WorkProgress } from './work.ts'
+import type { Ending, PartWork, WorkProgress } from './work.ts'
 
 /** The records that show work: those of tasks, or those of jobs. All pure. */
 export interface Kind<R extends WorkRecord> {
@@ -24,8 +24,8 @@ export interface Kind<R extends WorkRecord> {
   readonly endingOf: (record: R) => Ending
   /** Whether it was asked to end. */
   readonly isCancelling: (record: R) => boolean
-  /** Whether it begins anew when this wait is over: a job that runs by a schedule. */
-  readonly beginsAgain: (record: R, waiting: Waiting) => boolean
+  /** Whether it begins anew when what it does now is over: a job that waits by its schedule. */
+  readonly beginsAgain: (record: R, phase: Phase) => boolean
   /** Writes its start and its end into the logs that are for it. */
   readonly logged: (bmc: Bmc, now: number, about: About, messages: readonly Message[]) => Change
   readonly startMessage: (record: R) => Message

@@ -47,14 +47,16 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     this.cause = { ...setting.cause, related: [...(whole === undefined ? [] : [whole.uri]), this.uri] }
     this.signal = AbortSignal.any([whole?.signal ?? setting.closing, this.#abort.signal])
     const record = setting.kind.recordsOf(setting.bmc).get(key)
-    this.#hasBegun = record !== undefined && record.state !== 'New'
+    const { kind } = setting
+    this.#hasBegun =
+      record !== undefined && record.state !== 'New' && !kind.beginsAgain(record, kind.phaseOf(record))
     this.#isResumed = this.#hasBegun
     // A record that gave way is seen no more; and where that of the whole ended, its parts ended with it and go on.
     this.#hasEnded =
       whole === undefined
         ? record === undefined || record.endTime !== undefined
         : whole.#isShown && record?.endTime !== undefined
-    if (record !== undefined && setting.kind.isCancelling(record)) this.#stop(new Error('cancelled'))
+    if (record !== undefined && kind.isCancelling(record)) this.#stop(new Error('cancelled'))
   }
 
   /** Runs to the end of the work; rejects only when the service closes. */
@@ -81,17 +83,20 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   async checkpoint(): Promise<void> {
     const suspension = this.#root.#suspension
     if (suspension === undefined) return
+    this.#isResumed = false
     this.#isHeld = true
     this.#tell()
     try {
       await unlessAborted(suspension.promise, this.signal)
     } finally {
       this.#isHeld = false
+      this.#isResumed = false
       if (!this.signal.aborted) this.#tell()
     }
   }
 
   async queue<T>(turn: Promise<T>): Promise<T> {
+    this.#isResumed = false
     this.#isQueued = true
     this.#tell()
     try {
@@ -106,7 +111,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     this.#waiting = waiting
     const isTold = this.#isResumed && this.#shows(waiting.for)
     this.#isResumed = false
-    if (this.#isShown && this.#setting.kind.beginsAgain(this.#record, waiting)) this.#hasBegun = false
+    if (this.#isShown && this.#setting.kind.beginsAgain(this.#record, waiting.for)) this.#hasBegun = false
     if (isTold) this.#tell()
     else this.#tell({ messages: waiting.messages }, waiting.also)
     try {

@@ -51,6 +51,18 @@ export function nextOccurrence(
   return undefined
 }
 
+/** As `nextOccurrence`; those that came due while nobody was there are one, as soon as anything is enabled again. */
+export function dueOccurrence(
+  job: Pick<Job, 'schedule' | 'createdAt'>,
+  { after, runs }: { readonly after: number; readonly runs: number },
+  now: number,
+): number | undefined {
+  const at = nextOccurrence(job, after, runs)
+  if (at === undefined || at >= now) return at
+  const { recurrenceIntervalMs: _every, maxOccurrences: _limit, ...schedule } = job.schedule ?? {}
+  return nextOccurrence({ ...job, schedule }, now - 1, 0)
+}
+
 /** `at` itself where occurrences are enabled then; else a later moment, before which none is. */
 function soonestEnabled(schedule: Schedule, intervals: readonly Interval[], at: number): number | undefined {
   const { month, dayOfMonth, dayOfWeek } = calendarOf(at)

@@ -192,7 +192,12 @@ function lose(device: DeviceUpdate, at: DeviceStageName): 'struck' | Ending | un
   const stage = stages.find(({ name }) => name === at)
   const { onManagerReset = 'fails' } = device.component.behaviour
   if (stage === undefined) return undefined
-  if (device.work.signal.aborted || onManagerReset === 'fails') return failAt(device, stage)
+  if (device.work.signal.aborted) {
+    // Somebody was told that it would be cancelled.
+    device.work.report({}, failedUpdate(device.bmc, device.component, stage.damages))
+    device.work.signal.throwIfAborted()
+  }
+  if (onManagerReset === 'fails') return failAt(device, stage)
   return beginAgain(device, stage.damages && onManagerReset !== 'goes-on')
 }
 

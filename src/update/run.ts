@@ -76,7 +76,8 @@ async function run(update: AcceptedUpdate, task: WorkHandle, office: Office): Pr
     if (!keepCopy(plan, task, office.images)) return endFailed(update, noSpace, task, office)
     if (!verified.ok) return endFailed(update, verified.problem, task, office)
     const whole = { ...plan, ...verified.value }
-    const plans = [plannedAndVerified(whole)]
+    // Who only asks is answered anew after a restart: nothing was begun that could go on.
+    const plans = [request.dryRun ? planned(plan) : plannedAndVerified(whole)]
     task.report({ percent: VERIFIED, messages: whole.told }, recorded(bmc, task, { plans }))
     if (request.dryRun) return preview(whole, task, office.claims)
     ready = whole

@@ -186,7 +186,8 @@ async function goOnWithout(device: DeviceWork, fileName: string): Promise<Ending
   if (left?.at === 'over') return { state: left.state, status: left.status }
   const { pending } = component.now
   if (left?.at === 'installed' && pending !== undefined) return takeUpActivation(device, pending, left)
-  const isDamaged = left?.at === 'install' || left?.at === 'activate'
-  const told = [message('Update.TransferFailed', fileName, component.uri)]
-  return conclude(device, failed, told, failedUpdate(bmc, component, isDamaged))
+  const change = failedUpdate(bmc, component, left?.at === 'install' || left?.at === 'activate')
+  if (device.work.signal.aborted) device.work.report({}, change)
+  device.work.signal.throwIfAborted()
+  return conclude(device, failed, [message('Update.TransferFailed', fileName, component.uri)], change)
 }

@@ -4,6 +4,7 @@ import { createApp } from '../../src/app.ts'
 import { createAccount } from '../../src/bmc/accounts.ts'
 import { type Bmc, createBmc } from '../../src/bmc/bmc.ts'
 import type { Machine } from '../../src/bmc/machine.ts'
+import { byOwner, keep, restore } from '../../src/bmc/keeping.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
 import { predefinedRoles } from '../../src/bmc/roles.ts'
 import type { Account, Role } from '../../src/bmc/state.ts'
@@ -11,7 +12,9 @@ import type { Flasher } from '../../src/devices/flasher.ts'
 import { hasFaults, type DevicePlans, planFaults } from '../../src/faults/plan.ts'
 import type { EventSink } from '../../src/events/event-sink.ts'
 import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
-import { type Speed, VirtualClock } from '../../src/lib/clock.ts'
+import type { Journal } from '../../src/journal/journal.ts'
+import { createMemoryJournal } from '../../src/journal/memory-journal.ts'
+import { type Clock, type Speed, VirtualClock } from '../../src/lib/clock.ts'
 import { type JsonObject } from '../../src/redfish/resource.ts'
 import type { MonitorEnding } from '../../src/services/task-service/monitor.ts'
 import type { OverWritePolicy } from '../../src/tasks/engine.ts'
@@ -58,6 +61,17 @@ export interface TestOptions {
   readonly maxTasks?: number
   readonly taskOverWritePolicy?: OverWritePolicy
   readonly logger?: FastifyBaseLogger
+  /** What stands between the service and where it is kept. */
+  readonly journal?: (kept: Journal) => Journal
+  /** The emulator that this one is after a restart, as far as it was kept. */
+  readonly after?: Remains
+}
+
+/** What is left of a service that died. */
+export interface Remains {
+  readonly journal: Journal
+  readonly spool: ReturnType<typeof createMemorySpool>
+  readonly clock: Pick<Clock, 'now'>
 }
 
 /** What a test needs to send: a path, and what differs from an administrator's GET. */
@@ -73,20 +87,25 @@ export interface TestRequest {
 /** An emulator on a virtual clock and a spool in memory, reached by inject; it closes itself when the test ends. */
 export async function startEmulator(options: TestOptions = {}) {
   const { machine = 'rackmount', speed = 1, maxImageBytes = 2 ** 30, monitorEnding = 'response' } = options
-  const clock = new VirtualClock()
-  const spool = createMemorySpool(options.spoolBytes)
+  const { after } = options
+  const clock = new VirtualClock(after?.clock.now())
+  const spool = after?.spool ?? createMemorySpool(options.spoolBytes)
+  // A copy: what the end of the earlier one writes is not kept.
+  const memory = createMemoryJournal()
+  for (const record of after?.journal.read() ?? []) memory.write(record)
+  const journal = options.journal?.(memory) ?? memory
   const given = typeof machine === 'string' ? loadMachine(machine) : machine
-  const made: Machine = { ...given, awaitReset: 'completed', ...options.adapted }
+  const made: Machine = { ...given, awaitReset: 'completed', speed, ...options.adapted }
   const bmc: Bmc = createBmc(
     '1',
     options.devices === undefined ? made : planFaults(made, options.devices),
     await accounts,
-    new Map([...predefinedRoles, [guest.id, guest]]),
+    { roles: new Map([...predefinedRoles, [guest.id, guest]]) },
   )
   const app = createApp({
     clock,
-    speed,
     spool,
+    journal,
     maxImageBytes,
     stallMs: 60_000,
     monitorEnding,
@@ -107,6 +126,10 @@ export async function startEmulator(options: TestOptions = {}) {
   })
   await app.fastify.ready()
   onTestFinished(() => app.fastify.close())
+  const records = byOwner(journal).get(bmc.id) ?? []
+  restore(bmc, records)
+  keep(bmc, journal)
+  if (after !== undefined) await app.takeUp(bmc, records)
 
   const send = async (url: string, request: TestRequest = {}) => {
     const { method = 'GET', headers = {}, body, user = 'admin' } = request
@@ -124,7 +147,7 @@ export async function startEmulator(options: TestOptions = {}) {
     return { status: answer.statusCode, headers: answer.headers, text: answer.body, json: parse(answer.body) }
   }
   const get = async (url: string): Promise<JsonObject> => (await send(url)).json
-  return { app, bmc, clock, spool, send, get }
+  return { app, bmc, clock, spool, journal, send, get }
 }
 
 export type TestEmulator = Awaited<ReturnType<typeof startEmulator>>

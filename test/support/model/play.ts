@@ -19,6 +19,10 @@ export async function play(world: World, operation: Operation): Promise<string> 
     await world.clock.advance(operation.s * 1_000)
     return told
   }
+  if (operation.do === 'die') {
+    await world.die()
+    return told
+  }
   const request = await requestOf(world, operation)
   if (request === undefined) return `${told}: nothing to do`
   const { status } = await world.send(request)
@@ -31,7 +35,7 @@ export async function play(world: World, operation: Operation): Promise<string> 
 
 async function requestOf(
   world: World,
-  operation: Exclude<Operation, { readonly do: 'wait' }>,
+  operation: Exclude<Operation, { readonly do: 'wait' | 'die' }>,
 ): Promise<Request | undefined> {
   const { bmc, clock } = world
   switch (operation.do) {

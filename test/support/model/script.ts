@@ -34,6 +34,8 @@ export type Operation =
   | { readonly do: 'reset'; readonly resource: string; readonly type: string }
   | { readonly do: 'move the window'; readonly inS: number; readonly forS: number }
   | { readonly do: 'wait'; readonly s: number }
+  /** The service dies, and is started again. */
+  | { readonly do: 'die' }
   /** One of the requests that there is something for. */
   | { readonly do: 'meddle'; readonly how: number; readonly at: number }
 
@@ -144,6 +146,7 @@ function operationsOn(name: string, machine: Machine): fc.Arbitrary<Operation> {
     { weight: 4, arbitrary: resetsOf(things) },
     { weight: 1, arbitrary: one('move the window', window) },
     { weight: 8, arbitrary: one('wait', { s: seconds }) },
+    { weight: 2, arbitrary: one('die', {}) },
     { weight: 12, arbitrary: one('meddle', { how: fc.nat(99), at }) },
   )
 }
