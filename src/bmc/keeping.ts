@@ -26,6 +26,8 @@ const tables = [
   'deviceIdentities',
   'operations',
   'resets',
+  'userJobs',
+  'strikes',
 ] as const satisfies readonly (keyof BmcState)[]
 type Table = (typeof tables)[number]
 
@@ -53,8 +55,11 @@ export function keep(bmc: Bmc, journal: Journal): void {
     }
     for (const table of numbered) {
       const last = String(lastNumber(bmc, table))
-      const isGone = (change[table] ?? []).some(([key, value]) => key === last && value === undefined)
-      if (isGone) write('numbers', table, Number(last))
+      const entries: Entries<unknown> = change[table] ?? []
+      const isNotKept = entries.some(
+        ([key, value]) => key === last && (value === undefined || isOfSocket(table, value)),
+      )
+      if (isNotKept) write('numbers', table, Number(last))
     }
   }
   bmc.listeners.add(listener)
@@ -75,8 +80,12 @@ export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
       else map.set(key, value)
     }
   }
+  // Before one of them goes: its number is known by it alone.
+  for (const table of numbered) numbersWereGiven(bmc, table, lastNumber(bmc, table))
   for (const { table, key, value } of records)
     if (table === 'numbers') numbersWereGiven(bmc, key as Numbered, value as number)
+  // What is last now may be the first to go.
+  for (const table of numbered) numbersWereGiven(bmc, table, lastNumber(bmc, table))
 }
 
 /** The records of each owner. */

@@ -36,6 +36,8 @@ export interface DeviceUpdate extends DeviceWork {
   readonly reset: ResetNeed | undefined
   /** To be told when nothing but other devices keeps it from being written. */
   readonly opened: () => void
+  /** Whether one that is written first waits for its own moment. */
+  readonly isHeldUp: () => boolean
   /** Resolves when it may be written: false where what had to come first failed. */
   readonly ready: Promise<boolean>
   /** To be told once it is written, or will not be. */
@@ -60,13 +62,16 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
     if (opened === 'expired') return refuse(device, message('Base.OperationTimeout'))
     opening = opened
     device.opened()
-    if (!(await device.work.queue(unlessAborted(device.ready, device.work.signal))))
-      return refuse(device, message('Update.UpdateSkipped', ...named(device)))
-    // Who is held holds up no boot: nobody could resume it while the manager is away. Its own reset comes later, then.
+    // Who is held up holds up no boot: its own reset comes later, then.
     const letBoot = (): void => {
       opening?.through()
       opening = undefined
     }
+    // A turn later: others may have been opened by the same.
+    if (device.isHeldUp()) await device.shop.clock.sleep(0, device.work.signal)
+    if (device.isHeldUp()) letBoot()
+    if (!(await device.work.queue(unlessAborted(device.ready, device.work.signal))))
+      return refuse(device, message('Update.UpdateSkipped', ...named(device)))
     const failure = await writeWhole(device, letBoot)
     device.written(failure === undefined)
     if (failure !== undefined) return failure
@@ -132,7 +137,7 @@ async function write(device: DeviceUpdate, letBoot: () => void): Promise<Ending 
   try {
     for (const stage of stages) {
       while (work.isSuspended) {
-        // Nor does it keep the turn from others.
+        // Nobody could resume it while the manager is away; nor does it keep the turn from others.
         letBoot()
         endTurn()
         await work.checkpoint()

@@ -91,6 +91,7 @@ export function piecesOf(plans: readonly VerifiedPlan[], shop: Workshop): Piece[
     plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
   )
   const written = new Map(updates.map(({ component }) => [component.id, Promise.withResolvers<boolean>()]))
+  const waiting = new Set(written.keys())
   return updates.map(({ plan: { bmc, image, request, claims, signer }, component, image: part }): Piece => {
     const { id, behaviour } = component
     const { after = [] } = behaviour
@@ -115,8 +116,13 @@ export function piecesOf(plans: readonly VerifiedPlan[], shop: Workshop): Piece[
       stage,
       reset,
       ready: Promise.all(first).then((all) => all.every(Boolean)),
-      written: (isWritten) => written.get(id)?.resolve(isWritten),
+      written: (isWritten) => {
+        waiting.delete(id)
+        written.get(id)?.resolve(isWritten)
+      },
+      isHeldUp: () => after.some((other) => waiting.has(other)),
       opened: () => {
+        waiting.delete(id)
         if (isByService) resets.hold(update)
       },
       ...(isByService && need && { resetsItself: () => resets.ask(update, need) }),

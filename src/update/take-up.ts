@@ -66,8 +66,9 @@ function takeUpOne(left: Left, office: Office, tasks: TaskEngine): void {
   if (job === undefined)
     return tasks.takeUp(bmc, id, taskWork(bmc, runOf(left, office), endsEarly(bmc, operation)))
   takeUpInJob(undertakingOf(left, office), { id, job }, office)
-  const isMoved = bmc.state.tasks.get(id)?.endTime !== undefined
-  if (!isMoved) tasks.takeUp(bmc, id, { run: (task) => Promise.resolve(movedTo(job, task)) })
+  const task = bmc.state.tasks.get(id)
+  if (task !== undefined && task.endTime === undefined)
+    tasks.takeUp(bmc, id, { run: (handle) => Promise.resolve(movedTo(job, handle)) })
 }
 
 /** Whether its end was shown, and nothing of it goes on unseen. */

@@ -1,8 +1,9 @@
 import { type Bmc, type Component, machineMember } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
 import { logged, noted } from '../bmc/log.ts'
 import { resetActionOf } from '../bmc/reset-types.ts'
 import type { Change } from '../bmc/state.ts'
-import type { ActivationJob, Flasher } from '../devices/flasher.ts'
+import type { ActivationJob, Flasher, Strikes } from '../devices/flasher.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
@@ -76,7 +77,22 @@ export function deviceJob(
   signal: AbortSignal,
 ): Omit<ActivationJob, 'progress'> {
   const { speed } = bmc.machine
-  return { bmcId: bmc.id, component, version, speed, signal, hasPower: () => hasPower(bmc, component) }
+  const strikes = strikesOf(bmc, component)
+  return {
+    bmcId: bmc.id,
+    component,
+    version,
+    speed,
+    signal,
+    strikes,
+    hasPower: () => hasPower(bmc, component),
+  }
+}
+
+function strikesOf(bmc: Bmc, { id }: Component): Strikes {
+  const keyOf = (fault: string): string => `${id} ${fault}`
+  const of = (fault: string): number => bmc.state.strikes.get(keyOf(fault)) ?? 0
+  return { of, add: (fault) => commit(bmc, { strikes: [[keyOf(fault), of(fault) + 1]] }) }
 }
 
 /** The reset as a client may POST it: its action's URI and the ResetType. */
