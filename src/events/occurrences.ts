@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { isActive, shownAt } from '../bmc/banks.ts'
 import type { Bmc } from '../bmc/bmc.ts'
 import { measure } from '../bmc/measurements.ts'
+import type { Network } from '../bmc/network.ts'
 import type { Change, ComponentState, LogEntry, Settings } from '../bmc/state.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { isObject, type Json, type JsonObject } from '../redfish/resource.ts'
@@ -220,16 +221,23 @@ function ofSettings(now: Partial<Settings> = {}, was: Partial<Settings> = {}): O
   ]
 }
 
-/** A certificate that is made for who reads it is no change: to every reader it has always been there. */
+/** A certificate that is made for who reads it is no change: to every reader it has always been there, as the ports have. */
 function ofNetwork(bmc: Bmc, now: Change['network'] = {}, was: Change['network'] = {}): Occurrence[] {
   const { manager } = bmc.machine
-  const { certificate, ...others } = { ...was, ...now }
-  const { certificate: oldCertificate, ...oldOthers } = was
+  const { certificate } = { ...was, ...now }
+  const { certificate: oldCertificate } = was
   const isReplaced = oldCertificate !== undefined && !isDeepStrictEqual(certificate, oldCertificate)
   return [
-    ...(isDeepStrictEqual(others, oldOthers) ? [] : [changed(uris.networkProtocol(manager))]),
+    ...(isDeepStrictEqual(chosen({ ...was, ...now }), chosen(was))
+      ? []
+      : [changed(uris.networkProtocol(manager))]),
     ...(isReplaced ? [changed(uris.httpsCertificate(manager))] : []),
   ]
+}
+
+/** What of the network clients choose. */
+function chosen({ certificate: _made, httpPort: _http, httpsPort: _https, ...others }: Partial<Network>) {
+  return others
 }
 
 function changed(origin: string): Occurrence {

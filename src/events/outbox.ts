@@ -1,6 +1,7 @@
 import type { DeliveryRetryPolicy } from '../bmc/subscription.ts'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
+import { type KeptOutbox, LOST, type Waiting } from './kept.ts'
 
 /** What waits for one subscriber: the oldest gives way. */
 const MAX_WAITING = 500
@@ -16,7 +17,7 @@ interface RetryRules {
 
 export interface OutboxOptions {
   readonly clock: Clock
-  readonly background: Background
+  readonly background: Pick<Background, 'start'>
   /** Told of every event that is given up to make room. */
   readonly dropped: () => void
   /** Whether the subscriber took it. */
@@ -27,37 +28,47 @@ export interface OutboxOptions {
   readonly exhausted: () => void
   /** What is sent first when something was lost. */
   readonly lossNotice: () => string
+  /** Keeps what waits, by its number, until it was taken or is given up. */
+  readonly keep: (number: string, value: Waiting | true | undefined) => void
+  /** What waited when the process ended. */
+  readonly kept?: KeptOutbox | undefined
 }
 
-interface Waiting {
-  readonly body: string
-  readonly at: number
+interface Numbered extends Waiting {
+  readonly number: string
 }
 
 /** What waits for one subscriber: sent one by one in order, tried again by the clock, never more than a bounded queue. */
 export class Outbox {
   readonly #options: OutboxOptions
-  #waiting: Waiting[] = []
+  #waiting: Numbered[]
   #bytes = 0
   #hasLost = false
   #isSuspended = false
   #work: AbortController | undefined
-  #underway: Waiting | undefined
+  #underway: Numbered | undefined
+  #lastNumber: number
 
+  /** Nothing of what was kept is sent until it is resumed, or something is pushed. */
   constructor(options: OutboxOptions) {
     this.#options = options
+    const { waiting = [], hasLost = false } = options.kept ?? {}
+    this.#waiting = waiting.map(([number, { body, at }]) => ({ number, body, at }))
+    this.#bytes = bytesOf(this.#waiting)
+    this.#lastNumber = Number(this.#waiting.at(-1)?.number ?? 0)
+    this.#hasLost = hasLost
   }
 
   push(body: string): void {
-    this.#waiting.push({ body, at: this.#options.clock.now() })
+    const pushed = { number: String(++this.#lastNumber), body, at: this.#options.clock.now() }
+    this.#waiting.push(pushed)
     this.#bytes += body.length
+    this.#options.keep(pushed.number, { body, at: pushed.at })
     while (
       this.#waiting.length > MAX_WAITING ||
       (this.#bytes > MAX_WAITING_BYTES && this.#waiting.length > 1)
     ) {
-      this.#hasLost = true
-      this.#options.dropped()
-      this.#take()
+      this.#lose()
     }
     this.#go()
   }
@@ -71,17 +82,40 @@ export class Outbox {
   /** Goes on with what waits and is not older than `maxAgeMs`. */
   resume(maxAgeMs = Infinity): void {
     const oldest = this.#options.clock.now() - maxAgeMs
-    this.#waiting = this.#waiting.filter((one) => maxAgeMs > 0 && one.at >= oldest)
-    this.#bytes = this.#waiting.reduce((sum, one) => sum + one.body.length, 0)
-    if (this.#waiting.length === 0) this.#hasLost = false
+    this.#retain((one) => maxAgeMs > 0 && one.at >= oldest)
     this.#isSuspended = false
     this.#go()
   }
 
+  /** Sends nothing more; what waits is for another run of the service. */
   close(): void {
     this.suspend()
     this.#waiting = []
     this.#bytes = 0
+  }
+
+  /** Sends nothing more, and keeps nothing: nobody is left to be told. */
+  discard(): void {
+    this.suspend()
+    this.#retain(() => false)
+  }
+
+  #retain(isWanted: (one: Waiting) => boolean): void {
+    for (const one of this.#waiting) if (!isWanted(one)) this.#options.keep(one.number, undefined)
+    this.#waiting = this.#waiting.filter(isWanted)
+    this.#bytes = bytesOf(this.#waiting)
+    if (this.#waiting.length > 0 || !this.#hasLost) return
+    this.#hasLost = false
+    this.#options.keep(LOST, undefined)
+  }
+
+  /** The oldest gives way. */
+  #lose(): void {
+    const lost = this.#take()
+    if (lost) this.#options.keep(lost.number, undefined)
+    this.#hasLost = true
+    this.#options.keep(LOST, true)
+    this.#options.dropped()
   }
 
   #stop(reason: string): void {
@@ -103,7 +137,10 @@ export class Outbox {
       const isTaken = await this.#deliver(next.body, signal)
       signal.throwIfAborted()
       this.#underway = undefined
-      if (isTaken) continue
+      if (isTaken) {
+        this.#taken(next)
+        continue
+      }
       this.#putBack(next)
       this.#work = undefined
       return this.#options.exhausted()
@@ -111,19 +148,29 @@ export class Outbox {
     this.#work = undefined
   }
 
-  #next(): Waiting | undefined {
+  #next(): Numbered | undefined {
     if (!this.#hasLost) return this.#take()
     this.#hasLost = false
-    return { body: this.#options.lossNotice(), at: this.#options.clock.now() }
+    return { number: LOST, body: this.#options.lossNotice(), at: this.#options.clock.now() }
   }
 
-  #take(): Waiting | undefined {
+  #take(): Numbered | undefined {
     const first = this.#waiting.shift()
     this.#bytes -= first?.body.length ?? 0
     return first
   }
 
-  #putBack(one: Waiting): void {
+  #taken({ number }: Numbered): void {
+    // Meanwhile more was lost, which is yet to be told.
+    if (number === LOST && this.#hasLost) return
+    this.#options.keep(number, undefined)
+  }
+
+  #putBack(one: Numbered): void {
+    if (one.number === LOST) {
+      this.#hasLost = true
+      return
+    }
     this.#waiting.unshift(one)
     this.#bytes += one.body.length
   }
@@ -139,4 +186,8 @@ export class Outbox {
       await this.#options.clock.sleep(intervalMs * factor, signal)
     }
   }
+}
+
+function bytesOf(waiting: readonly Waiting[]): number {
+  return waiting.reduce((sum, { body }) => sum + body.length, 0)
 }

@@ -1,7 +1,7 @@
 import { findAccount } from '../bmc/accounts.ts'
 import { type Bmc, type Row, typeOfResource } from '../bmc/bmc.ts'
 import { principalOf } from '../bmc/roles.ts'
-import type { Directory } from '../events/watch.ts'
+import type { Directory } from '../events/directory.ts'
 import { allows } from '../redfish/resource-table.ts'
 import { requirementOfRow } from './access.ts'
 import { type FoundRow, indexRows } from './row-index.ts'

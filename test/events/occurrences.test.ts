@@ -199,6 +199,7 @@ describe('the network of the manager', () => {
 
   test.each<[string, Change, Change, string[]]>([
     ['that has other servers', {}, { network: { ntpServers: ['a'] } }, ['ResourceChanged NetworkProtocol']],
+    ['that begins to be served', {}, { network: { httpPort: 80, httpsPort: 443 } }, []],
     ['whose certificate is made for a reader', {}, { network: { certificate } }, []],
     [
       'whose certificate is replaced',

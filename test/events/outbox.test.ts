@@ -1,5 +1,6 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { DeliveryRetryPolicy } from '../../src/bmc/subscription.ts'
+import { type KeptOutbox, LOST, type Waiting } from '../../src/events/kept.ts'
 import { Outbox } from '../../src/events/outbox.ts'
 import { Background } from '../../src/lib/background.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
@@ -11,7 +12,9 @@ const LONG_MS = 10 * INTERVAL_MS
 function startOutbox(
   takes: (body: string) => boolean | Promise<boolean>,
   policy: DeliveryRetryPolicy = 'SuspendRetries',
+  left?: KeptOutbox,
 ) {
+  const kept = new Map<string, unknown>(left?.waiting)
   const clock = new VirtualClock()
   const background = new Background((error) => {
     throw error
@@ -40,8 +43,10 @@ function startOutbox(
       dropped += 1
     },
     lossNotice: () => 'lost',
+    keep: (number, value) => void (value === undefined ? kept.delete(number) : kept.set(number, value)),
+    kept: left,
   })
-  return { outbox, clock, sent, times, exhausted: () => exhausted, dropped: () => dropped }
+  return { outbox, clock, sent, times, kept, exhausted: () => exhausted, dropped: () => dropped }
 }
 
 test('an outbox sends in order, the next only when the one before has been taken', async () => {
@@ -154,4 +159,119 @@ test('a closed outbox sends nothing more', async () => {
   outbox.close()
   await clock.advance(LONG_MS)
   expect(sent).toEqual(['a'])
+})
+
+describe('an outbox keeps', () => {
+  const bodies = (kept: ReadonlyMap<string, unknown>) =>
+    [...kept].map(([number, value]) => (value === true ? number : (value as Waiting).body))
+
+  test('what waits and what is on its way, until it was taken', async () => {
+    const answers: ((isTaken: boolean) => void)[] = []
+    const { outbox, clock, kept } = startOutbox(() => new Promise((resolve) => answers.push(resolve)))
+    for (const body of ['a', 'b', 'c']) outbox.push(body)
+    await clock.advance(1)
+    expect(bodies(kept)).toEqual(['a', 'b', 'c'])
+    answers.shift()?.(true)
+    await clock.advance(1)
+    expect(bodies(kept)).toEqual(['b', 'c'])
+    answers.shift()?.(false)
+    await clock.advance(1)
+    expect(bodies(kept)).toEqual(['b', 'c'])
+    outbox.close()
+    expect(bodies(kept)).toEqual(['b', 'c'])
+    for (const answer of answers) answer(true)
+  })
+
+  test('nothing that is given up: too old, or its subscriber is gone', async () => {
+    const { outbox, clock, kept } = startOutbox(() => false, 'RetryForever')
+    outbox.push('old')
+    outbox.suspend()
+    await clock.advance(5_000)
+    outbox.push('new')
+    outbox.resume(4_999)
+    await clock.advance(1)
+    expect(bodies(kept)).toEqual(['new'])
+    outbox.discard()
+    expect(bodies(kept)).toEqual([])
+  })
+
+  test('that something was lost, until that was taken, and what gave way no longer', async () => {
+    const answers: ((isTaken: boolean) => void)[] = []
+    const { outbox, clock, sent, kept } = startOutbox(() => new Promise((resolve) => answers.push(resolve)))
+    outbox.suspend()
+    for (let n = 1; n <= 501; n++) outbox.push(String(n))
+    expect(kept.has('1')).toBe(false)
+    expect(kept.get(LOST)).toBe(true)
+    outbox.resume()
+    await clock.advance(1)
+    expect(sent).toEqual(['lost'])
+    expect(kept.has(LOST)).toBe(true)
+    // Meanwhile another one gives way.
+    outbox.push('502')
+    answers.shift()?.(true)
+    await clock.advance(1)
+    expect(sent).toEqual(['lost', 'lost'])
+    expect(kept.has(LOST)).toBe(true)
+    answers.shift()?.(true)
+    await clock.advance(1)
+    expect(sent.at(-1)).toBe('3')
+    expect(kept.has(LOST)).toBe(false)
+    outbox.discard()
+    expect(kept.size).toBe(0)
+    for (const answer of answers) answer(true)
+  })
+
+  test('nothing of a loss when all that came after it was given up, too', async () => {
+    const { outbox, clock, sent, kept } = startOutbox(() => true)
+    outbox.suspend()
+    for (let n = 1; n <= 501; n++) outbox.push(String(n))
+    outbox.resume(0)
+    await clock.advance(1)
+    expect([sent, kept.size]).toEqual([[], 0])
+  })
+})
+
+describe('what an outbox kept', () => {
+  const waiting = (...bodies: string[]): KeptOutbox['waiting'] =>
+    bodies.map((body, index) => [String(index + 7), { body, at: 0 }])
+
+  test('is sent in order when it is resumed, before what is new', async () => {
+    const { outbox, clock, sent, kept } = startOutbox(() => true, 'SuspendRetries', {
+      waiting: waiting('a', 'b'),
+      hasLost: false,
+    })
+    await clock.advance(1)
+    expect(sent).toEqual([])
+    outbox.suspend()
+    outbox.push('c')
+    expect([...kept.keys()]).toEqual(['7', '8', '9'])
+    outbox.resume()
+    await clock.advance(1)
+    expect(sent).toEqual(['a', 'b', 'c'])
+    expect(kept.size).toBe(0)
+  })
+
+  test('begins with what was lost', async () => {
+    const { outbox, clock, sent } = startOutbox(() => true, 'SuspendRetries', {
+      waiting: waiting('a'),
+      hasLost: true,
+    })
+    outbox.resume()
+    await clock.advance(1)
+    expect(sent).toEqual(['lost', 'a'])
+  })
+
+  test('counts for the bound: the one on its way beside it', async () => {
+    const all = Array.from({ length: 501 }, (_, index) => String(index + 1))
+    const { outbox, clock, sent, dropped } = startOutbox(() => false, 'RetryForever', {
+      waiting: waiting(...all),
+      hasLost: false,
+    })
+    outbox.resume()
+    expect(dropped()).toBe(0)
+    outbox.push('new')
+    expect(dropped()).toBe(1)
+    await clock.advance(1)
+    expect(sent).toEqual(['1'])
+  })
 })

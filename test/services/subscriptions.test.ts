@@ -277,15 +277,16 @@ test('a suspended subscription is sent nothing, and later only what is not too o
 
 test('an idle BMC has nobody who listens to it', async () => {
   const { bmc, send, clock } = await startTold()
-  expect(bmc.listeners.size).toBe(0)
+  // The journal, which listens to every BMC.
+  const { size } = bmc.listeners
   const uri = await subscribe({ send })
-  expect(bmc.listeners.size).toBe(1)
+  expect(bmc.listeners.size).toBe(size + 1)
   await send(uri, { method: 'DELETE' })
   // Kept for a while, for streams that come back.
   await clock.advance(599_000)
-  expect(bmc.listeners.size).toBe(1)
+  expect(bmc.listeners.size).toBe(size + 1)
   await clock.advance(1_000)
-  expect(bmc.listeners.size).toBe(0)
+  expect(bmc.listeners.size).toBe(size)
 })
 
 test.each([

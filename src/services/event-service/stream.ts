@@ -3,21 +3,23 @@ import type { Events } from '../../events/events.ts'
 import type { StreamOutlet } from '../../events/event-stream.ts'
 import { streamWish, type Wish } from '../../events/filters.ts'
 import type { EndpointHandler, RequestContext } from '../../http/context.ts'
+import { isKept } from '../../http/kept.ts'
 import type { Endpoint } from '../../http/mount.ts'
+import type { Journal } from '../../journal/journal.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
 import { requireService, tooMany } from './index.ts'
 
 /** The ServerSentEventUri: a stream stays open until its reader, its EventDestination or the service goes. */
-export function eventStream(events: Events): Endpoint {
+export function eventStream(events: Events, journal?: Journal): Endpoint {
   const get: EndpointHandler = (request, reply, context) => {
     requireService(context.bmc)
     const wish = wishOf(context)
     const lastEventId = request.headers['last-event-id']
     const { raw } = reply
     const opened = events.openStream(context.bmc, {
-      outlet: outletOf(request, reply),
+      outlet: outletOf(request, reply, journal),
       owner: context.principal?.username,
       address: addressOf(request),
       wish,
@@ -52,7 +54,11 @@ function wishOf({ query }: RequestContext): Wish {
 }
 
 /** Takes the answer over from Fastify when the first bytes are written: until then it can still be an error. */
-function outletOf({ raw: { socket } }: FastifyRequest, reply: FastifyReply): StreamOutlet {
+function outletOf(
+  { raw: { socket } }: FastifyRequest,
+  reply: FastifyReply,
+  journal: Journal | undefined,
+): StreamOutlet {
   const { raw } = reply
   const begin = (): void => {
     if (raw.headersSent) return
@@ -74,6 +80,7 @@ function outletOf({ raw: { socket } }: FastifyRequest, reply: FastifyReply): Str
       return raw.writableLength
     },
     write: (text) => {
+      if (!isKept(journal)) return void raw.destroy()
       begin()
       raw.write(text)
     },
