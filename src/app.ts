@@ -25,16 +25,18 @@ import { insideSender } from './http/inside.ts'
 import { Passes } from './http/passes.ts'
 import { createTargets } from './http/targets.ts'
 import { Certificates } from './http/certificates.ts'
-import type { Directory } from './events/watch.ts'
+import type { Directory } from './events/directory.ts'
 import { createDirectory } from './http/directory.ts'
 import type { Metrics } from './http/metrics.ts'
 import { type Endpoint, mountEndpoints, mountRows } from './http/mount.ts'
+import { keptFirst } from './http/kept.ts'
 import { installProtocol, refuseBadPath } from './http/protocol.ts'
 import { Reading } from './http/reading.ts'
 import { refuseUnreadable } from './http/server.ts'
 import type { Spool } from './image/spool/spool.ts'
 import { ImageStore } from './image/store.ts'
-import { type Clock, type DeviceClock, deviceClock, type Speed } from './lib/clock.ts'
+import type { Journal, JournalRecord } from './journal/journal.ts'
+import type { Clock } from './lib/clock.ts'
 import type { ResourceTypeName } from './redfish/types.gen.ts'
 import { certificateRows } from './services/certificate-service/index.ts'
 import { accountServiceRows } from './services/account-service/index.ts'
@@ -70,13 +72,13 @@ import { Updates } from './update/updates.ts'
 
 /** As long as a request line may be: Node ends earlier, with all headers together. */
 const MAX_URL_BYTES = 65_536
-const IMAGE_STORE_BYTES = 8 * 2 ** 30
 
 /** What the app is made of; everything that touches the outside comes in here. */
 export interface AppOptions {
   readonly clock: Clock
-  readonly speed: Speed
   readonly spool: Spool
+  /** Where what is committed outlives the process; it is closed with the app. Nowhere unless given. */
+  readonly journal?: Journal | undefined
   readonly maxImageBytes: number
   /** How much each BMC can keep in its image store; 8 GiB unless given. */
   readonly imageStoreBytes?: number
@@ -100,6 +102,8 @@ export interface AppOptions {
   /** The most members of a collection in one answer; 0 is no limit. */
   readonly pageSize: number
   readonly resolveBmc: (request: FastifyRequest) => Bmc
+  /** The path of a request as its BMC is to see it; as it came unless given. */
+  readonly rewritePath?: (path: string) => string
   readonly logger?: FastifyBaseLogger
   /** Those that the server shows; without a server nobody sees the ones that are made. */
   readonly certificates?: Certificates
@@ -126,11 +130,17 @@ export interface App {
   readonly images: ImageStore
   /** Ends what stays open until somebody ends it: event streams. */
   readonly endStreams: () => void
+  /** Ends all that is done for a BMC that is gone, and resolves when nothing knows of it any more. */
+  readonly forget: (bmc: Bmc) => Promise<void>
+  /** Goes on with what an earlier run of the service left under way on a BMC, which was restored from its journal. */
+  readonly takeUp: (bmc: Bmc, records: readonly JournalRecord[]) => Promise<void>
+  /** Begins the reset of a system or a manager, by nobody's request. */
+  readonly reset: (bmc: Bmc, resource: string, type: string) => void
 }
 
 /** The composition root: makes the engines, hands them to the services, and mounts what those serve. */
 export function createApp(options: AppOptions): App {
-  const { clock, certificates = new Certificates({ clock, names: ['localhost'] }) } = options
+  const { clock, certificates = new Certificates({ clock, names: () => ['localhost'] }) } = options
   const spool = options.counters?.countSpool(options.spool) ?? options.spool
   const methods = options.updateMethods ?? allUpdateMethods
   const app = createFastify(options)
@@ -176,7 +186,7 @@ export function createApp(options: AppOptions): App {
     imageData(images),
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,
-    eventStream(events),
+    eventStream(events, options.journal),
     ...(options.counters ? [options.counters.endpoint()] : []),
   ]
   const authenticator = new Authenticator(sessions, logins)
@@ -186,15 +196,27 @@ export function createApp(options: AppOptions): App {
   mountRows(app, rows, { authenticator, reading: new Reading(rows, options.pageSize) })
   mountEndpoints(app, endpoints, authenticator)
   app.addHook('onClose', () => engines.close())
-  return { fastify: app, rows, endpoints, images, endStreams: () => events.endStreams() }
+  return {
+    fastify: app,
+    rows,
+    endpoints,
+    images,
+    endStreams: () => events.endStreams(),
+    forget: engines.forget,
+    takeUp: (bmc, records) => {
+      certificates.takeUp(bmc, records)
+      return engines.takeUp(bmc, records, userJobs)
+    },
+    reset: (bmc, resource, type) => resets.start(bmc, resource, type),
+  }
 }
 
-function createFastify({ logger, serverFactory }: AppOptions): FastifyInstance {
+function createFastify({ logger, serverFactory, rewritePath = (path) => path }: AppOptions): FastifyInstance {
   const app = fastify({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL_BYTES },
     exposeHeadRoutes: false,
     // The router leaves an encoded `$` as it is and matches no route by it: `%24metadata` would be a 404.
-    rewriteUrl: ({ url = '/' }) => url.replaceAll('%24', '$'),
+    rewriteUrl: ({ url = '/' }) => rewritePath(url).replaceAll('%24', '$'),
     logController: new LogController({ disableRequestLogging: true }),
     clientErrorHandler: refuseUnreadable,
     frameworkErrors: refuseBadPath,
@@ -208,47 +230,71 @@ function createFastify({ logger, serverFactory }: AppOptions): FastifyInstance {
 /** What works behind the services; `failed` is told of bugs in work that nobody waits for. */
 function createEngines(options: AppOptions, directory: Directory, failed: (error: unknown) => void) {
   const { clock, spool } = options
-  const device = deviceClock(clock, options.speed)
   const { maxTasks, taskOverWritePolicy: overWritePolicy } = options
   const tasks = new TaskEngine(clock, failed, { maxTasks, overWritePolicy })
   const jobs = new JobEngine(clock, failed)
-  const images = new ImageStore(options.imageStoreBytes ?? IMAGE_STORE_BYTES)
-  const resets: Resets = new Resets(clock, device, {
+  const images = new ImageStore(options)
+  const resets: Resets = new Resets(clock, {
     interrupted: (bmc, resource) => updates.interrupt(bmc, resource),
     opened: (bmc, reset, signal) => updates.reset(bmc, reset, signal),
     failed,
   })
   const shop = {
     clock,
-    flasher: withPlannedFaults(options, device),
+    flasher: withPlannedFaults(options),
     gates: new Gates(clock),
     turns: turnsOfEach(),
     resets: resetsOfEach((bmc, resource, type) => resets.start(bmc, resource, type)),
   }
   const intake = { ...options, fetcher: options.fetcher ?? fetcherOf(options) }
   const updates = new Updates({ shop, intake, jobs, images }, tasks)
-  const sink = options.eventSink ?? createHttpSink(clock)
+  const sink = keptFirst(options.eventSink ?? createHttpSink(clock), options.journal)
   const events = new Events({
     clock,
     sink: options.counters?.countSink(sink) ?? sink,
     destinations: requireDestinations(options.eventDestinations ?? LOOPBACK),
     directory,
     failed,
+    journal: options.journal,
     ...(options.counters && { dropped: options.counters.eventDropped }),
   })
   const logins = new Logins(clock, new PasswordChecker())
+  const sessions = new Sessions(clock)
   const close = async (): Promise<void> => {
+    // What is to go on after a restart is not kept as what its end makes of it.
+    options.journal?.close()
     // At once: a boot may be held by the work that is to end.
     await Promise.all([resets.close(), tasks.close(), jobs.close()])
     await events.close()
     await spool.close()
   }
-  return { tasks, jobs, updates, resets, sessions: new Sessions(clock), logins, events, images, close }
+  const takeUp = async (bmc: Bmc, records: readonly JournalRecord[], userJobs: UserJobs): Promise<void> => {
+    // Before anything new happens.
+    events.takeUp(bmc, records)
+    images.takeUp(bmc)
+    await updates.takeUp(bmc)
+    // A turn later: what is to be activated by a reset waits for it by then.
+    clock.schedule(0, () => resets.takeUp(bmc))
+    userJobs.takeUp(bmc)
+    logins.takeUp(bmc)
+    tasks.settle(bmc)
+    jobs.settle(bmc)
+  }
+  const forget = async (bmc: Bmc): Promise<void> => {
+    await Promise.all([resets.forget(bmc), tasks.forget(bmc), jobs.forget(bmc)])
+    await Promise.all([events.forget(bmc), images.forget(bmc)])
+    sessions.forget(bmc)
+    logins.forget(bmc)
+    shop.flasher.forget?.(bmc.id)
+    bmc.listeners.clear()
+    options.journal?.forget(bmc.id)
+  }
+  return { tasks, jobs, updates, resets, sessions, logins, events, images, close, takeUp, forget }
 }
 
 /** The devices, and where anything is to go wrong with them, what makes it so. */
-function withPlannedFaults({ clock, logger, flasher, hasFaults }: AppOptions, device: DeviceClock): Flasher {
-  const devices = flasher ?? createSimulatedFlasher(device)
+function withPlannedFaults({ clock, logger, flasher, hasFaults }: AppOptions): Flasher {
+  const devices = flasher ?? createSimulatedFlasher(clock)
   if (hasFaults !== true) return devices
   return withFaults(devices, { clock, struck: (fault) => logger?.warn(fault, 'fault injected') })
 }

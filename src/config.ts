@@ -1,11 +1,13 @@
 import { parseDestinations } from './events/destinations.ts'
+import { DEFAULT_PASSWORD, parseSpeed } from './fleet/bmc-settings.ts'
+import { isLoopbackAddress, type ReachKind, reachKinds } from './http/reach.ts'
 import type { Speed } from './lib/clock.ts'
 import { fail, type Result, succeed } from './lib/result.ts'
 import { type TSchema, Type } from './lib/schema.ts'
 import { parseSize } from './lib/size.ts'
 import { judge, type Mistake } from './redfish/validation.ts'
 import { type UpdateMethod, updateMethods } from './services/update-service/methods.ts'
-import { DEFAULT_PASSWORD, type GivenSettings, type SettingName, settings } from './settings.ts'
+import { type GivenSettings, type SettingName, settings } from './settings.ts'
 import { parseImageSources } from './transfer/addresses.ts'
 import { parseImageFolders } from './transfer/image-folders.ts'
 
@@ -17,6 +19,8 @@ export type Config = Readonly<
   Omit<
     AllSettings,
     | 'speed'
+    | 'reach'
+    | 'controlPort'
     | 'spoolSize'
     | 'maxImageSize'
     | 'imageStoreSize'
@@ -25,6 +29,8 @@ export type Config = Readonly<
     | 'requestTimeout'
   > & {
     speed: Speed
+    reach: ReadonlySet<ReachKind>
+    controlPort: number | undefined
     maxImageBytes: number
     spoolBytes: number
     imageStoreBytes: number
@@ -72,6 +78,8 @@ export function parseConfig(sources: readonly Source[]): Result<Config, readonly
 
 function complete({
   speed,
+  reach,
+  controlPort,
   maxImageSize,
   imageStoreSize,
   spoolSize,
@@ -82,7 +90,9 @@ function complete({
 }: AllSettings): Config {
   return {
     ...rest,
-    speed: speed === 'max' ? 'max' : Number(speed),
+    speed: parseSpeed(speed),
+    reach: new Set(reachKinds.filter((kind) => reach.split(/[ ,]+/).includes(kind))),
+    controlPort: controlPort === '' ? undefined : Number(controlPort),
     maxImageBytes: parseSize(maxImageSize) ?? 0,
     imageStoreBytes: parseSize(imageStoreSize) ?? 0,
     spoolBytes: parseSize(spoolSize) ?? Infinity,
@@ -110,6 +120,10 @@ function findConflicts(config: Config, nameOf: (name: SettingName) => string): s
   if (config.http && !config.https && config.httpMode === 'redirect') {
     conflicts.push(`${nameOf('httpMode')}, ${nameOf('https')}: redirect needs HTTPS`)
   }
+  if (config.data !== '' && config.spool !== '') {
+    conflicts.push(`${nameOf('data')}, ${nameOf('spool')}: give one of them, with data images wait there`)
+  }
+  conflicts.push(...fleetConflicts(config, nameOf))
   if (!isLoopback(config.host) && config.password === DEFAULT_PASSWORD) {
     conflicts.push(
       `${nameOf('host')}: beyond loopback a ${nameOf('password')} other than the default is needed`,
@@ -119,6 +133,38 @@ function findConflicts(config: Config, nameOf: (name: SettingName) => string): s
     conflicts.push(`${nameOf('tlsCert')}, ${nameOf('tlsKey')}: give both or neither`)
   }
   return conflicts
+}
+
+/** What a fleet does not go together with. */
+function fleetConflicts(config: Config, nameOf: (name: SettingName) => string): string[] {
+  const { bmcs, fleet, ssdp, httpMode, controlPort, password } = config
+  if (!isFleet(config)) {
+    return controlPort === undefined ? [] : [`${nameOf('controlPort')}: only a fleet is controlled`]
+  }
+  const rules: readonly (readonly [broken: boolean, conflict: string])[] = [
+    [bmcs > 1 && fleet !== '', `${nameOf('bmcs')}, ${nameOf('fleet')}: give one of them`],
+    [ssdp, `${nameOf('ssdp')}: a fleet is not searched for`],
+    [httpMode === 'redirect', `${nameOf('httpMode')}: a fleet does not redirect`],
+    [
+      hasOpenAddresses(config) && password === DEFAULT_PASSWORD,
+      `${nameOf('firstAddress')}: beyond loopback a ${nameOf('password')} other than the default is needed`,
+    ],
+  ]
+  return rules.flatMap(([broken, conflict]) => (broken ? [conflict] : []))
+}
+
+/** Whether others than this machine can come. */
+export function isOpen(config: Config): boolean {
+  return !isLoopback(config.host) || (isFleet(config) && hasOpenAddresses(config))
+}
+
+function hasOpenAddresses({ reach, firstAddress }: Config): boolean {
+  return reach.has('address') && !isLoopbackAddress(firstAddress)
+}
+
+/** Whether there are many BMCs, or may be. */
+export function isFleet({ bmcs, fleet }: Pick<Config, 'bmcs' | 'fleet'>): boolean {
+  return bmcs > 1 || fleet !== ''
 }
 
 /** Whether clients are told to use nothing but HTTPS: a promise for every service of the host, so not on loopback. */

@@ -1,35 +1,36 @@
-import type { FastifyBaseLogger } from 'fastify'
-import { hostname } from 'node:os'
-import { createAccount } from './bmc/accounts.ts'
-import { type Bmc, createBmc } from './bmc/bmc.ts'
-import { type Machine, underRules } from './bmc/machine.ts'
-import { loadMachine, loadProfile } from './bmc/mockup-folder.ts'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { Bmc } from './bmc/bmc.ts'
 import { commit } from './bmc/commit.ts'
-import { type Config, isStrict, parseConfig } from './config.ts'
-import type { Account } from './bmc/state.ts'
-import type { TrustStore } from './bmc/trust-store.ts'
+import { type Config, isFleet, isOpen, parseConfig } from './config.ts'
+import { type Data, imagesOf, keepFleet, openData } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
-import type { GivenSettings } from './settings.ts'
-import { readDevicesFile } from './faults/devices-file.ts'
-import { hasFaults, planFaults } from './faults/plan.ts'
-import { Certificates } from './http/certificates.ts'
-import { readKeyPair } from './http/key-pair-files.ts'
-import { Server, type ServerOptions } from './http/server.ts'
+import { Fleet, whyNotAdded } from './fleet/fleet.ts'
+import { makeGroups } from './fleet/machines.ts'
+import { planOf } from './fleet/plan.ts'
+import { capacityOf, urlAt, type Urls, urlsOf } from './fleet/urls.ts'
+import type { ReachKind } from './http/reach.ts'
 import { type Ssdp, startDiscovery } from './http/ssdp.ts'
-import { createFileSpool } from './image/spool/file-spool.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { uris } from './redfish/uris.ts'
+import { makeService, type Service, type Surroundings } from './service.ts'
 import { REDFISH_VERSION } from './services/service-root/index.ts'
-import { parseImageFolders } from './transfer/image-folders.ts'
+import type { GivenSettings } from './settings.ts'
 
 export type { Bmc } from './bmc/bmc.ts'
 export type { Config } from './config.ts'
+export type { FleetFile } from './fleet/plan.ts'
+export type { Urls } from './fleet/urls.ts'
 export type { GivenSettings } from './settings.ts'
 export type { Flasher, FlashJob, FlashProblem, FlashResult } from './devices/flasher.ts'
 export { type Clock, VirtualClock } from './lib/clock.ts'
 
 /** How long requests may go on once the service is told to end. */
 const GRACE_MS = 5_000
+/** Where the fleet is listed and changed. */
+const CONTROL_HOST = '127.0.0.1'
+/** One BMC is reached at the host and the ports of the service. */
+const alone: ReadonlySet<ReachKind> = new Set(['port'])
+const nowhere: Urls = { url: undefined, httpsUrl: undefined }
 
 /** Settings as in the configuration file; the ports default to free ones. */
 export interface EmulatorOptions extends GivenSettings {
@@ -43,17 +44,28 @@ export interface EmulatorOptions extends GivenSettings {
 
 /** A running service and the BMCs behind it. */
 export interface Emulator extends AsyncDisposable {
-  /** `undefined` where HTTP is not served. */
+  /** Of the first BMC; `undefined` where HTTP is not served. */
   readonly url: string | undefined
   readonly httpsUrl: string | undefined
+  /** Where the fleet is listed and changed; `undefined` where that is not served. */
+  readonly controlUrl: string | undefined
+  /** As they are now: those of a fleet come and go. */
   readonly bmcs: readonly Bmc[]
   readonly clock: Clock
   readonly config: Config
+  /** Where a BMC is reached, in each of the ways that there are; nowhere once it is gone. */
+  urlsOf(bmc: Bmc): readonly Urls[]
+  /** Adds BMCs of a group of the fleet. Rejects where there is no such group, or no room. */
+  add(group: string, count?: number): Promise<readonly Bmc[]>
+  /** Removes a BMC of the fleet and ends its work; false where it is gone already. */
+  remove(bmc: Bmc): Promise<boolean>
+  /** Resolves when the disk does not keep any more what was committed: no answer leaves, and the service is to be ended. */
+  readonly failure: Promise<Error>
   /** Ends the service: running requests get a grace time, tasks are stopped, the spool is emptied. */
   close(): Promise<void>
 }
 
-/** Starts an emulated BMC. Throws an Error that lists every mistake in the options. */
+/** Starts one emulated BMC, or a fleet. Throws an Error that lists every mistake in the options. */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { clock = systemClock, logger, flasher, ...given } = options
   const parsed = parseConfig([
@@ -63,147 +75,149 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   return startEmulator(parsed.value, { clock, ...(logger && { logger }), ...(flasher && { flasher }) })
 }
 
-type Given = Required<Pick<EmulatorOptions, 'clock'>> & Pick<EmulatorOptions, 'logger' | 'flasher'>
-
 /** Starts the service of a checked configuration: what `createEmulator` and the command line share. */
 export async function startEmulator(
   config: Config,
   { clock = systemClock, ...given }: Pick<EmulatorOptions, 'clock' | 'logger' | 'flasher'> = {},
 ): Promise<Emulator> {
-  // Hashing takes another thread some 60 ms: the app is loaded and made meanwhile.
-  const hashing = createAccount(config.user, config.password)
-  const accounts = new Map<string, Account>()
-  const bmc = createBmc('1', await machineOf(config), accounts)
-  const {
-    app,
-    server: listening,
-    certificates,
-    endStreams,
-  } = await makeService(config, bmc, { clock, ...given })
-  await app.ready()
-  const account = await hashing
-  accounts.set(account.id, account)
-  const failed = (err: unknown): void => app.log.error({ err }, 'the network failed')
-  certificates.watch((_bmc, pair) => void listening.setKeyPair(pair).catch(failed))
-  const { ports, discovery } = await openDoors(bmc, listening, config, failed).catch(
-    async (error: unknown) => {
-      await listening.close(0)
-      await app.close()
-      throw error
-    },
-  )
-  let closing: Promise<void> | undefined
-  const close = (): Promise<void> => {
-    discovery.close()
-    endStreams()
-    return (closing ??= listening.close(GRACE_MS).then(() => app.close()))
+  const data = await openData(config)
+  try {
+    return await start(config, { clock, data, ...given })
+  } catch (error) {
+    data?.journal.close()
+    throw error
   }
+}
+
+async function start(
+  config: Config,
+  { clock, data, ...given }: Omit<Surroundings, 'failed'>,
+): Promise<Emulator> {
+  const plan = planOf(config, { ...config, isOpen: isOpen(config) })
+  // Hashing takes another thread some 60 ms: the app is loaded and made meanwhile.
+  const { groups, machines, hashed } = await makeGroups(plan)
+  const fleet = new Fleet(groups, isFleet(config) ? capacityOf(config, [config.port, config.httpsPort]) : 1)
+  for (const { name, count } of plan.groups) await add(fleet, name, count)
+  const failed = (err: unknown): void => given.logger?.error({ err }, 'the network failed')
+  const service = await makeService(config, { fleet, machines }, { clock, data, failed, ...given })
+  await service.app.ready()
+  await hashed
+  // Before what was kept, where a client may have said otherwise.
+  for (const { bmc } of fleet.members()) if (config.ssdp) commit(bmc, { network: { ssdpEnabled: true } })
+  if (data) await resume(fleet, data, service)
+  const { controlUrl, close } = await openAll(config, fleet, service, failed)
+  const [first] = fleet.members()
+  const [urls = nowhere] = first ? urlsIn(config, fleet, first.bmc) : []
   return {
-    url: urlOf('http', ports.port, config.host),
-    httpsUrl: urlOf('https', ports.httpsPort, config.host),
-    bmcs: [bmc],
+    ...urls,
+    controlUrl,
+    get bmcs() {
+      return [...fleet.members()].map(({ bmc }) => bmc)
+    },
     clock,
     config,
+    urlsOf: (bmc) => urlsIn(config, fleet, bmc),
+    add: (group, count) => add(fleet, group, count),
+    remove: async ({ id }) => isFleet(config) && fleet.remove(id),
+    failure: data?.failure ?? new Promise(() => {}),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
-/** The machine as its own data and the configuration make it. */
-async function machineOf(config: Config): Promise<Machine> {
-  const { machine, profile, awaitReset, startUpdate, devices, trust, unsignedImages } = config
-  const loaded = loadMachine(machine)
-  const ruled = profile === '' ? loaded : underRules(loaded, loadProfile(profile))
-  const adapted: Machine = {
-    ...ruled,
-    ...(awaitReset !== 'machine' && { awaitReset }),
-    ...(startUpdate !== 'machine' && { startUpdate }),
-    ...(unsignedImages !== 'machine' && { trust: { ...ruled.trust, unsigned: unsignedImages } }),
-    ...(trust !== '' && { trustStore: await trustIn(trust) }),
+/** Goes on with what was kept. An image that one operation is done with may be what the next one needs. */
+async function resume(fleet: Fleet, data: Data, { spool, takeUp }: Service): Promise<void> {
+  const restored = await keepFleet(fleet, data)
+  const needed = imagesOf([...restored.values()].flat())
+  await spool.sweep(needed)
+  const held = [...needed].map((sha256) => spool.find(sha256))
+  for (const [{ bmc }, records] of restored) await takeUp(bmc, records)
+  await Promise.all(held.map(async (image) => image?.discard()))
+}
+
+async function add(fleet: Fleet, group: string, count?: number): Promise<readonly Bmc[]> {
+  const added = await fleet.add(group, count)
+  if (!added.ok) throw new Error(`fleet: ${whyNotAdded(added.problem)}`)
+  return added.value.map(({ bmc }) => bmc)
+}
+
+function urlsIn(config: Config, fleet: Fleet, { id }: Bmc): readonly Urls[] {
+  const member = fleet.find(id)
+  return member ? urlsOf(isFleet(config) ? config : { ...config, reach: alone }, member) : []
+}
+
+/** What listens, and how it ends. */
+interface Opened {
+  readonly controlUrl: string | undefined
+  readonly close: () => Promise<void>
+}
+
+/** Lets everybody be reached, now and whenever they come. */
+async function openAll(
+  config: Config,
+  fleet: Fleet,
+  service: Service,
+  failed: (error: unknown) => void,
+): Promise<Opened> {
+  const { app, doors, endStreams } = service
+  let discovery: Ssdp | undefined
+  let control: FastifyInstance | undefined
+  const end = async (graceMs: number): Promise<void> => {
+    await Promise.all([doors.close(graceMs), control?.close()])
+    await app.close()
   }
-  if (devices === '') return adapted
-  return planFaults(adapted, typeof devices === 'string' ? readDevicesFile(devices) : devices)
-}
-
-/** Most runs need nothing of what reads it. */
-async function trustIn(folder: string): Promise<TrustStore> {
-  const { readTrustFolder } = await import('./image/trust/trust-folder.ts')
-  return readTrustFolder(folder)
-}
-
-/** The app and the sockets that it will be reached by; nothing listens yet. */
-async function makeService(config: Config, bmc: Bmc, { clock, ...given }: Given) {
-  const { createApp } = await import('./app.ts')
-  const givenKeyPair = config.tlsCert === '' ? undefined : readKeyPair(config.tlsCert, config.tlsKey)
-  const certificates = new Certificates({ clock, names: names(config), given: givenKeyPair })
-  const counters = config.metrics ? new (await import('./http/metrics.ts')).Metrics(bmc) : undefined
-  let server: Server | undefined
-  const { fastify: app, endStreams } = createApp({
-    ...config,
-    clock,
-    spool: createFileSpool(clock, {
-      ...(config.spool !== '' && { parent: config.spool }),
-      capacityBytes: config.spoolBytes,
-      failed: (err) => given.logger?.error({ err }, 'the spool failed'),
-    }),
-    stallMs: config.uploadStallMs,
-    monitorEnding: config.taskMonitor,
-    imageFolders: parseImageFolders(config.imageFolders) ?? new Map<string, string>(),
-    resolveBmc: () => bmc,
-    certificates,
-    hasFaults: hasFaults(bmc.machine),
-    updateRules: [bmc.machine.updateRules],
-    ...(counters && { counters }),
-    ...given,
-    serverFactory: (handler) => {
-      const options = serverOptions(config, () => certificates.keyPair(bmc))
-      server = new Server(options, handler)
-      return server.http
-    },
-  })
-  if (server === undefined) throw new Error('Fastify did not ask for its server')
-  return { app, server, certificates, endStreams }
-}
-
-/** Listens, tells the BMC where, and lets it be found; from now on the sockets follow its outages. */
-async function openDoors(bmc: Bmc, server: Server, config: Config, failed: (error: unknown) => void) {
-  const ports = await server.listen()
-  commit(bmc, { network: { httpPort: ports.port, httpsPort: ports.httpsPort, ssdpEnabled: config.ssdp } })
-  followOutages(bmc, server, failed)
-  return { ports, discovery: await discover(bmc, config.host, failed) }
-}
-
-function serverOptions(config: Config, keyPair: ServerOptions['keyPair']): ServerOptions {
-  return {
-    ...config,
-    port: config.http ? config.port : undefined,
-    httpsPort: config.https ? config.httpsPort : undefined,
-    keyPair,
-    isStrict: isStrict(config),
+  try {
+    await openDoors(fleet, service)
+    const [only] = fleet.members()
+    if (only && !isFleet(config)) discovery = await discover(only.bmc, config, failed)
+    control = await startControl(config, fleet, service, failed)
+  } catch (error) {
+    discovery?.close()
+    await end(0)
+    throw error
   }
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    discovery?.close()
+    endStreams()
+    return (closing ??= end(GRACE_MS))
+  }
+  return { controlUrl: control?.listeningOrigin, close }
 }
 
-/** While the manager boots, a machine that refuses connections does so. */
-function followOutages(bmc: Bmc, server: Server, failed: (error: unknown) => void): void {
-  bmc.listeners.add((change) => {
-    if (!('outage' in change)) return
-    if (change.outage === 'refuse') server.suspend()
-    else if (!server.isListening) server.listen().catch(failed)
+async function openDoors(fleet: Fleet, { doors, forget }: Service): Promise<void> {
+  await doors.open()
+  for (const { bmc, slot } of fleet.members()) await doors.admit(bmc, slot)
+  fleet.onAdded(({ bmc, slot }) => doors.admit(bmc, slot))
+  fleet.onRemoved(({ bmc }) => {
+    doors.dismiss(bmc)
+    return forget(bmc)
   })
 }
 
 /** Lets searches find the service root: by HTTPS where it is served. */
-function discover(bmc: Bmc, host: string, failed: (error: unknown) => void): Promise<Ssdp> {
+function discover(bmc: Bmc, { host }: Config, failed: (error: unknown) => void): Promise<Ssdp> {
   const { httpPort, httpsPort } = bmc.state.network
   const [scheme, port] = httpsPort === undefined ? ['http', httpPort] : ['https', httpsPort]
-  const urlAt = (address: string): string => `${urlOf(scheme, port, address)}${uris.root}/`
-  return startDiscovery(bmc, { host, urlAt, minor: Number(REDFISH_VERSION.split('.')[1]), failed })
+  const urlHere = (address: string): string => `${urlAt(scheme, port, address)}${uris.root}/`
+  return startDiscovery(bmc, {
+    host,
+    urlAt: urlHere,
+    minor: Number(REDFISH_VERSION.split('.')[1]),
+    failed,
+  })
 }
 
-function urlOf(scheme: string, port: number | undefined, host: string): string | undefined {
-  return port === undefined ? undefined : `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-function names({ host }: Config): string[] {
-  return [...new Set(['localhost', '127.0.0.1', hostname(), host])]
+/** Most runs never load what controls a fleet. */
+async function startControl(
+  config: Config,
+  fleet: Fleet,
+  { reset }: Service,
+  failed: (error: unknown) => void,
+): Promise<FastifyInstance | undefined> {
+  if (config.controlPort === undefined) return undefined
+  const { createControl } = await import('./fleet/control.ts')
+  const control = createControl({ fleet, reset, failed, urlsOf: ({ bmc }) => urlsIn(config, fleet, bmc) })
+  await control.listen({ host: CONTROL_HOST, port: config.controlPort })
+  return control
 }

@@ -1,34 +1,25 @@
 import { LOOPBACK } from './events/destinations.ts'
-import type { DevicePlans } from './faults/plan.ts'
-import { type Static, type TSchema, Type } from './lib/schema.ts'
+import { bmcSettings, choice, type Setting } from './fleet/bmc-settings.ts'
+import { type FleetFile, MAX_BMCS } from './fleet/plan.ts'
+import { reachKinds } from './http/reach.ts'
+import { syncPolicies } from './journal/sync.ts'
+import { type Static, Type } from './lib/schema.ts'
 import { SIZE } from './lib/size.ts'
 import { updateMethods } from './services/update-service/methods.ts'
 import { MAX_TASKS } from './tasks/engine.ts'
 import { ANYWHERE } from './transfer/addresses.ts'
 
-export const DEFAULT_PASSWORD = 'redflash'
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
 const NonEmpty = Type.String({ minLength: 1 })
-const SPEED = /^(max|\d*[1-9]\d*(\.\d+)?|0?\.\d*[1-9]\d*)$/
 const METHOD = updateMethods.join('|')
 const METHODS = new RegExp(`^((${METHOD})( *, *(${METHOD}))*)?$`)
-
-interface Setting {
-  readonly schema: TSchema
-  readonly default: unknown
-  /** What stands for the value in the command line's help; switches have none. */
-  readonly placeholder?: string
-  readonly help: string
-  /** What would be right, for the one who got it wrong. */
-  readonly expected: string
-}
+const REACH = reachKinds.join('|')
+const REACHES = new RegExp(`^(${REACH})( *, *(${REACH}))*$`)
+const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`)
+const PORT_OR_NONE = /^(|[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/
 
 const port = 'a port number from 0 (any free one) to 65535'
-const choice = <const T extends string>(...values: T[]) => ({
-  // Without a type: one mistake is told once.
-  schema: Type.Unsafe<T>({ enum: values }),
-  expected: `one of ${values.join(', ')}`,
-})
 
 /** Every setting, once: the command line, the environment, the file and the documentation are made of this table. */
 export const settings = {
@@ -87,64 +78,60 @@ export const settings = {
     help: 'private key (PEM) of the certificate',
     expected: 'a file name',
   },
-  user: {
-    schema: Type.String({ pattern: '^[^:]+$' }),
-    default: 'admin',
-    placeholder: 'name',
-    help: 'name of the administrator',
-    expected: 'a name without a colon',
+  ...bmcSettings,
+  bmcs: {
+    schema: Type.Integer({ minimum: 1, maximum: MAX_BMCS }),
+    default: 1,
+    placeholder: 'number',
+    help: 'how many BMCs there are: more than one is a fleet, whose BMCs have an address each',
+    expected: `a whole number from 1 to ${MAX_BMCS}`,
   },
-  password: {
-    schema: NonEmpty,
-    default: DEFAULT_PASSWORD,
-    placeholder: 'password',
-    help: 'password of the administrator',
-    expected: 'a password that is not empty',
-  },
-  machine: {
-    schema: NonEmpty,
-    default: 'rackmount',
-    placeholder: 'name|folder',
-    help: 'machine to emulate: rackmount, bladed, or a folder with a mockup',
-    expected: 'rackmount, bladed or a folder',
-  },
-  profile: {
-    schema: Type.String(),
-    default: '',
-    placeholder: 'name',
-    help: 'rules of a real update service for the machine: lenovo-xcc3',
-    expected: 'lenovo-xcc3, or nothing',
-  },
-  awaitReset: {
-    ...choice('machine', 'job', 'completed', 'pending'),
-    default: 'machine',
-    placeholder: 'shape',
-    help: 'how an update that waits for a reset is shown: a job, a task that has completed, a task that is pending',
-  },
-  startUpdate: {
-    ...choice('machine', 'own-task', 'waiting-tasks'),
-    default: 'machine',
-    placeholder: 'shape',
-    help: 'what StartUpdate starts: a task of its own, or the tasks that wait',
-  },
-  devices: {
-    // Judged with the machine at hand: it says which devices there are.
-    schema: Type.Unsafe<string | DevicePlans>({ type: ['string', 'object'] }),
+  fleet: {
+    // Judged when it is made: a file may have to be read for it.
+    schema: Type.Unsafe<string | FleetFile>({ type: ['string', 'object'] }),
     default: '',
     placeholder: 'file',
-    help: 'JSON file of what is to go wrong with devices',
-    expected: 'a file name, or an object with components',
+    help: 'JSON file of a fleet: groups of BMCs that are alike',
+    expected: 'a file name, or an object with groups',
   },
-  speed: {
+  reach: {
+    schema: Type.String({ pattern: REACHES.source }),
+    default: 'address',
+    placeholder: 'list',
+    help: 'how the BMCs of a fleet are told apart: by address, name, port or path, or by several of these',
+    expected: `some of ${reachKinds.join(', ')}, separated by commas`,
+  },
+  firstAddress: {
+    schema: Type.String({ pattern: IPV4.source }),
+    default: '127.1.0.1',
+    placeholder: 'address',
+    help: 'address of the first BMC of a fleet; the next one has the next',
+    expected: 'an IPv4 address',
+  },
+  controlPort: {
     schema: Type.Unsafe<string | number>({
-      type: ['string', 'number'],
-      pattern: SPEED.source,
-      exclusiveMinimum: 0,
+      type: ['string', 'integer'],
+      pattern: PORT_OR_NONE.source,
+      minimum: 0,
+      maximum: 65_535,
     }),
-    default: '1',
-    placeholder: 'n|max',
-    help: 'how much faster than real time devices work; max does not wait',
-    expected: 'a number above 0, or max',
+    default: '',
+    placeholder: 'number',
+    help: 'port at 127.0.0.1 that lists, adds, removes and resets BMCs; none by default',
+    expected: `${port}, or nothing`,
+  },
+  data: {
+    schema: Type.String(),
+    default: '',
+    placeholder: 'folder',
+    help: 'where everything is kept beyond the end of the process; nothing is by default',
+    expected: 'a folder',
+  },
+  dataSync: {
+    ...choice(...syncPolicies),
+    default: 'normal',
+    placeholder: 'policy',
+    help: 'what outlives the machine’s own crash, too: full: all; normal: all but the last moments; off: nothing is sure',
   },
   spool: {
     schema: Type.String(),
@@ -248,19 +235,6 @@ export const settings = {
     placeholder: 'list',
     help: 'folders that stand for shares: nfs://server/export=/srv/images,cifs://server/share=/srv/share',
     expected: 'shares (nfs, cifs, smb) and their folders, separated by commas',
-  },
-  trust: {
-    schema: Type.String(),
-    default: '',
-    placeholder: 'folder',
-    help: 'whose signed images are trusted: certificates, their revocation lists, public keys, revoked digests',
-    expected: 'a folder',
-  },
-  unsignedImages: {
-    ...choice('machine', 'refuse', 'warn', 'accept'),
-    default: 'machine',
-    placeholder: 'policy',
-    help: 'what becomes of an image that nobody signed',
   },
   logLevel: {
     ...choice('silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'),

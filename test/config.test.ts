@@ -26,6 +26,13 @@ describe('a configuration', () => {
         startUpdate: 'machine',
         devices: '',
         speed: 1,
+        bmcs: 1,
+        fleet: '',
+        reach: new Set(['address']),
+        firstAddress: '127.1.0.1',
+        controlPort: undefined,
+        data: '',
+        dataSync: 'normal',
         spool: '',
         maxImageBytes: 2_047 * 2 ** 20,
         imageStoreBytes: 8 * 2 ** 30,
@@ -109,6 +116,13 @@ describe('a setting', () => {
     startUpdate: ['machine', 'own-task', 'waiting-tasks'],
     devices: ['', 'faults.json', {}, { BIOS: { fail: { at: 'install' } } }],
     speed: [1, 0.001, 'max', '10', '0.5', '.5'],
+    bmcs: [1, 500, 100_000],
+    fleet: ['', 'fleet.json', { groups: [{ name: 'a', count: 2 }] }],
+    reach: ['address', 'name,port', 'path , address', 'name,name'],
+    firstAddress: ['127.1.0.1', '127.255.255.254', '0.0.0.0'],
+    controlPort: ['', '0', '8100', 0, 65_535],
+    data: ['', '/var/lib/redflash'],
+    dataSync: ['off', 'normal', 'full'],
     spool: ['', '/var/spool'],
     spoolSize: ['', '1', '64KiB', '8GiB'],
     maxImageSize: ['1', '10B', '64KiB', '2047MiB', '4GiB'],
@@ -147,6 +161,13 @@ describe('a setting', () => {
     startUpdate: ['task', '', null],
     devices: [1, null, []],
     speed: [0, -1, 'fast', '0', '0.0', '-1', '', '1x', null, true],
+    bmcs: [0, -1, 1.5, 100_001, '2', null],
+    fleet: [1, null, []],
+    reach: ['', 'Address', 'address,', 'address name', 'slot', null],
+    firstAddress: ['', 'localhost', '127.1.0', '127.1.0.256', '01.1.1.1', '::1', 1, null],
+    controlPort: [-1, 65_536, 1.5, '65536', '-1', 'any', null],
+    data: [1, null],
+    dataSync: ['', 'on', 1, null],
     spool: [1, null],
     maxImageSize: ['', '0', '-1', '1.5MiB', '10MB', '10 MiB', 'MiB', 10],
     imageStoreSize: ['', '0', '10MB', 10, null],
@@ -166,12 +187,14 @@ describe('a setting', () => {
     unsignedImages: ['Refuse', '', true, null],
     logLevel: ['verbose', 1],
   }
+  /** What some are about. */
+  const beside: Partial<Record<SettingName, GivenSettings>> = { controlPort: { bmcs: 2 } }
   const names = Object.keys(settings) as SettingName[]
 
   test.each(names.flatMap((name) => right[name].map((value) => [name, value] as const)))(
     '%s may be %j',
     (name, value) => {
-      expect(lines(parseConfig([file({ [name]: value })]))).toEqual([])
+      expect(lines(parseConfig([file({ ...beside[name], [name]: value })]))).toEqual([])
     },
   )
 
@@ -201,13 +224,17 @@ describe('a setting', () => {
     ['password', 'true', { password: 'true' }],
     ['speed', '2.5', { speed: 2.5 }],
     ['speed', 'max', { speed: 'max' }],
+    ['bmcs', '500', { bmcs: 500 }],
+    ['reach', 'path, name', { reach: new Set(['name', 'path']) }],
+    ['controlPort', '8100', { controlPort: 8_100 }],
     ['maxImageSize', '1KiB', { maxImageBytes: 1_024 }],
     ['imageStoreSize', '1KiB', { imageStoreBytes: 1_024 }],
     ['spoolSize', '2KiB', { spoolBytes: 2_048 }],
     ['updateMethods', 'simple , raw', { updateMethods: new Set(['raw', 'simple']) }],
     ['updateMethods', '', { updateMethods: new Set() }],
   ])('%s is read from the text %j', (name, value, config) => {
-    expect(parseConfig([commandLine({ [name]: value })])).toMatchObject({ ok: true, value: config })
+    const given = [file({ bmcs: 2 }), commandLine({ [name]: value })]
+    expect(parseConfig(given)).toMatchObject({ ok: true, value: config })
   })
 
   test.each([
@@ -237,7 +264,25 @@ describe('settings that do not go together:', () => {
       { https: false, httpMode: 'redirect' },
       /httpMode, .*https: redirect/,
     ],
+    [
+      'a folder for everything and one for images',
+      { data: 'data', spool: 'spool' },
+      /data, .*spool: give one of them/,
+    ],
     ['a key without its certificate', { tlsKey: 'a.key' }, /tlsKey: give both/],
+    ['so many BMCs and a fleet', { bmcs: 2, fleet: 'fleet.json' }, /bmcs, .*fleet: give one/],
+    ['control of no fleet', { controlPort: 8_100 }, /controlPort: only a fleet/],
+    ['a fleet and searches', { bmcs: 2, ssdp: true }, /ssdp: a fleet is not searched for/],
+    [
+      'a fleet and HTTP that redirects',
+      { bmcs: 2, httpMode: 'redirect' },
+      /httpMode: a fleet does not redirect/,
+    ],
+    [
+      'the default password at addresses for everybody',
+      { bmcs: 2, firstAddress: '192.0.2.1' },
+      /firstAddress: beyond loopback a .*password/,
+    ],
     ['the default password for everybody', { host: '0.0.0.0' }, /host: beyond loopback a password/],
     ['the default password for everybody by IPv6', { host: '::' }, /beyond loopback/],
     ['the default password for a name', { host: 'bmc.example' }, /beyond loopback/],
@@ -255,6 +300,11 @@ describe('settings that do not go together:', () => {
     ['HTTP alone', { https: false }],
     ['a certificate with its key', { tlsCert: 'a.pem', tlsKey: 'a.key' }],
     ['a password of their own for everybody', { host: '0.0.0.0', password: 'correct horse' }],
+    [
+      'a password of their own at addresses for everybody',
+      { bmcs: 2, firstAddress: '192.0.2.1', password: 'correct horse' },
+    ],
+    ['addresses for everybody that nobody has', { firstAddress: '192.0.2.1' }],
     ['the default password for this machine', { host: '127.0.0.2' }],
   ])('but %s does', (_what, given) => {
     expect(lines(parseConfig([file(given)]))).toEqual([])

@@ -6,8 +6,8 @@ import { loadMachine } from '../src/bmc/mockup-folder.ts'
 import { createSimulatedFlasher } from '../src/devices/simulated/simulated-flasher.ts'
 import { type InjectedFault, withFaults } from '../src/faults/faulty-flasher.ts'
 import { hasFaults, planFaults } from '../src/faults/plan.ts'
-import { deviceClock, VirtualClock } from '../src/lib/clock.ts'
-import { flashJob, type JobOptions, outcome, rejection } from './contracts/flasher.ts'
+import { VirtualClock } from '../src/lib/clock.ts'
+import { flashJob, type JobOptions, newStrikes, outcome, rejection } from './contracts/flasher.ts'
 import { complaints, configFile, serve } from './support/cli.ts'
 import { startEmulator } from './support/emulator.ts'
 import { bundleOf } from './support/images.ts'
@@ -102,7 +102,8 @@ describe('devices fail as planned', () => {
   test('each of several BMCs as often as planned', async () => {
     const { run } = prepare([{ at: 'transfer', times: 1 }])
     for (const bmcId of ['1', '2']) {
-      expect(await run({ bmcId }, 'transfer', 'transfer')).toEqual(['failed', 'ok'])
+      const strikes = newStrikes()
+      expect(await run({ bmcId, strikes }, 'transfer', 'transfer')).toEqual(['failed', 'ok'])
     }
   })
 
@@ -196,12 +197,13 @@ type Planned = Parameters<typeof plannedFaults>[0]['fail']
 function prepare(fail: NonNullable<Planned>) {
   const clock = new VirtualClock()
   const struck: InjectedFault[] = []
-  const flasher = withFaults(createSimulatedFlasher(deviceClock(clock, 1)), {
+  const strikes = newStrikes()
+  const flasher = withFaults(createSimulatedFlasher(clock), {
     clock,
     struck: (fault) => struck.push(fault),
   })
   const job = ({ version, ...options }: JobOptions & { readonly version?: string } = {}) => ({
-    ...flashJob({ ...options, behaviour: { fail } }),
+    ...flashJob({ strikes, ...options, behaviour: { fail } }),
     ...(version !== undefined && { version }),
   })
   const run = async (options: Parameters<typeof job>[0], ...stages: readonly DeviceStageName[]) => {

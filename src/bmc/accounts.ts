@@ -54,6 +54,8 @@ export class PasswordChecker {
   readonly #key = randomBytes(32)
   /** By digest, the hash that it was verified against. */
   readonly #verified = new Map<string, Uint8Array>()
+  /** What is being compared, by digest. */
+  readonly #comparing = new Map<string, { readonly hash: Uint8Array; readonly matches: Promise<boolean> }>()
   /** Stands for unknown names: no password is known to have this hash, and to check one takes as long as any other. */
   readonly #nobody: PasswordHash = { salt: randomBytes(16), hash: randomBytes(HASH_BYTES) }
 
@@ -62,11 +64,24 @@ export class PasswordChecker {
     const { salt, hash } = account ?? this.#nobody
     const digest = createHmac('sha256', this.#key).update(salt).update(password).digest('base64')
     if (account !== undefined && this.#verified.get(digest) === hash) return true
-    const matches = timingSafeEqual(await derive(password, salt, HASH_BYTES), hash)
+    const matches = await this.#compare(digest, { salt, hash }, password)
     if (!matches || account === undefined) return false
     const oldest = this.#verified.keys().next()
     if (this.#verified.size >= CACHED_CREDENTIALS && !oldest.done) this.#verified.delete(oldest.value)
     this.#verified.set(digest, hash)
     return true
+  }
+
+  /** Clients of a fleet come all at once with the same password, to BMCs that share the account. */
+  async #compare(digest: string, { salt, hash }: PasswordHash, password: string): Promise<boolean> {
+    const known = this.#comparing.get(digest)
+    if (known?.hash === hash) return known.matches
+    const matches = derive(password, salt, HASH_BYTES).then((derived) => timingSafeEqual(derived, hash))
+    this.#comparing.set(digest, { hash, matches })
+    try {
+      return await matches
+    } finally {
+      this.#comparing.delete(digest)
+    }
   }
 }

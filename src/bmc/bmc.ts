@@ -76,6 +76,8 @@ export function createBmc(
       deviceIdentities: new Map(),
       operations: new Map(),
       resets: new Map(),
+      userJobs: new Map(),
+      strikes: new Map(),
     },
   }
 }

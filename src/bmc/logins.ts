@@ -79,10 +79,23 @@ export class Logins {
     watch.cancelExpiration()
     if (account?.isLocked !== true) watch.cancelUnlock()
     if (account === undefined) this.#watches(bmc).delete(id)
-    if (account?.expiresAt === undefined || !account.enabled) return
-    const leftMs = account.expiresAt - this.#clock.now()
-    if (leftMs <= 0) return this.#disable(bmc, id)
-    watch.cancelExpiration = this.#clock.schedule(leftMs, () => this.#disable(bmc, id))
+    else this.#expireInTime(bmc, account)
+  }
+
+  /** After a restart: what time does to accounts, it goes on doing. */
+  takeUp(bmc: Bmc): void {
+    for (const account of bmc.state.accounts.values()) {
+      this.#expireInTime(bmc, account)
+      if (account.isLocked) this.#unlockInTime(bmc, account)
+    }
+  }
+
+  /** Nothing is timed any more for a BMC that is gone. */
+  forget(bmc: Bmc): void {
+    for (const watch of this.#watches(bmc).values()) {
+      watch.cancelUnlock()
+      watch.cancelExpiration()
+    }
   }
 
   /** Whether an account may be used at all, by whatever proof. */
@@ -106,18 +119,32 @@ export class Logins {
     const isEndless = !settings.lockoutResetEnabled && hasOtherAdministrator(bmc.state, account.id)
     if (!isEndless && settings.lockoutDurationS === 0) return
     watch.failures = 0
-    this.#setLocked(bmc, account.id, true)
-    if (isEndless) return
-    const unlock = (): void => this.#setLocked(bmc, account.id, false)
-    watch.cancelUnlock = this.#clock.schedule(settings.lockoutDurationS * 1_000, unlock)
+    const lockedUntil = isEndless ? undefined : now + settings.lockoutDurationS * 1_000
+    this.#setLocked(bmc, account.id, { isLocked: true, lockedUntil })
+    this.#unlockInTime(bmc, { id: account.id, lockedUntil })
   }
 
-  #setLocked(bmc: Bmc, id: string, isLocked: boolean): void {
+  #unlockInTime(bmc: Bmc, { id, lockedUntil }: Pick<Account, 'id' | 'lockedUntil'>): void {
+    if (lockedUntil === undefined) return
+    const unlock = (): void => this.#setLocked(bmc, id, { isLocked: false, lockedUntil: undefined })
+    const leftMs = Math.max(0, lockedUntil - this.#clock.now())
+    this.#watch(bmc, id).cancelUnlock = this.#clock.schedule(leftMs, unlock)
+  }
+
+  #expireInTime(bmc: Bmc, { id, expiresAt, enabled }: Account): void {
+    if (expiresAt === undefined || !enabled) return
+    const leftMs = expiresAt - this.#clock.now()
+    if (leftMs <= 0) return this.#disable(bmc, id)
+    this.#watch(bmc, id).cancelExpiration = this.#clock.schedule(leftMs, () => this.#disable(bmc, id))
+  }
+
+  #setLocked(bmc: Bmc, id: string, lock: Pick<Account, 'isLocked' | 'lockedUntil'>): void {
     const account = bmc.state.accounts.get(id)
+    const { isLocked } = lock
     if (account === undefined || account.isLocked === isLocked) return
     const key = isLocked ? 'AccountSecurity.AccountLocked' : 'AccountSecurity.AccountLockoutExpired'
     commit(bmc, {
-      accounts: [[id, { ...account, isLocked }]],
+      accounts: [[id, { ...account, ...lock }]],
       ...audited(bmc, this.#clock.now(), uris.account(id), [message(key, account.username)]),
     })
   }

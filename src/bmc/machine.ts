@@ -1,4 +1,4 @@
-import { millisecondsOf } from '../lib/clock.ts'
+import { millisecondsOf, type Speed } from '../lib/clock.ts'
 import { getPointer } from '../redfish/pointer.ts'
 import { isObject, type JsonObject, linkUris, type Resource } from '../redfish/resource.ts'
 import { AUDIT_LOG, lastSegment, LOG, uris } from '../redfish/uris.ts'
@@ -32,6 +32,8 @@ export interface Machine {
   /** What an image may call it: the Models of its systems, chassis and managers. */
   readonly models: ReadonlySet<string>
   readonly outage: MachineData['outage']
+  /** How much faster than real time its devices work, and it boots: the configuration's, and no part of its data. */
+  readonly speed: Speed
   readonly systems: ReadonlyMap<string, MachineData['systems'][string]>
   readonly settings: Settings
 }
@@ -161,6 +163,7 @@ export function createMachine(
     trustStore: emptyTrustStore,
     models: modelsOf(documents),
     outage: data?.outage ?? ordinaryOutage,
+    speed: 1,
     systems: new Map(systemUris.map((uri) => [uri, data?.systems[uri] ?? ordinarySystem])),
     settings: { ...settings, ...windowOf(data) },
   }

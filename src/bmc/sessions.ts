@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import type { Bmc } from './bmc.ts'
 import { commit } from './commit.ts'
+import { ofEach } from '../lib/of-each.ts'
 import type { Account, BmcState, Change, Session, Settings } from './state.ts'
 
 /** Open sessions of one BMC. */
@@ -20,7 +21,7 @@ const SECRET_BYTES = 32
 export class Sessions {
   readonly #clock: Clock
   readonly #lastUse = new WeakMap<Session, number>()
-  readonly #timers = new WeakMap<Session, () => void>()
+  readonly #timers = ofEach<Bmc, Map<string, () => void>>(() => new Map())
   #count = 0
 
   constructor(clock: Clock) {
@@ -59,18 +60,25 @@ export class Sessions {
     commit(bmc, { sessions: [[id, undefined]] })
   }
 
+  /** Nothing is timed any more for a BMC that is gone. */
+  forget(bmc: Bmc): void {
+    for (const cancel of this.#timers(bmc).values()) cancel()
+  }
+
   /** A timeout changed: it holds for the sessions that are open, too. */
   reschedule(bmc: Bmc): void {
     for (const session of bmc.state.sessions.values()) this.#expireInTime(bmc, session)
   }
 
   #expireInTime(bmc: Bmc, session: Session): void {
-    this.#timers.get(session)?.()
+    const timers = this.#timers(bmc)
+    timers.get(session.id)?.()
+    timers.delete(session.id)
     if (bmc.state.sessions.get(session.id) !== session) return
     const leftMs = this.#leftMs(bmc, session)
     if (leftMs <= 0) return this.end(bmc, session.id)
     const cancel = this.#clock.schedule(leftMs, () => this.#expireInTime(bmc, session))
-    this.#timers.set(session, cancel)
+    timers.set(session.id, cancel)
   }
 
   #leftMs(bmc: Bmc, session: Session): number {

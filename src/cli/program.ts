@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addDataCommand } from './data.ts'
 import { addDemoCommand } from './demo.ts'
 import { addImageCommand } from './image.ts'
 import { addPushCommand } from './push.ts'
@@ -23,6 +24,7 @@ export function createProgram(terminal: Terminal): (argv: readonly string[]) => 
     addServeCommand(program, terminal, finish)
     addImageCommand(program, terminal, finish)
     addPushCommand(program, terminal, finish)
+    addDataCommand(program, terminal, finish)
     addDemoCommand(program, terminal, finish)
     try {
       await program.parseAsync([...argv])

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { defaultOf, type SettingName, settings } from '../settings.ts'
 import { readFileSync } from 'node:fs'
-import { parseConfig, type Source } from '../config.ts'
+import { isFleet, parseConfig, type Source } from '../config.ts'
 import { type Emulator, startEmulator } from '../index.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Finish, Terminal } from './terminal.ts'
@@ -31,7 +31,11 @@ export function addServeCommand(program: Command, terminal: Terminal, finish: Fi
     const logger = pino({ level: config.value.logLevel }, pino.destination({ fd: 2, sync: true }))
     const emulator = await startEmulator(config.value, { logger })
     announce(emulator, terminal)
-    await terminal.stopped()
+    const failure = await Promise.race([emulator.failure, terminal.stopped()])
+    if (failure instanceof Error) {
+      terminal.err.write(`${failure.message}\n`)
+      finish(1)
+    }
     await emulator.close()
   })
 }
@@ -83,16 +87,34 @@ function readFile(file: unknown): Record<string, unknown> {
 }
 
 /** One line per URL, who may log in, and a line to try. */
-function announce({ url, httpsUrl, config }: Emulator, { out }: Terminal): void {
+function announce(emulator: Emulator, { out }: Terminal): void {
+  const { url, httpsUrl, config } = emulator
   const isPlain = url !== undefined && config.httpMode === 'serve'
   const curl = isPlain ? `curl ${url}` : `curl -k ${httpsUrl}`
   const password = config.password === defaultOf('password') ? config.password : 'PASSWORD'
+  // Each of its groups may have its own.
+  const isPlanned = config.fleet !== ''
   const lines = [
     ...[url, httpsUrl].filter((one) => one !== undefined).map((one) => `redflash serves ${one}${uris.root}/`),
-    `user ${config.user}, machine ${config.machine}`,
-    `try: ${curl}${uris.updateService} -u ${config.user}:${password}`,
+    ...fleetLines(emulator),
+    ...(isPlanned ? [] : [`user ${config.user}, machine ${config.machine}`]),
+    isPlanned
+      ? `try: ${curl}${uris.root}/`
+      : `try: ${curl}${uris.updateService} -u ${config.user}:${password}`,
   ]
   out.write(`${lines.join('\n')}\n`)
+}
+
+/** How many BMCs there are, and where their list is. */
+function fleetLines(emulator: Emulator): string[] {
+  const { bmcs, controlUrl, config } = emulator
+  if (!isFleet(config)) return []
+  const [last] = bmcs.slice(-1)
+  const { url, httpsUrl } = (last && emulator.urlsOf(last)[0]) ?? {}
+  const lines = last
+    ? [`${bmcs.length} BMCs, the last one (${last.id}) at ${url ?? httpsUrl}${uris.root}/`]
+    : []
+  return [...lines, ...(controlUrl === undefined ? [] : [`the fleet is listed at ${controlUrl}/bmcs`])]
 }
 
 /** The option of a setting, without its hyphens: `httpsPort` is `https-port`. */

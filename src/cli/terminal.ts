@@ -1,5 +1,6 @@
 /** What a command may use of the process that runs it. */
 export interface Terminal {
+  readonly in: NodeJS.ReadableStream
   readonly out: NodeJS.WriteStream
   readonly err: NodeJS.WriteStream
   readonly environment: Readonly<Record<string, string | undefined>>

@@ -1,4 +1,5 @@
 import type { Component } from '../bmc/bmc.ts'
+import type { Speed } from '../lib/clock.ts'
 import type { Result } from '../lib/result.ts'
 
 /** A device that takes firmware. Every implementation passes `test/contracts/flasher.ts`. */
@@ -13,6 +14,8 @@ export interface Flasher {
   activate(job: ActivationJob): Promise<FlashResult>
   /** Forgets what was taken and not installed. */
   release(job: Pick<FlashJob, 'bmcId' | 'component'>): void
+  /** Forgets all that it knows of the devices of a BMC that is gone. */
+  forget?(bmcId: string): void
 }
 
 export interface ActivationJob {
@@ -20,12 +23,22 @@ export interface ActivationJob {
   readonly component: Component
   /** Of the image. */
   readonly version: string
+  /** How much faster than real time devices of its machine are to be. */
+  readonly speed: Speed
   /** Whether the system that the device depends on has power; asked whenever the device needs it. */
   readonly hasPower: () => boolean
   /** Aborted when the update is cancelled, its machine is reset or the service ends: the device rejects with the reason. */
   readonly signal: AbortSignal
   /** Told how far the stage has come, from 0 to 1. */
   readonly progress: (share: number) => void
+  /** How often which planned fault has struck the device. */
+  readonly strikes: Strikes
+}
+
+/** Counts that are kept with what else is known of the device, from one job to the next and through a restart. */
+export interface Strikes {
+  of(fault: string): number
+  add(fault: string): void
 }
 
 export interface FlashJob extends ActivationJob {

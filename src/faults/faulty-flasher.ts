@@ -26,19 +26,16 @@ interface Surroundings {
  * a wrapper around a stage, and a stage may have several.
  */
 export function withFaults(flasher: Flasher, { clock, struck = () => {} }: Surroundings): Flasher {
-  const strikes = new Map<string, number>()
-
   const at =
     <J extends Job>(stage: DeviceStageName, run: Stage<J>): Stage<J> =>
     (job) => {
-      const { bmcId, component, version } = job
+      const { bmcId, component, version, strikes } = job
       const wrapped = plannedFaults(component.behaviour).reduce<Stage<J>>((inner, fault, index) => {
-        const key = [bmcId, component.id, index].join('\0')
-        const count = strikes.get(key) ?? 0
+        const name = `${index} ${stage} ${fault.how}`
         const isFor = fault.versions?.includes(version) ?? true
-        if (fault.at !== stage || !isFor || count >= fault.times) return inner
+        if (fault.at !== stage || !isFor || strikes.of(name) >= fault.times) return inner
         return faulty(inner, fault, clock, () => {
-          strikes.set(key, count + 1)
+          if (fault.times < Infinity) strikes.add(name)
           struck({ bmcId, component: component.id, at: stage, how: fault.how })
         })
       }, run)
@@ -51,6 +48,7 @@ export function withFaults(flasher: Flasher, { clock, struck = () => {} }: Surro
     install: at('install', (job: FlashJob) => flasher.install(job)),
     activate: at('activate', (job: ActivationJob) => flasher.activate(job)),
     release: (job) => flasher.release(job),
+    forget: (bmcId) => flasher.forget?.(bmcId),
   }
 }
 

@@ -1,8 +1,9 @@
-import { Integer, OctetString, Utf8String } from 'asn1js'
+import { BitString, Integer, OctetString, Utf8String } from 'asn1js'
 import { randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   AttributeTypeAndValue,
+  AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
   CryptoEngine,
@@ -10,6 +11,7 @@ import {
   ExtKeyUsage,
   GeneralName,
   GeneralNames,
+  type RelativeDistinguishedNames,
   setEngine,
 } from 'pkijs'
 import type { Clock } from '../lib/clock.ts'
@@ -19,6 +21,12 @@ const VALID_DAYS = 365
 export const COMMON_NAME = '2.5.4.3'
 const BASIC_CONSTRAINTS = '2.5.29.19'
 export const SUBJECT_ALT_NAME = '2.5.29.17'
+const KEY_USAGE = '2.5.29.15'
+const SUBJECT_KEY_ID = '2.5.29.14'
+const AUTHORITY_KEY_ID = '2.5.29.35'
+/** Signs certificates and their revocation lists (RFC 5280 §4.2.1.3). */
+const KEY_CERT_SIGN = Uint8Array.of(0b0000_0110)
+const AUTHORITY_NAME = 'redflash fleet'
 export const EXTENDED_KEY_USAGE = '2.5.29.37'
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 /** DSP0274: the key is an SPDM responder's. */
@@ -40,34 +48,115 @@ export async function makeCertificate(
   clock: Clock,
   purpose = SERVER_AUTH,
 ): Promise<KeyPair> {
+  const keys = await makeKeys()
+  const extensions = [...leafExtensions(purpose), namesExtension(names)]
+  const certificate = await draft(names[0], clock, { publicKey: keys.publicKey, extensions })
+  return { cert: await signed(certificate, keys.privateKey), key: await pemOfKey(keys.privateKey) }
+}
+
+/** Who certifies many, and the key that they share. */
+export interface Authority {
+  readonly subject: RelativeDistinguishedNames
+  readonly keyId: ArrayBuffer
+  readonly cert: string
+  readonly privateKey: webcrypto.CryptoKey
+  readonly leafPublicKey: webcrypto.CryptoKey
+  readonly leafKey: string
+}
+
+/** Somebody whom clients can trust once for all BMCs. */
+export async function makeAuthority(clock: Clock): Promise<Authority> {
+  const [keys, leafKeys] = await Promise.all([makeKeys(), makeKeys()])
+  const keyId = await keyIdOf(keys.publicKey)
+  const extensions = [
+    extension(BASIC_CONSTRAINTS, true, new BasicConstraints({ cA: true }).toSchema()),
+    extension(KEY_USAGE, true, new BitString({ valueHex: KEY_CERT_SIGN.buffer, unusedBits: 1 })),
+    extension(SUBJECT_KEY_ID, false, new OctetString({ valueHex: keyId })),
+  ]
+  const certificate = await draft(AUTHORITY_NAME, clock, { publicKey: keys.publicKey, extensions })
+  return {
+    subject: certificate.subject,
+    keyId,
+    cert: await signed(certificate, keys.privateKey),
+    privateKey: keys.privateKey,
+    leafPublicKey: leafKeys.publicKey,
+    leafKey: await pemOfKey(leafKeys.privateKey),
+  }
+}
+
+/** A certificate for these names, followed by that of its authority. */
+export async function issueCertificate(
+  authority: Authority,
+  names: readonly string[],
+  clock: Clock,
+): Promise<KeyPair> {
+  const keyIdentifier = new OctetString({ valueHex: authority.keyId })
+  const extensions = [
+    ...leafExtensions(SERVER_AUTH),
+    extension(AUTHORITY_KEY_ID, false, new AuthorityKeyIdentifier({ keyIdentifier }).toSchema()),
+    namesExtension(names),
+  ]
+  const given = { publicKey: authority.leafPublicKey, issuer: authority.subject, extensions }
+  const certificate = await draft(names[0], clock, given)
+  return {
+    cert: `${await signed(certificate, authority.privateKey)}${authority.cert}`,
+    key: authority.leafKey,
+  }
+}
+
+interface Draft {
+  readonly publicKey: webcrypto.CryptoKey
+  readonly extensions: Extension[]
+  /** Itself, unless given. */
+  readonly issuer?: RelativeDistinguishedNames
+}
+
+/** All of a certificate but its signature. */
+async function draft(subject: string | undefined, clock: Clock, given: Draft): Promise<Certificate> {
   useNodeCrypto()
-  const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
-    'sign',
-    'verify',
-  ])
   const certificate = new Certificate()
   certificate.version = 2
   // A serial number is positive: its first bit is clear.
   certificate.serialNumber = new Integer({ valueHex: randomBytes(16).fill(0x40, 0, 1).buffer.slice(0) })
-  const name = new AttributeTypeAndValue({
-    type: COMMON_NAME,
-    value: new Utf8String({ value: names[0] ?? 'redflash' }),
-  })
-  certificate.subject.typesAndValues.push(name)
-  certificate.issuer.typesAndValues.push(name)
+  const value = new Utf8String({ value: subject ?? 'redflash' })
+  certificate.subject.typesAndValues.push(new AttributeTypeAndValue({ type: COMMON_NAME, value }))
+  certificate.issuer = given.issuer ?? certificate.subject
   certificate.notBefore.value = new Date(clock.now() - DAY_MS)
   certificate.notAfter.value = new Date(clock.now() + VALID_DAYS * DAY_MS)
-  certificate.extensions = [
+  certificate.extensions = given.extensions
+  await certificate.subjectPublicKeyInfo.importKey(given.publicKey)
+  return certificate
+}
+
+async function signed(certificate: Certificate, privateKey: webcrypto.CryptoKey): Promise<string> {
+  await certificate.sign(privateKey, 'SHA-256')
+  return pem('CERTIFICATE', certificate.toSchema().toBER())
+}
+
+function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+}
+
+async function pemOfKey(key: webcrypto.CryptoKey): Promise<string> {
+  return pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', key))
+}
+
+/** Any digest will do that tells keys apart (RFC 7093 §2). */
+async function keyIdOf(key: webcrypto.CryptoKey): Promise<ArrayBuffer> {
+  const digest = await webcrypto.subtle.digest('SHA-256', await webcrypto.subtle.exportKey('spki', key))
+  return digest.slice(0, 20)
+}
+
+function leafExtensions(purpose: string): Extension[] {
+  return [
     extension(BASIC_CONSTRAINTS, true, new BasicConstraints({ cA: false }).toSchema()),
     extension(EXTENDED_KEY_USAGE, false, new ExtKeyUsage({ keyPurposes: [purpose] }).toSchema()),
-    extension(SUBJECT_ALT_NAME, false, new GeneralNames({ names: names.map(generalName) }).toSchema()),
   ]
-  await certificate.subjectPublicKeyInfo.importKey(keys.publicKey)
-  await certificate.sign(keys.privateKey, 'SHA-256')
-  return {
-    cert: pem('CERTIFICATE', certificate.toSchema().toBER()),
-    key: pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)),
-  }
+}
+
+function namesExtension(names: readonly string[]): Extension {
+  const value = new GeneralNames({ names: names.map(generalName) })
+  return extension(SUBJECT_ALT_NAME, false, value.toSchema())
 }
 
 export function extension(extnID: string, critical: boolean, value: { toBER(): ArrayBuffer }): Extension {

@@ -8,20 +8,30 @@ import {
   isKeyOf,
   pemOf,
 } from '../bmc/read-certificate.ts'
+import type { Journal, JournalRecord } from '../journal/journal.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
-import type { KeyPair } from './certificate.ts'
+import type { Authority, KeyPair } from './certificate.ts'
 import type { KeyKind, SigningSubject } from './signing-request.ts'
+
+/** Where the journal has them: what a BMC shows, and the keys that wait. */
+const TABLE = 'keyPairs'
+const SHOWN = 'shown'
+const WAITING = 'waiting'
 
 /** Keys of signing requests that are kept until their certificate comes; the oldest gives way. */
 const MAX_WAITING_KEYS = 8
 
 export interface CertificateOptions {
   readonly clock: Clock
-  /** Whom a certificate that we make is for. */
-  readonly names: readonly string[]
+  /** Whom the certificate is for that we make for a BMC, or for all of them. */
+  readonly names: (bmc: Bmc | undefined) => readonly string[]
   /** Instead of one that we make. */
   readonly given?: KeyPair | undefined
+  /** Where what clients rely on outlives the process. */
+  readonly journal?: Journal | undefined
+  /** Whether there are many BMCs: one authority certifies them all, and they share a key. */
+  readonly isFleet?: boolean
 }
 
 /**
@@ -32,22 +42,37 @@ export interface CertificateOptions {
 export class Certificates {
   readonly #options: CertificateOptions
   readonly #pairs = new WeakMap<Bmc, Promise<KeyPair>>()
+  /** Of whoever comes for no BMC yet. */
+  #ownPair: Promise<KeyPair> | undefined
+  #authority: Promise<Authority> | undefined
   readonly #waitingKeys = new WeakMap<Bmc, readonly string[]>()
-  readonly #watchers = new Set<(bmc: Bmc, pair: KeyPair) => void>()
 
   constructor(options: CertificateOptions) {
     this.#options = options
   }
 
-  /** Told of every certificate that takes the place of another. */
-  watch(replaced: (bmc: Bmc, pair: KeyPair) => void): void {
-    this.#watchers.add(replaced)
+  /** What clients rely on since an earlier run of the service. */
+  takeUp(bmc: Bmc, records: readonly JournalRecord[]): void {
+    for (const { table, key, value } of records) {
+      // What is read here is what `#write` wrote.
+      if (table === TABLE && key === SHOWN) this.#pairs.set(bmc, Promise.resolve(value as KeyPair))
+      if (table === TABLE && key === WAITING) this.#waitingKeys.set(bmc, value as readonly string[])
+    }
   }
 
-  keyPair(bmc: Bmc): Promise<KeyPair> {
-    const known = this.#pairs.get(bmc) ?? this.#begin(bmc)
+  /** The certificate and key of a BMC; without one, those that the service has for itself. */
+  keyPair(bmc: Bmc | undefined): Promise<KeyPair> {
+    if (bmc === undefined) return (this.#ownPair ??= this.#make(undefined))
+    const known = this.#pairs.get(bmc) ?? this.#make(bmc)
     this.#pairs.set(bmc, known)
     return known
+  }
+
+  /** Makes the certificate of a BMC known to its clients. */
+  async show(bmc: Bmc): Promise<void> {
+    const { cert } = await this.keyPair(bmc)
+    if (bmc.state.network.certificate !== undefined) return
+    commit(bmc, { network: { certificate: certificateOf(cert) } })
   }
 
   /** A signing request for this subject; its new key is kept until the certificate comes. */
@@ -62,7 +87,11 @@ export class Certificates {
   async requestAgain(bmc: Bmc, kind: KeyKind | undefined, challenge: string | undefined): Promise<string> {
     const { makeKey, requestLike } = await import('./signing-request.ts')
     const { cert, key } = await this.keyPair(bmc)
-    if (kind === undefined) return requestLike(cert, key, challenge)
+    if (kind === undefined) {
+      // One that is given comes with every start.
+      if (this.#options.given === undefined) this.#write(bmc, SHOWN, { cert, key })
+      return requestLike(cert, key, challenge)
+    }
     const next = await makeKey(kind)
     this.#keep(bmc, next)
     return requestLike(cert, next, challenge)
@@ -76,8 +105,8 @@ export class Certificates {
     const { certificate, privateKey } = owned.value
     const pair = { cert: pemOf(certificate), key: privateKey }
     this.#pairs.set(bmc, Promise.resolve(pair))
+    this.#write(bmc, SHOWN, pair)
     commit(bmc, { network: { certificate } })
-    for (const replaced of this.#watchers) replaced(bmc, pair)
     return succeed(undefined)
   }
 
@@ -98,15 +127,22 @@ export class Certificates {
   }
 
   #keep(bmc: Bmc, key: string): void {
-    const waitingKeys = this.#waitingKeys.get(bmc) ?? []
-    this.#waitingKeys.set(bmc, [...waitingKeys, key].slice(-MAX_WAITING_KEYS))
+    const waitingKeys = [...(this.#waitingKeys.get(bmc) ?? []), key].slice(-MAX_WAITING_KEYS)
+    this.#waitingKeys.set(bmc, waitingKeys)
+    this.#write(bmc, WAITING, waitingKeys)
   }
 
-  async #begin(bmc: Bmc): Promise<KeyPair> {
-    const { clock, names, given } = this.#options
-    const pair = given ?? (await (await import('./certificate.ts')).makeCertificate(names, clock))
-    commit(bmc, { network: { certificate: certificateOf(pair.cert) } })
-    return pair
+  #write({ id: owner }: Bmc, key: string, value: KeyPair | readonly string[]): void {
+    this.#options.journal?.write({ owner, table: TABLE, key, value })
+  }
+
+  async #make(bmc: Bmc | undefined): Promise<KeyPair> {
+    const { clock, names, given, isFleet } = this.#options
+    if (given !== undefined) return given
+    const { issueCertificate, makeAuthority, makeCertificate } = await import('./certificate.ts')
+    if (isFleet !== true) return makeCertificate(names(bmc), clock)
+    this.#authority ??= makeAuthority(clock)
+    return issueCertificate(await this.#authority, names(bmc), clock)
   }
 }
 

@@ -5,7 +5,7 @@ import { RedfishError } from '../redfish/errors.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { judgePatch, type PatchOutcome } from '../redfish/patch.ts'
 import { getPointer } from '../redfish/pointer.ts'
-import { isObject, type JsonObject } from '../redfish/resource.ts'
+import { isObject, type JsonObject, type Resource } from '../redfish/resource.ts'
 import type { Call, Patch } from '../redfish/resource-table.ts'
 import { judge, propertyMessages } from '../redfish/validation.ts'
 import { methodNotAllowed } from './errors.ts'
@@ -23,10 +23,15 @@ export interface Changing {
   readonly call: Call<Bmc>
   /** The resource as it is when asked for. Throws a RedfishError (404) where there is none. */
   readonly render: () => Rendering
+  readonly resource: () => Resource
 }
 
 /** What a client knew when it asked for a change must still be so (DSP0266, ETags; RFC 9110 §13.1.1). */
-export function checkPrecondition({ request, row, render }: Omit<Changing, 'call' | 'reply'>): void {
+export function checkPrecondition({
+  request,
+  row,
+  render,
+}: Omit<Changing, 'call' | 'reply' | 'resource'>): void {
   const header = request.headers['if-match']
   if (header === undefined) {
     if (row.requiresIfMatch === true) throw new RedfishError(428, message('Base.PreconditionRequired'))
@@ -50,14 +55,18 @@ export async function patchResource(changing: Changing, patch: Patch<Bmc>): Prom
   void reply.headers(after.headers)
   if (messages.length === 0) return reply.send(after.body)
   return reply.send(
-    JSON.stringify({ ...after.resource, '@odata.etag': after.etag, '@Message.ExtendedInfo': told(messages) }),
+    JSON.stringify({
+      ...changing.resource(),
+      '@odata.etag': after.etag,
+      '@Message.ExtendedInfo': told(messages),
+    }),
   )
 }
 
 /** PUT: the body is the whole resource. What clients may not write may stand in it as it is; nothing else is wrong. */
 export async function putResource(changing: Changing, put: Patch<Bmc>): Promise<unknown> {
   const { reply, call, render } = changing
-  const { resource } = render()
+  const resource = changing.resource()
   const body = bodyOf(call)
   const { accepted, messages } = judged(changing, put, body)
   const isAsBefore = (pointer: string): boolean =>
@@ -79,8 +88,8 @@ function bodyOf({ body }: Call<Bmc>): JsonObject {
 }
 
 /** Throws a RedfishError (405) where this resource has nothing that clients may write. */
-function judged({ row, render }: Changing, patch: Patch<Bmc>, body: JsonObject): PatchOutcome {
-  const { resource } = render()
+function judged({ row, resource: read }: Changing, patch: Patch<Bmc>, body: JsonObject): PatchOutcome {
+  const resource = read()
   if (patch.schema === undefined) {
     const writable = patch.writable(resource)
     if (Object.keys(writable).length === 0) throw methodNotAllowed(allowOf(row, resource))

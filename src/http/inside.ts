@@ -1,18 +1,12 @@
 import type { FastifyInstance } from 'fastify'
+import type { JobRequest } from '../bmc/user-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { readJson } from '../redfish/json-body.ts'
 import { isObject, type JsonObject } from '../redfish/resource.ts'
-import type { Method } from '../redfish/resource-table.ts'
 import { type Pass, PASS_HEADER, type Passes } from './passes.ts'
 
 /** A request that the service sends to itself, in the name of a user who is not there. */
-export interface InsideRequest extends Pass {
-  readonly method: Exclude<Method, 'HEAD'>
-  readonly uri: string
-  readonly headers: Readonly<Record<string, string>>
-  /** JSON. */
-  readonly body: string | undefined
-}
+export interface InsideRequest extends Pass, JobRequest {}
 
 export interface InsideAnswer {
   readonly status: number

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Bmc, Listener } from '../bmc/bmc.ts'
 import type { EventSink } from '../events/event-sink.ts'
-import type { Spool } from '../image/spool/spool.ts'
+import type { Spool, SpoolEntry } from '../image/spool/spool.ts'
 import { wholes } from '../tasks/retention.ts'
 import { isFinal, taskStatus } from '../tasks/task.ts'
 import type { Endpoint } from './mount.ts'
@@ -32,10 +32,9 @@ export class Metrics {
     'outcome',
   ])
 
-  /** Counts what the BMC commits from now on, and its tasks whenever somebody looks. */
-  constructor(bmc: Bmc) {
+  /** Counts the tasks of these BMCs whenever somebody looks. */
+  constructor(bmcs: () => Iterable<Bmc>) {
     collectDefaultMetrics({ register: this.#registry })
-    bmc.listeners.add(this.#onCommit)
     const tasks = new Gauge({
       name: 'redflash_tasks',
       help: 'Tasks that are kept, by state.',
@@ -43,28 +42,35 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         tasks.reset()
-        for (const { state } of wholes(bmc.state.tasks)) tasks.inc({ state })
+        for (const bmc of bmcs()) for (const { state } of wholes(bmc.state.tasks)) tasks.inc({ state })
       },
     })
   }
 
+  /** Counts what a BMC commits from now on. */
+  follow(bmc: Bmc): void {
+    bmc.listeners.add(this.#onCommit)
+  }
+
   /** A spool that counts what goes into it. */
   countSpool(spool: Spool): Spool {
+    const counted = new WeakMap<SpoolEntry, SpoolEntry>()
     const create: Spool['create'] = async (reserveBytes) => {
       const entry = await spool.create(reserveBytes)
       this.#uploads.inc()
-      return {
-        append: (chunk) => {
-          this.#spooled.inc(chunk.byteLength)
-          return entry.append(chunk)
-        },
-        seal: () => entry.seal(),
-        read: (start, end) => entry.read(start, end),
-        discard: () => entry.discard(),
-        share: () => entry.share(),
+      const append: SpoolEntry['append'] = (chunk) => {
+        this.#spooled.inc(chunk.byteLength)
+        return entry.append(chunk)
       }
+      const counting = { ...entry, append }
+      counted.set(counting, entry)
+      return counting
     }
-    return { create, close: () => spool.close() }
+    return {
+      ...spool,
+      create,
+      settle: (entry, sha256) => spool.settle(counted.get(entry) ?? entry, sha256),
+    }
   }
 
   /** A sink that counts what it was given, and what was taken. */

@@ -52,7 +52,7 @@ export function mountRows(
       access: accessToRow(row, pathOf),
       methods: rowMethods(row, reading),
       exists: existence(row),
-      allow: (request: FastifyRequest) => allowOf(row, reading.render(request, row).resource),
+      allow: (request: FastifyRequest) => allowOf(row, reading.resource(request, row)),
       takesQuery: true,
     }
     mountPath(app, authenticator, mounted)
@@ -161,6 +161,7 @@ function rowMethods(row: Row, reading: Reading): Endpoint['methods'] {
       row,
       call: callOf(request),
       render: () => reading.render(request, row),
+      resource: () => reading.resource(request, row),
     }
     checkPrecondition(changing)
     return changing

@@ -6,6 +6,7 @@ import type {
   onRequestHookHandler,
 } from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { Clock } from '../lib/clock.ts'
 import { busy, RedfishError } from '../redfish/errors.ts'
 import { readJson } from '../redfish/json-body.ts'
@@ -18,6 +19,7 @@ import { contextOf, pathOf, setContext } from './context.ts'
 import { drainBody, isUnread } from './drain.ts'
 import { notFound, sendError } from './errors.ts'
 import { askForBody } from './expect-continue.ts'
+import { isKept } from './kept.ts'
 import type { Passes } from './passes.ts'
 
 /** What every path answers, most of them with 405. */
@@ -36,22 +38,25 @@ export interface Protocol {
   readonly resolveBmc: (request: FastifyRequest) => Bmc
   /** Of requests that come from inside the process. */
   readonly passes: Passes
+  /** Where changes are kept before anybody is told of them. */
+  readonly journal?: Journal | undefined
 }
 
 const everyAnswer = { 'OData-Version': '4.0', 'Cache-Control': 'no-cache' }
 
 /** What holds for every request: its BMC, the headers of every answer, errors, bodies (DSP0266, protocol details). */
 export function installProtocol(app: FastifyInstance, protocol: Protocol): void {
-  const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc, passes } = protocol
+  const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc, passes, journal } = protocol
   app.decorateRequest('redflash')
   const loggedIn = guard(authenticator, accessToEndpoint({}))
   app.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(everyAnswer)
     const pass = passes.redeem(request)
     const bmc = pass?.bmc ?? resolveBmc(request)
     setContext(request, bmc, pass?.maker)
-    void reply.headers(everyAnswer)
     if (bmc.state.outage === 'refuse') return void request.raw.socket.destroy()
     if (bmc.state.outage !== undefined) return done(busy(OUTAGE_RETRY_S))
+    if (journal && !isSafe(request) && !journal.hasRoom()) return done(noRoom())
     if (!request.is404) return done()
     // Without a route there is nothing to guard it: whoever asks is judged here, before a body that nobody wants is read.
     loggedIn.call(app, request, reply, (problem) => done(problem ?? unrouted(request)))
@@ -68,9 +73,14 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
     done(null, payload)
   })
   app.addHook('onSend', (request, reply, payload, done) => {
+    const send = (): void => {
+      // What cannot be kept was never said.
+      if (isKept(journal)) done(null, payload)
+      else request.raw.socket.destroy()
+    }
     // Hardly any request leaves a body unread: no promise is made for the others.
-    if (!isUnread(request.raw)) return done(null, payload)
-    drainBody(request, reply, clock).then(() => done(null, payload), done)
+    if (!isUnread(request.raw)) return send()
+    drainBody(request, reply, clock).then(send, done)
   })
   app.setErrorHandler(sendError)
   app.removeAllContentTypeParsers()
@@ -150,6 +160,15 @@ function queryOf(request: FastifyRequest): Query | undefined {
 
 function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
+}
+
+/** Whether a request asks for no change (RFC 9110 §9.2.1). */
+function isSafe(request: FastifyRequest): boolean {
+  return isRead(request) || request.method === 'OPTIONS'
+}
+
+function noRoom(): RedfishError {
+  return new RedfishError(507, message('Base.InsufficientStorage'))
 }
 
 /** A JSON body; an empty one is no body, whatever its type says. */

@@ -30,8 +30,8 @@ export class Reading {
     const { query, bmc, principal } = contextOf(request)
     const plain = this.render(request, row)
     if (query === undefined) return sendCoded(request, reply, plain)
-    const asked: Asked = { bmc, principal, row, preparing: [] }
-    const sent = this.#queried(plain, query, asked)
+    const asked: Asked = { bmc, principal, row, query, preparing: [] }
+    const sent = this.#queried(this.resource(request, row), plain, asked)
     if (asked.preparing.length === 0) return sendCoded(request, reply, sent)
     return Promise.all(asked.preparing).then(() => this.answer(request, reply, row))
   }
@@ -45,18 +45,25 @@ export class Reading {
     return rendering
   }
 
-  #queried({ resource, etag, headers }: Rendering, query: Query, asked: Asked): Rendering {
+  /** The resource of a request before it is rendered: all of it, where that shows only the first page of a collection. */
+  resource(request: FastifyRequest, row: Row): Resource {
+    const resource = row.view(contextOf(request).bmc, paramsOf(request))
+    if (resource === undefined) throw notFound(pathOf(request))
+    return resource
+  }
+
+  #queried(resource: Resource, { etag, headers }: Rendering, asked: Asked): Rendering {
     // What clients may write is seen by the whole resource.
     const { Allow = '' } = headers
-    const shown = applyQuery({ ...resource, '@odata.etag': etag }, query, {
+    const shown = applyQuery({ ...resource, '@odata.etag': etag }, asked.query, {
       lookup: (uri) => this.#lookup(uri, asked),
       pageSize: this.#pageSize,
     })
     const body = Buffer.from(JSON.stringify(shown))
     // Until other resources are in it, the ETag of the resource changes with every change of the answer, and is the
     // one that a PATCH wants to hear.
-    const own = isAboutOneResource(query) ? etag : etagOfText(body)
-    return { resource: shown, body, etag: own, headers: { ...headersOf(shown, own, asked.row), Allow } }
+    const own = isAboutOneResource(asked.query) ? etag : etagOfText(body)
+    return { body, etag: own, headers: { ...headersOf(shown, own, asked.row), Allow } }
   }
 
   /** What a GET of another resource would show to the same requester. */
@@ -70,9 +77,10 @@ export class Reading {
     if (!allows(requirementOfRow(row, bmc, path, 'GET'), principal, isOwn)) return undefined
     const prepared = row.prepare?.(bmc, params)
     if (prepared !== undefined) preparing.push(prepared)
-    const rendering = this.#renderings.get(bmc, path, row, () => row.view(bmc, params))
-    if (rendering === undefined) return undefined
-    return { ...firstPage(rendering.resource, this.#pageSize), '@odata.etag': rendering.etag }
+    const view = (): Resource | undefined => row.view(bmc, params)
+    const rendering = this.#renderings.get(bmc, path, row, view)
+    const resource = rendering && view()
+    return resource && { ...firstPage(resource, this.#pageSize), '@odata.etag': rendering.etag }
   }
 }
 
@@ -81,6 +89,7 @@ interface Asked {
   readonly bmc: Bmc
   readonly principal: Principal | undefined
   readonly row: Row
+  readonly query: Query
   /** What is being made because the answer shows it: when it is there, the query is answered anew. */
   readonly preparing: Promise<unknown>[]
 }

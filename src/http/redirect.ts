@@ -9,7 +9,7 @@ const HOST = /^([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/
  * Sends who speaks plain HTTP to HTTPS, to do the same there (308, RFC 9110 §15.4.9). `port` is where HTTPS is served;
  * without it, it is where the client came to.
  */
-export function redirectToHttps(port?: () => number | undefined) {
+export function redirectToHttps(port?: (request: IncomingMessage) => number | undefined) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const [, name, asked = '80'] = HOST.exec(request.headers.host ?? '') ?? []
     const own = {
@@ -21,7 +21,7 @@ export function redirectToHttps(port?: () => number | undefined) {
     if (isUnread(request)) lingerAtEnd(request, systemClock)
     if (name === undefined) return void response.writeHead(400, own).end()
     const target = pathOf(request.url ?? '/')
-    const Location = `https://${name}${portSuffix(String(port?.() ?? asked))}${target}`
+    const Location = `https://${name}${portSuffix(String(port?.(request) ?? asked))}${target}`
     response.writeHead(308, { Location, ...own }).end()
   }
 }

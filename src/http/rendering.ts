@@ -1,4 +1,5 @@
 import type { Bmc, Row } from '../bmc/bmc.ts'
+import { ofEach } from '../lib/of-each.ts'
 import { etagOf, etagOfText } from '../redfish/etag.ts'
 import { firstPage } from '../redfish/query/page.ts'
 import type { Resource } from '../redfish/resource.ts'
@@ -7,41 +8,93 @@ import { JSON_TYPE } from './errors.ts'
 
 /** A resource as it goes over the wire. */
 export interface Rendering {
-  /** All of it, where the body holds only the first page of a collection. */
-  readonly resource: Resource
   readonly body: Buffer
   readonly etag: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-const MAX_RENDERINGS = 2_000
+const MAX_BYTES = 64 * 2 ** 20
+/** What it takes to know a rendering by its BMC and path, and what one takes beside its body. */
+const ENTRY_BYTES = 250
+const RENDERING_BYTES = 450
+
+interface Kept {
+  readonly version: number
+  readonly text: Text
+}
+
+/** A rendering, and how many show it: what is the same on many BMCs is kept once. */
+interface Text {
+  readonly rendering: Rendering
+  readonly digest: string
+  users: number
+}
 
 /**
- * Rendered resources, kept until their BMC commits. The ETag is a digest of the body: a commit that did not touch a
- * resource leaves its ETag as it was, and no list of who depends on what can go wrong.
+ * Rendered resources, kept until their BMC commits, the newest that fit. A resource itself is not kept: where it is
+ * needed, its view makes it anew. The ETag is a digest of the body: a commit that did not touch a resource leaves its
+ * ETag as it was, and no list of who depends on what can go wrong.
  */
 export class Renderings {
-  readonly #kept = new Map<
-    string,
-    { readonly bmc: Bmc; readonly version: number; readonly rendering: Rendering }
-  >()
+  readonly #kept = new Map<string, Kept>()
+  readonly #texts = new Map<string, Text>()
+  /** What is kept of a BMC that is gone must not keep the BMC. */
+  readonly #numbers = ofEach<Bmc, { readonly number: number }>(() => ({ number: ++this.#count }))
   readonly #pageSize: number
+  readonly #maxBytes: number
+  #bytes = 0
+  #count = 0
 
-  constructor(pageSize: number) {
+  constructor(pageSize: number, maxBytes = MAX_BYTES) {
     this.#pageSize = pageSize
+    this.#maxBytes = maxBytes
+  }
+
+  /** What it takes, about. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** The rendering of what `view` shows at `path`, made anew only after a commit. */
   get(bmc: Bmc, path: string, row: Row, view: () => Resource | undefined): Rendering | undefined {
-    const key = `${bmc.id} ${path}`
+    const key = `${this.#numbers(bmc).number} ${path}`
     const kept = this.#kept.get(key)
-    if (kept?.bmc === bmc && kept.version === bmc.state.version) return kept.rendering
+    if (kept?.version === bmc.state.version) return kept.text.rendering
+    if (kept !== undefined) this.#forget(key, kept)
     const resource = view()
     if (resource === undefined) return undefined
-    const rendering = render(resource, row, this.#pageSize)
-    if (this.#kept.size >= MAX_RENDERINGS) this.#kept.clear()
-    this.#kept.set(key, { bmc, version: bmc.state.version, rendering })
-    return rendering
+    const text = this.#textOf(resource, row)
+    this.#kept.set(key, { version: bmc.state.version, text })
+    this.#bytes += ENTRY_BYTES
+    for (const [oldest, one] of this.#kept) {
+      if (this.#bytes <= this.#maxBytes) break
+      this.#forget(oldest, one)
+    }
+    return text.rendering
+  }
+
+  #textOf(resource: Resource, row: Row): Text {
+    const plain = JSON.stringify(firstPage(resource, this.#pageSize))
+    const digest = etagOfText(plain)
+    const known = this.#texts.get(digest)
+    if (known !== undefined) {
+      known.users++
+      return known
+    }
+    const etag = '@Redfish.Settings' in resource ? etagOf(resource) : digest
+    const body = Buffer.from(`${plain.slice(0, -1)},"@odata.etag":${JSON.stringify(etag)}}`)
+    const text = { rendering: { body, etag, headers: headersOf(resource, etag, row) }, digest, users: 1 }
+    this.#texts.set(digest, text)
+    this.#bytes += body.byteLength + RENDERING_BYTES
+    return text
+  }
+
+  #forget(key: string, { text }: Kept): void {
+    this.#kept.delete(key)
+    this.#bytes -= ENTRY_BYTES
+    if (--text.users > 0) return
+    this.#texts.delete(text.digest)
+    this.#bytes -= text.rendering.body.byteLength + RENDERING_BYTES
   }
 }
 
@@ -70,11 +123,4 @@ export function allowOf({ post, patch, put, delete: remove }: Row, resource: Res
     ...(isOffered(put) ? ['PUT'] : []),
     ...(remove ? ['DELETE'] : []),
   ].join(', ')
-}
-
-function render(resource: Resource, row: Row, pageSize: number): Rendering {
-  const plain = JSON.stringify(firstPage(resource, pageSize))
-  const etag = '@Redfish.Settings' in resource ? etagOf(resource) : etagOfText(plain)
-  const body = Buffer.from(`${plain.slice(0, -1)},"@odata.etag":${JSON.stringify(etag)}}`)
-  return { resource, body, etag, headers: headersOf(resource, etag, row) }
 }

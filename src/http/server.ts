@@ -1,15 +1,9 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
-import type { Server as HttpsServer } from 'node:https'
-import {
-  type AddressInfo,
-  createServer as createTcpServer,
-  type Server as TcpServer,
-  type Socket,
-} from 'node:net'
+import type { Socket } from 'node:net'
+import type { Bmc } from '../bmc/bmc.ts'
 import { systemClock } from '../lib/clock.ts'
-import type { KeyPair } from './certificate.ts'
 import { holdBody } from './expect-continue.ts'
+import type { Handshakes, HandshakeOptions } from './handshakes.ts'
 import { redirectToHttps } from './redirect.ts'
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -17,65 +11,51 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 const REQUEST_TIMEOUT_MS = 60_000
 /** How often, at least, Node looks for those that take too long. */
 const CHECK_MS = 10_000
-/** Clients that come all at once: those beyond it are kept waiting for a second by their own systems. */
-const BACKLOG = 2_048
-const IDLE_CHECK_MS = 20
-const MIN_TLS = 'TLSv1.2'
 /** How a TLS connection begins: the record type of its first message (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 0x16
 /** A year, as is usual (RFC 6797 §6.1.1). */
 const STRICT_TRANSPORT = 'max-age=31536000'
 
-/** `undefined`: not served. */
-export interface Ports {
-  readonly port: number | undefined
-  readonly httpsPort: number | undefined
-}
-
-export interface ServerOptions extends Ports {
-  readonly host: string
-  readonly keyPair: () => Promise<KeyPair>
+export interface ServerOptions extends Omit<HandshakeOptions, 'done'> {
+  /** Where HTTPS is served for whoever came by this connection. */
+  readonly httpsPortOf: (socket: Socket) => number | undefined
+  /** TLS is spoken over this connection now. */
+  readonly secured: HandshakeOptions['done']
   /** What the HTTP port does: answer, or send clients to HTTPS. */
   readonly httpMode?: 'serve' | 'redirect'
-  /** How long a client may take for the headers of a request, or for the first word of TLS. */
+  /** How long a client may take for the headers of a request, or for its TLS handshake. */
   readonly requestTimeoutMs?: number
-  /** Of each port. */
-  readonly maxConnections?: number
   /** Whether clients are told never to come by plain HTTP again. */
   readonly isStrict?: boolean
 }
 
-/** The sockets of the service: HTTP, HTTPS beside it, both gone while a manager that refuses connections boots. */
+/** HTTP and TLS over connections that `Doors` accepts. It listens nowhere itself. */
 export class Server {
   readonly #options: ServerOptions
-  readonly #http: HttpServer
-  readonly #handler: RequestHandler
   readonly #limits: Limits
-  #https: Promise<HttpsServer> | undefined
-  readonly #httpsDoor: TcpServer
-  readonly #doorSockets = new Set<Socket>()
-  /** Those at the HTTPS door that have not said anything yet. */
-  readonly #silent = new Set<Socket>()
-  #redirector: HttpServer | undefined
-  #ports: Ports
-  #isClosed = false
+  readonly #http: HttpServer
+  readonly #https: HttpServer
+  /** Sends to HTTPS who speaks plain HTTP to its port. */
+  readonly #redirector: HttpServer
+  /** Those at an HTTPS port that have not said anything yet, and those that are shaking hands. */
+  readonly #newcomers = new Map<Socket, 'silent' | 'shaking'>()
+  #handshakes: Promise<Handshakes> | undefined
 
   constructor(options: ServerOptions, handler: RequestHandler) {
     this.#options = options
-    this.#ports = options
-    this.#handler = handler
-    const redirect = redirectToHttps(() => this.#ports.httpsPort)
-    const isRedirect = options.httpMode === 'redirect'
-    const { requestTimeoutMs = REQUEST_TIMEOUT_MS, maxConnections } = options
+    const { requestTimeoutMs = REQUEST_TIMEOUT_MS, httpMode, isStrict } = options
     this.#limits = limitsOf(requestTimeoutMs)
+    const redirect = redirectToHttps(({ socket }) => options.httpsPortOf(socket))
+    const isRedirect = httpMode === 'redirect'
     this.#http = createServer(this.#limits, isRedirect ? redirect : handler)
     this.#http.on('checkContinue', isRedirect ? redirect : checkContinue(handler))
-    // TLS and the making of a certificate are loaded when the first client knocks: most runs never need them.
-    this.#httpsDoor = createTcpServer((socket) => this.#welcome(socket))
-    if (maxConnections !== undefined) {
-      this.#http.maxConnections = maxConnections
-      this.#httpsDoor.maxConnections = maxConnections
-    }
+    const told = isStrict === true ? strict(handler) : handler
+    this.#https = createServer(this.#limits, told).on('checkContinue', checkContinue(told))
+    const away = redirectToHttps()
+    this.#redirector = createServer(this.#limits, away).on('checkContinue', away)
+    for (const server of [this.#https, this.#redirector]) server.on('clientError', refuseUnreadable)
+    // None of them listens; told that they do, they keep the lists by which slow and idle clients are found.
+    for (const server of this.#all) server.emit('listening')
   }
 
   /** What Fastify is given as its server. */
@@ -83,110 +63,62 @@ export class Server {
     return this.#http
   }
 
-  get isListening(): boolean {
-    return this.#http.listening || this.#httpsDoor.listening
+  /** Takes a connection to an HTTP port. */
+  take(socket: Socket): void {
+    this.#http.emit('connection', socket)
   }
 
-  /** Listens and tells the ports, which stay the same from then on. Rejects when one is taken. */
-  async listen(): Promise<Ports> {
-    if (this.#isClosed) return this.#ports
-    const { port, httpsPort } = this.#ports
-    this.#ports = {
-      port: port === undefined ? undefined : await this.#listenOn(this.#http, port),
-      httpsPort: httpsPort === undefined ? undefined : await this.#listenOn(this.#httpsDoor, httpsPort),
-    }
-    if (this.#isClosed) this.suspend()
-    return this.#ports
-  }
-
-  /** New connections are shown this certificate; those that are open stay as they are. */
-  async setKeyPair(keyPair: KeyPair): Promise<void> {
-    const https = await this.#https
-    https?.setSecureContext({ ...keyPair, minVersion: MIN_TLS })
-  }
-
-  /** Refuses connections, and cuts those that are open, until it listens again. */
-  suspend(): void {
-    this.#http.close()
-    this.#httpsDoor.close()
-    this.#cut()
-  }
-
-  /** Ends: requests that run may finish within `graceMs`, then they are cut. */
-  async close(graceMs: number): Promise<void> {
-    this.#isClosed = true
-    for (const socket of this.#silent) socket.destroy()
-    const closed = [this.#http, this.#httpsDoor]
-      .filter((one) => one.listening)
-      .map((one) => once(one, 'close'))
-    this.#http.close()
-    this.#httpsDoor.close()
-    const https = await this.#https
-    const cancelCut = systemClock.schedule(graceMs, () => this.#cut())
-    let cancelIdle = (): void => {}
-    const closeIdle = (): void => {
-      this.#http.closeIdleConnections()
-      https?.closeIdleConnections()
-      cancelIdle = systemClock.schedule(IDLE_CHECK_MS, closeIdle)
-    }
-    closeIdle()
-    await Promise.all(closed)
-    cancelCut()
-    cancelIdle()
-  }
-
-  async #listenOn(server: TcpServer, port: number): Promise<number> {
-    server.listen({ port, host: this.#options.host, backlog: BACKLOG })
-    await once(server, 'listening')
-    return (server.address() as AddressInfo).port // a TCP server's address, once it listens
-  }
-
-  #welcome(socket: Socket): void {
-    this.#doorSockets.add(socket.once('close', () => this.#doorSockets.delete(socket)))
-    this.#silent.add(socket.once('close', () => this.#silent.delete(socket)))
-    socket.once(
-      'close',
-      systemClock.schedule(this.#limits.headersTimeout, () => this.#giveUp(socket)),
-    )
+  /** Takes a connection to an HTTPS port, for this BMC unless the client asks for another by name. */
+  takeSecure(socket: Socket, bmc: Bmc | undefined): void {
+    this.#newcomers.set(socket, 'silent')
+    socket.once('close', () => this.#newcomers.delete(socket))
+    const cancel = systemClock.schedule(this.#limits.headersTimeout, () => this.#giveUp(socket))
+    socket.once('close', cancel)
     socket.on('error', () => {}) // a client that leaves during the handshake is nobody's problem
     socket.once('data', (first) => {
-      this.#silent.delete(socket)
       socket.pause().unshift(first)
-      if (first[0] === TLS_HANDSHAKE) return this.#secure(socket)
+      if (first[0] === TLS_HANDSHAKE) return this.#secure(socket, bmc)
       // Plain HTTP that came to the wrong door: it is told where to go.
-      this.#redirector ??= createRedirector(this.#limits)
+      this.#newcomers.delete(socket)
       this.#redirector.emit('connection', socket)
       socket.resume()
     })
   }
 
-  #giveUp(socket: Socket): void {
-    if (this.#silent.has(socket)) socket.destroy()
+  /** Closes the connections on which nothing is under way. */
+  closeIdle(): void {
+    for (const [socket, state] of this.#newcomers) if (state === 'silent') socket.destroy()
+    for (const server of this.#all) server.closeIdleConnections()
   }
 
-  #secure(socket: Socket): void {
-    this.#https ??= this.#makeHttps()
-    this.#https.then(
-      (https) => https.emit('connection', socket),
+  get #all(): HttpServer[] {
+    return [this.#http, this.#https, this.#redirector]
+  }
+
+  #giveUp(socket: Socket): void {
+    if (this.#newcomers.has(socket)) socket.destroy()
+  }
+
+  #secure(socket: Socket, bmc: Bmc | undefined): void {
+    // TLS and the making of a certificate are loaded when the first client knocks: most runs never need them.
+    this.#newcomers.set(socket, 'shaking')
+    this.#handshakes ??= this.#prepareHandshakes()
+    this.#handshakes.then(
+      (handshakes) => handshakes.begin(socket, bmc),
       (error: Error) => socket.destroy(error),
     )
   }
 
-  async #makeHttps(): Promise<HttpsServer> {
-    const { createServer: createHttpsServer } = await import('node:https')
-    const keyPair = await this.#options.keyPair()
-    const handler = this.#options.isStrict === true ? strict(this.#handler) : this.#handler
-    const https = createHttpsServer({ ...this.#limits, ...keyPair, minVersion: MIN_TLS }, handler)
-    // It never listens itself; told that it does, it keeps the list by which idle connections are closed.
-    https.emit('listening')
-    https.on('checkContinue', checkContinue(handler))
-    https.on('clientError', refuseUnreadable)
-    return https
-  }
-
-  #cut(): void {
-    this.#http.closeAllConnections()
-    for (const socket of this.#doorSockets) socket.destroy()
+  async #prepareHandshakes(): Promise<Handshakes> {
+    const { Handshakes } = await import('./handshakes.ts')
+    return new Handshakes({
+      ...this.#options,
+      done: (secured, carrier) => {
+        this.#newcomers.delete(carrier)
+        this.#options.secured(secured, carrier)
+        this.#https.emit('connection', secured)
+      },
+    })
   }
 }
 
@@ -200,12 +132,6 @@ function limitsOf(headersTimeout: number) {
     keepAliveTimeout: 72_000,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout / 2),
   }
-}
-
-/** A server that never listens: it is handed connections. */
-function createRedirector(limits: Limits): HttpServer {
-  const redirect = redirectToHttps()
-  return createServer(limits, redirect).on('checkContinue', redirect).on('clientError', refuseUnreadable)
 }
 
 /** Tells with every answer that this service is reached by HTTPS only (RFC 6797). */

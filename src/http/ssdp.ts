@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv4 } from 'node:net'
-import type { Bmc } from '../bmc/bmc.ts'
+import { type Bmc, machineMember } from '../bmc/bmc.ts'
 import { uris } from '../redfish/uris.ts'
 
 const GROUP = '239.255.255.250'
@@ -33,7 +33,7 @@ export async function startDiscovery(
   bmc: Bmc,
   options: Pick<SsdpOptions, 'host' | 'port' | 'urlAt' | 'minor' | 'failed'>,
 ): Promise<Ssdp> {
-  const uuid = bmc.machine.resources.get(uris.root)?.['UUID']
+  const uuid = machineMember(bmc, uris.root, 'UUID')
   const ssdp = new Ssdp({
     ...options,
     // A mockup without a UUID has none that this could differ from.

@@ -50,6 +50,11 @@ export const systemClock: Clock = {
   io: (work) => work,
 }
 
+/** Calls `run` when this turn of the event loop is over. */
+export function afterTurn(run: () => void): void {
+  setImmediate(run)
+}
+
 /** A clock for devices: `speed` scales durations and nothing else. */
 export function deviceClock(clock: Clock, speed: Speed): DeviceClock {
   if (speed !== 'max') return { sleep: (ms, signal) => clock.sleep(ms / speed, signal) }
@@ -133,7 +138,8 @@ function startTimeout(ms: number, run: () => void, keepsAlive = true): () => voi
   const timer = setTimeout(
     // setTimeout fires at once beyond 2^31 ms: a longer delay is walked in steps.
     () => (ms > MAX_TIMEOUT_MS ? (cancel = startTimeout(end - Date.now(), run, keepsAlive)) : run()),
-    Math.min(ms, MAX_TIMEOUT_MS),
+    // A moment that has gone by, as that of a window: at once, and no warning of Node's.
+    Math.min(Math.max(0, ms), MAX_TIMEOUT_MS),
   )
   if (!keepsAlive) timer.unref()
   let cancel = (): void => clearTimeout(timer)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type Component, createBmc, findComponent } from '../../src/bmc/bmc.ts'
 import type { DeviceBehaviour } from '../../src/bmc/machine-file.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
-import type { Flasher, FlashJob, FlashResult } from '../../src/devices/flasher.ts'
+import type { Flasher, FlashJob, FlashResult, Strikes } from '../../src/devices/flasher.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
 
 const MIB = 2 ** 20
@@ -32,17 +32,26 @@ export interface JobOptions {
   readonly behaviour?: Partial<DeviceBehaviour>
   readonly hasPower?: () => boolean
   readonly signal?: AbortSignal
+  readonly strikes?: Strikes
+}
+
+/** What nobody keeps. */
+export function newStrikes(): Strikes {
+  const counts = new Map<string, number>()
+  const of = (fault: string): number => counts.get(fault) ?? 0
+  return { of, add: (fault) => counts.set(fault, of(fault) + 1) }
 }
 
 /** A job, and what the device has said of its progress so far. */
 export function flashJob(options: JobOptions = {}): FlashJob & { readonly shares: number[] } {
   const { id = 'NIC-1', bmcId = '1', sizeBytes = 4 * MIB, hasPower = () => true } = options
   const bytes = Buffer.alloc(sizeBytes, 7)
-  const { delivered = bytes, signal = new AbortController().signal } = options
+  const { delivered = bytes, signal = new AbortController().signal, strikes = newStrikes() } = options
   const shares: number[] = []
   return {
     bmcId,
     version: '2.0.0',
+    speed: 1,
     component: { ...component(id), behaviour: { ...behaviour, ...options.behaviour } },
     image: {
       sizeBytes,
@@ -51,6 +60,7 @@ export function flashJob(options: JobOptions = {}): FlashJob & { readonly shares
     },
     hasPower,
     signal,
+    strikes,
     shares,
     progress: (share) => shares.push(share),
   }

@@ -70,13 +70,12 @@ async function startService(machineName: string) {
   const spool = createMemorySpool()
   const machine = loadMachine(machineName)
   const { bmc: factory } = await startEmulator({ machine })
-  const fresh = (): Bmc => createBmc('1', machine, factory.state.accounts, factory.state.roles)
+  const fresh = (): Bmc => createBmc('1', machine, factory.state.accounts, { roles: factory.state.roles })
   let bmc = fresh()
   const failures: string[] = []
   const logger = pino({ level: 'error' }, { write: (line: string) => void failures.push(line) })
   const { fastify, endStreams } = createApp({
     clock,
-    speed: 1,
     spool,
     maxImageBytes: 2 ** 20,
     stallMs: 60_000,

@@ -95,7 +95,6 @@ describe('rules', () => {
     const clock = new VirtualClock()
     const { fastify } = createApp({
       clock,
-      speed: 1,
       spool: createMemorySpool(),
       maxImageBytes: 2 ** 20,
       stallMs: 60_000,

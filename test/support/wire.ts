@@ -30,7 +30,9 @@ export async function filesBelow(folder: string): Promise<string[]> {
 /** An emulator on real sockets (HTTP only, unless asked) with a spool of its own; it closes itself when the test ends. */
 export async function startWire(options: EmulatorOptions = {}) {
   const spoolFolder = options.spool ?? (await temporaryFolder())
-  const emulator = await createEmulator({ speed: 'max', https: false, spool: spoolFolder, ...options })
+  // What is kept has its images with it.
+  const spool = options.data === undefined ? { spool: spoolFolder } : {}
+  const emulator = await createEmulator({ speed: 'max', https: false, ...spool, ...options })
   onTestFinished(() => emulator.close())
   const { url = '', bmcs } = emulator
   const [bmc] = bmcs

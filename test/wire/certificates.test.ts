@@ -7,8 +7,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeCertificate } from '../../src/http/certificate.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { uris } from '../../src/redfish/uris.ts'
+import { createAuthority } from '../support/authority.ts'
 import { basic } from '../support/emulator.ts'
-import { head, RawClient, startWire, type Wire } from '../support/wire.ts'
+import { head, RawClient, startWire, temporaryFolder, type Wire } from '../support/wire.ts'
 
 const certificate = uris.httpsCertificate(uris.manager('1'))
 
@@ -65,6 +66,38 @@ describe('the certificate that TLS shows', () => {
     const { cert, key } = await makeCertificate(['replaced.example'], systemClock)
     expect(await replaceWith(wire, `${cert}${key}`)).toBe(204)
     expect(fingerprint(await tls(wire))).toBe(new X509Certificate(cert).fingerprint256)
+  })
+
+  test('is still the replaced one after a restart', async () => {
+    const data = await temporaryFolder()
+    const { cert, key } = await makeCertificate(['replaced.example'], systemClock)
+    const before = await startWire({ https: true, data })
+    expect(await replaceWith(before, `${cert}${key}`)).toBe(204)
+    await before.emulator.close()
+    const after = await startWire({ https: true, data })
+    expect(fingerprint(await tls(after))).toBe(new X509Certificate(cert).fingerprint256)
+    expect(await shownFingerprint(after)).toBe(new X509Certificate(cert).fingerprint256)
+  })
+
+  test.each([
+    ['its present key', 'Renew'],
+    ['a key of its own', 'Rekey'],
+  ])('is replaced by what was asked for before a restart, for %s', async (_what, action) => {
+    const data = await temporaryFolder()
+    const before = await startWire({ https: true, data })
+    await tls(before)
+    const answer = await fetch(before.url + uris.action(certificate, `Certificate.${action}`), {
+      method: 'POST',
+      headers: { authorization: basic('admin'), 'content-type': 'application/json' },
+      body: '{}',
+    })
+    const { CSRString } = (await answer.json()) as { readonly CSRString: string }
+    await before.emulator.close()
+    const after = await startWire({ https: true, data })
+    const authority = await createAuthority()
+    const cert = await authority.issue(CSRString)
+    expect(await replaceWith(after, cert)).toBe(204)
+    expect(fingerprint(await tls(after))).toBe(new X509Certificate(cert).fingerprint256)
   })
 
   test('stays TLS 1.2 and up after it was replaced', async () => {

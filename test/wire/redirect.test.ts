@@ -6,10 +6,11 @@ import { connect as connectTls } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { isStrict } from '../../src/config.ts'
 import { makeCertificate } from '../../src/http/certificate.ts'
-import { Server } from '../../src/http/server.ts'
+import { Doors } from '../../src/http/doors.ts'
+import { reachOfOne } from '../../src/http/reach.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { uris } from '../../src/redfish/uris.ts'
-import { basic } from '../support/emulator.ts'
+import { basic, startEmulator } from '../support/emulator.ts'
 import { head, RawClient, rawClient, startWire } from '../support/wire.ts'
 
 const portOf = (url = ''): number => Number(new URL(url).port)
@@ -146,19 +147,21 @@ describe('Strict-Transport-Security', () => {
   })
 
   test.each([true, false])('is told over TLS when asked for: %s', async (isAsked) => {
-    const server = new Server(
+    const doors = new Doors(
       {
         host: '127.0.0.1',
         port: undefined,
         httpsPort: 0,
+        reach: reachOfOne((await startEmulator()).bmc),
+        failed: () => {},
         keyPair: () => makeCertificate(['localhost'], systemClock),
         isStrict: isAsked,
       },
       (_request, response) => response.end(),
     )
-    onTestFinished(() => server.close(0))
-    const { httpsPort } = await server.listen()
-    const answer = await getSecurely(`https://127.0.0.1:${httpsPort}/`)
+    onTestFinished(() => doors.close(0))
+    await doors.open()
+    const answer = await getSecurely(`https://127.0.0.1:${doors.ports.httpsPort}/`)
     expect(answer.headers['strict-transport-security']).toBe(isAsked ? 'max-age=31536000' : undefined)
   })
 

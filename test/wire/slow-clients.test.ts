@@ -18,9 +18,12 @@ describe('a client', () => {
     expect(await slow.ended()).toBe('')
   })
 
-  test('that says nothing to HTTPS is let go', async () => {
+  test.each([
+    ['says nothing to HTTPS', ''],
+    ['stops in the middle of its TLS handshake', Buffer.from('16030100c8010000c40303', 'hex')],
+  ])('that %s is let go', async (_name, bytes) => {
     const wire = await startWire({ http: false, https: true, requestTimeout: 0.3 })
-    expect(await rawClient(wire.port).ended()).toBe('')
+    expect(await rawClient(wire.port).send(bytes).ended()).toBe('')
   })
 
   test('that stops in the middle of a body is told so just when its time is over', async () => {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { DeviceClock } from '../../lib/clock.ts'
+import { type Clock, deviceClock } from '../../lib/clock.ts'
 import { fail, succeed } from '../../lib/result.ts'
 import type { ActivationJob, Flasher, FlashJob, FlashResult } from '../flasher.ts'
 
@@ -18,13 +18,14 @@ interface Buffered {
  * Devices that behave as their machine's data says: they take bytes at their bandwidth into a flash region of limited
  * size, verify what they took, install and activate in their time, and need the power of the system they sit in.
  */
-export function createSimulatedFlasher(clock: DeviceClock): Flasher {
+export function createSimulatedFlasher(clock: Clock): Flasher {
   const buffers = new Map<string, Buffered>()
 
   const transfer = async (job: FlashJob): Promise<FlashResult> => {
     const { bandwidthBytesPerSecond, capacityBytes } = job.component.behaviour
     if (!job.hasPower()) return fail({ kind: 'no-power' })
     if (job.image.sizeBytes > capacityBytes) return fail({ kind: 'too-large', capacityBytes })
+    const time = deviceClock(clock, job.speed)
     const buffered: Buffered = { digest: createHash('sha256'), sizeBytes: 0 }
     let unpaidMs = 0
     for await (const chunk of job.image.read()) {
@@ -33,13 +34,13 @@ export function createSimulatedFlasher(clock: DeviceClock): Flasher {
       buffered.sizeBytes += chunk.byteLength
       unpaidMs += (chunk.byteLength / bandwidthBytesPerSecond) * 1_000
       if (unpaidMs >= PACE_MS) {
-        await clock.sleep(unpaidMs, job.signal)
+        await time.sleep(unpaidMs, job.signal)
         unpaidMs = 0
       }
       if (!job.hasPower()) return fail({ kind: 'no-power' })
       job.progress(buffered.sizeBytes / job.image.sizeBytes)
     }
-    await clock.sleep(unpaidMs, job.signal)
+    await time.sleep(unpaidMs, job.signal)
     buffers.set(key(job), buffered)
     return succeed(undefined)
   }
@@ -66,14 +67,18 @@ export function createSimulatedFlasher(clock: DeviceClock): Flasher {
     release: (job) => {
       buffers.delete(key(job))
     },
+    forget: (bmcId) => {
+      for (const known of buffers.keys()) if (known.startsWith(`${bmcId}\0`)) buffers.delete(known)
+    },
   }
 }
 
 /** The device is busy for `ms`, as long as it has power. */
-async function work(clock: DeviceClock, job: ActivationJob, ms: number): Promise<FlashResult> {
+async function work(clock: Clock, job: ActivationJob, ms: number): Promise<FlashResult> {
+  const time = deviceClock(clock, job.speed)
   for (let step = 1; step <= STEPS; step++) {
     if (!job.hasPower()) return fail({ kind: 'no-power' })
-    await clock.sleep(ms / STEPS, job.signal)
+    await time.sleep(ms / STEPS, job.signal)
     job.progress(step / STEPS)
   }
   return succeed(undefined)

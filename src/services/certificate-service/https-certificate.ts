@@ -31,7 +31,7 @@ export function httpsCertificateRows(certificates: Certificates): Row[] {
     {
       path: uris.httpsCertificate(managerPath),
       type: 'Certificate',
-      prepare: (bmc) => (bmc.state.network.certificate === undefined ? certificates.keyPair(bmc) : undefined),
+      prepare: (bmc) => (bmc.state.network.certificate === undefined ? certificates.show(bmc) : undefined),
       view: servedBelow(uris.httpsCertificate, (bmc, manager) => {
         const uri = uris.httpsCertificate(manager)
         return {
