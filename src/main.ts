@@ -7,6 +7,11 @@ assertNodeVersion(process.versions.node, (line) => {
   process.stderr.write(line)
   process.exit(1)
 })
+// Node 22 calls its SQLite an experiment. What we use of it is the same in all that follow, and nobody could do anything.
+const emitWarning = process.emitWarning.bind(process) as (...warning: readonly unknown[]) => void
+process.emitWarning = (...warning: readonly unknown[]) => {
+  if (!String(warning[0]).startsWith('SQLite is an experimental')) emitWarning(...warning)
+}
 // Node keeps what it compiled in the system's temporary folder: a second start takes a tenth less time.
 module.enableCompileCache()
 // A start leaves V8 with a young generation so large that an upload's spent buffers, which lie outside of it, wait for
@@ -18,6 +23,10 @@ setFlagsFromString('--heap-growing-percent=100')
 const { createProgram } = await import('./cli/program.ts')
 
 const program = createProgram({
+  // Asked for when somebody reads it: it is opened by that.
+  get in() {
+    return process.stdin
+  },
   out: process.stdout,
   err: process.stderr,
   environment: process.env,

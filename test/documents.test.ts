@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capabilitiesPage } from '../scripts/capabilities-page.ts'
@@ -250,7 +251,13 @@ function describeMention([name, where]: readonly [string, readonly string[]]): s
 async function optionsOf(commands: readonly (readonly string[])[]): Promise<Set<string>> {
   let help = ''
   const out = { write: (text: string) => (help += text) } as unknown as NodeJS.WriteStream // all that help needs
-  const program = createProgram({ out, err: out, environment: {}, stopped: () => Promise.resolve() })
+  const program = createProgram({
+    in: Readable.from([]),
+    out,
+    err: out,
+    environment: {},
+    stopped: () => Promise.resolve(),
+  })
   for (const command of commands) await program(['node', 'redflash', ...command, '--help'])
   return new Set([...help.matchAll(/^\s+(?:-\w, )?(--[a-z-]+)/gm)].map(([, name = '']) => name))
 }

@@ -35,16 +35,21 @@ type Table = (typeof tables)[number]
 const fromFactory: ReadonlySet<string> = new Set<Table>(['accounts', 'roles', 'trustAnchors'])
 const GONE = null
 
+/** Where it is reached is known when it listens, and what certificate it shows by those who make it. */
+const keptOfNetwork = ['ntpEnabled', 'ntpServers', 'ssdpEnabled'] as const
+
 /** Keeps every commit of the BMC from now on; the first of its listeners, so that what follows of a commit comes after it. */
 export function keep(bmc: Bmc, journal: Journal): void {
   const { id: owner } = bmc
   const write = (table: string, key: string, value: unknown): void =>
     journal.write({ owner, table, key, value })
 
-  const listener: Listener = (change) => {
+  const listener: Listener = (change, before) => {
     const { settings, network } = bmc.state
     if (change.settings) write('settings', '', settings)
-    if (change.network) write('network', '', keptOf(network))
+    // Who begins to listen says so to every BMC: that alone is nothing to keep.
+    if (keptOfNetwork.some((name) => before.network?.[name] !== network[name]))
+      write('network', '', Object.fromEntries(keptOfNetwork.map((name) => [name, network[name]])))
     for (const table of tables) {
       // Each table has values of a type of its own; here all are data.
       const entries: Entries<unknown> = change[table] ?? []
@@ -106,9 +111,4 @@ function isTable(name: string): name is Table {
 /** A stream is a subscription for as long as its connection is open. */
 function isOfSocket(table: Table, value: unknown): boolean {
   return table === 'subscriptions' && (value as { kind?: string } | undefined)?.kind === 'SSE'
-}
-
-/** Where it is reached is known when it listens, and what certificate it shows by those who make it. */
-function keptOf({ ntpEnabled, ntpServers, ssdpEnabled }: Network): Partial<Network> {
-  return { ntpEnabled, ntpServers, ssdpEnabled }
 }

@@ -38,12 +38,12 @@ export class Connections {
   /** Ends one as a machine does that is not there. */
   reset(socket: Socket): void {
     const carrier = this.#carrierOf(socket)
-    if (this.#setOf(carrier)?.has(carrier) === true) carrier.resetAndDestroy()
+    if (this.#setOf(carrier)?.has(carrier) === true) reset(carrier)
   }
 
   /** Resets every connection of a BMC. */
   cut(bmc: Bmc): void {
-    for (const socket of this.#open.get(bmc) ?? []) socket.resetAndDestroy()
+    for (const socket of this.#open.get(bmc) ?? []) reset(socket)
   }
 
   cutAll(): void {
@@ -74,4 +74,14 @@ export class Connections {
   #carrierOf(socket: Socket): Socket {
     return this.#carriers.get(socket) ?? socket
   }
+}
+
+/**
+ * Ends a connection as a machine does that is not there. At once: Node lets go of a connection that it cannot reset any
+ * more without closing it, and it cannot while it says goodbye, which is what it would begin with.
+ */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) return void socket.destroy()
+  socket.destroySoon = () => socket.destroy()
+  socket.resetAndDestroy()
 }

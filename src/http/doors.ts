@@ -4,7 +4,7 @@ import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import type { Change } from '../bmc/state.ts'
 import { systemClock } from '../lib/clock.ts'
-import { Connections } from './connections.ts'
+import { Connections, reset } from './connections.ts'
 import { Door, Pair, type Ports } from './door.ts'
 import { isLoopbackAddress, portAt, type Reach } from './reach.ts'
 import { type RequestHandler, Server, type ServerOptions } from './server.ts'
@@ -149,7 +149,7 @@ export class Doors {
     const { reach } = this.#options
     const isStranger = reach.isForLoopback && !isLoopbackAddress(socket.remoteAddress)
     const isNobody = bmc === undefined && !reach.isAsked
-    if (isStranger || isNobody || bmc?.state.outage === 'refuse') return void socket.resetAndDestroy()
+    if (isStranger || isNobody || bmc?.state.outage === 'refuse') return reset(socket)
     this.#connections.add(socket, bmc)
     take(socket, bmc)
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
 import type { Bmc } from '../bmc/bmc.ts'
+import { reset } from './connections.ts'
 import { Bounded } from '../lib/bounded.ts'
 import type { KeyPair } from './certificate.ts'
 
@@ -45,7 +46,7 @@ export class Handshakes {
       ALPNProtocols: ['http/1.1'],
       SNICallback: (name, done) => {
         const asked = this.#options.named(name)
-        if (asked?.state.outage === 'refuse') return void carrier.resetAndDestroy()
+        if (asked?.state.outage === 'refuse') return reset(carrier)
         if (asked === undefined) return done(null)
         this.#contextOf(asked).then((context) => done(null, context), done)
       },

@@ -5,7 +5,7 @@ import type { RawRule } from '../bmc/machine.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import type { ImageContents, ImageProblem } from './image-format.ts'
 import { inspectImage } from './inspect.ts'
-import { type SpoolEntry, SpoolFullError } from './spool/spool.ts'
+import { type Spool, type SpoolEntry, SpoolFullError } from './spool/spool.ts'
 import { createDigests } from './digests/stream-digests.ts'
 
 /** An image that has arrived whole. Whoever received it discards its spool entry. */
@@ -31,7 +31,8 @@ export interface ReceiveOptions {
   readonly maxImageBytes: number
   /** A source that sends nothing for this long is given up. */
   readonly stallMs: number
-  /** Where the bytes go: an entry with nothing in it. */
+  readonly spool: Spool
+  /** Where the bytes go: an entry of the spool with nothing in it. */
   readonly spooled: SpoolEntry
   readonly clock: Clock
   /** How versions are found in bytes of no format. */
@@ -49,11 +50,11 @@ class Refused extends Error {
 
 /**
  * Takes an image in one pass: size meter, format reader, digests and spool see each chunk once, one chunk in memory.
- * When it fails, nothing is left in the spool.
+ * Whole, it is settled in the spool; when it fails, nothing is left there.
  */
 export async function receiveImage(
   source: Readable,
-  { fileName, maxImageBytes, stallMs, spooled, clock, rawRules }: ReceiveOptions,
+  { fileName, maxImageBytes, stallMs, spool, spooled, clock, rawRules }: ReceiveOptions,
 ): Promise<Result<ReceivedImage, ReceiveProblem>> {
   const digests = createDigests(clock)
   const sha256 = digests.want({ start: 0, algorithm: 'sha256' })
@@ -81,7 +82,13 @@ export async function receiveImage(
     await spooled.seal()
     const contents = await reader.end()
     await digests.finish()
-    return succeed({ fileName, sizeBytes, sha256: sha256.hex, spooled, contents })
+    return succeed({
+      fileName,
+      sizeBytes,
+      sha256: sha256.hex,
+      spooled: await spool.settle(spooled, sha256.hex),
+      contents,
+    })
   } catch (error) {
     reader.abandon()
     digests.abandon()

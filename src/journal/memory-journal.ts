@@ -4,6 +4,7 @@ import type { Journal, JournalRecord } from './journal.ts'
 export function createMemoryJournal(): Journal {
   const kept = new Map<string, JournalRecord>()
   const written: JournalRecord[] = []
+  let isClosed = false
 
   const flush = (): void => {
     for (const record of written.splice(0)) {
@@ -17,9 +18,21 @@ export function createMemoryJournal(): Journal {
       flush()
       return kept.values()
     },
-    write: (record) => void written.push(record),
+    write: (record) => {
+      if (!isClosed) written.push(record)
+    },
+    forget: (owner) => {
+      flush()
+      for (const [key, record] of kept) if (record.owner === owner) kept.delete(key)
+    },
     flush,
+    get isOpen() {
+      return !isClosed
+    },
     hasRoom: () => true,
-    close: flush,
+    close: () => {
+      flush()
+      isClosed = true
+    },
   }
 }

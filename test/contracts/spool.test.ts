@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,15 +13,16 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createFileSpool, type FileSpoolOptions } from '../../src/image/spool/file-spool.ts'
 import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
-import { SpoolFullError } from '../../src/image/spool/spool.ts'
+import { type Spool, SpoolFullError } from '../../src/image/spool/spool.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { filled, spoolContract, text } from './spool.ts'
+import { temporaryFolder } from '../support/folders.ts'
+import { settledContract } from './settled-images.ts'
+import { filled, spoolContract, type SpoolMaking, text } from './spool.ts'
 
 // What the next files are to be called: an attacker who guesses a name is hard to wait for.
 const guessed = vi.hoisted((): string[] => [])
@@ -31,21 +31,38 @@ vi.mock('node:crypto', async (original) => {
   return { ...crypto, randomUUID: () => guessed.shift() ?? crypto.randomUUID() }
 })
 
-spoolContract('memory', {
+const inMemory: SpoolMaking = {
   make: () => {
     const spool = createMemorySpool()
     return { spool, held: () => spool.entries.size }
   },
   bounded: createMemorySpool,
-})
+  keeping: (mayRemove) => {
+    const spool = createMemorySpool(undefined, mayRemove)
+    return { spool, next: () => spool, held: () => spool.entries.size }
+  },
+}
 
-spoolContract('file', {
+const inFiles: SpoolMaking = {
   make: () => {
     const { spool, files } = fileSpool()
     return { spool, held: () => files().length }
   },
   bounded: (capacityBytes) => fileSpool({ capacityBytes }).spool,
-})
+  keeping: (mayRemove) => {
+    const folder = join(temporaryFolder(), 'images')
+    const next = (): Spool => createFileSpool(systemClock, { keeping: { folder, mayRemove, isSynced: true } })
+    return { spool: next(), next, held: () => (existsSync(folder) ? readdirSync(folder).length : 0) }
+  },
+}
+
+for (const [name, making] of [
+  ['memory', inMemory],
+  ['file', inFiles],
+] as const) {
+  spoolContract(name, making)
+  settledContract(name, making)
+}
 
 test('a file can be read and written by its owner only, and so can the folder', async () => {
   const { spool, files } = fileSpool()
@@ -225,12 +242,6 @@ async function otherProcess(parent: string) {
   await once(child.stdout, 'data')
   const name = readdirSync(parent).find((one) => !before.has(one)) ?? ''
   return { folder: join(parent, name), kill }
-}
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'redflash-test-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }
 
 function fileSpool(options: FileSpoolOptions = {}) {

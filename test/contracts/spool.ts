@@ -11,6 +11,8 @@ export interface SpoolMaking {
   readonly make: () => SpoolUnderTest
   /** A spool with room for that many bytes. */
   readonly bounded: (capacityBytes: number) => Spool
+  /** A spool whose settled images outlive it while `mayRemove` says no, and the same one in its next life. */
+  readonly keeping: (mayRemove: () => boolean) => SpoolUnderTest & { readonly next: () => Spool }
 }
 
 /** What every Spool must do; each implementation applies it once. */

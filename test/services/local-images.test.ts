@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { ReceivedImage } from '../../src/image/receive.ts'
+import type { KeptImage } from '../../src/image/store.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator, type TestRequest } from '../support/emulator.ts'
@@ -26,7 +26,7 @@ const room = async ({ get }: TestEmulator): Promise<unknown> =>
   (await get(uris.updateService))['LocalImageStoreAvailableCapacityBytes']
 const remove = ({ send }: TestEmulator, request: TestRequest = {}) =>
   send(ENTRY, { method: 'DELETE', ...request })
-const bytesOf = ({ spooled, sizeBytes }: ReceivedImage) => buffer(Readable.from(spooled.read(0, sizeBytes)))
+const bytesOf = ({ spooled, sizeBytes }: KeptImage) => buffer(Readable.from(spooled.read(0, sizeBytes)))
 
 /** The bytes of an entry; whoever looks at them lets go of them. */
 async function stored({ app, bmc }: TestEmulator, id = '1'): Promise<Buffer | undefined> {
@@ -175,7 +175,7 @@ describe('an entry of the LocalImageStore', () => {
     const emulator = await startEmulator()
     await keep(emulator)
     const { app, bmc, spool } = emulator
-    const [first, second] = [app.images.open(bmc, '1'), app.images.find(bmc, DATA)]
+    const [first, second] = [app.images.open(bmc, '1'), await app.images.find(bmc, DATA)]
     if (first === undefined || second === undefined) throw new Error('no image')
     await remove(emulator)
     expect(app.images.open(bmc, '1')).toBeUndefined()
@@ -195,7 +195,7 @@ describe('an entry of the LocalImageStore', () => {
     await keep(emulator, image, { ForceUpdate: true })
     await reader?.spooled.discard()
     expect(spool.entries.size).toBe(1)
-    const found = app.images.find(bmc, uris.localImage('2'))
+    const found = await app.images.find(bmc, uris.localImage('2'))
     expect(found && (await bytesOf(found)).equals(image)).toBe(true)
   })
 
@@ -203,7 +203,7 @@ describe('an entry of the LocalImageStore', () => {
     const emulator = await startEmulator()
     const { app, bmc, clock, spool } = emulator
     await keep(emulator)
-    const kept = app.images.find(bmc, ENTRY)
+    const kept = await app.images.find(bmc, ENTRY)
     expect(kept).toMatchObject({ fileName: 'update.tar', sha256: digest, sizeBytes: image.length })
     await kept?.spooled.discard()
     const pulled = await emulator.send(uris.action(uris.updateService, 'UpdateService.SimpleUpdate'), {
@@ -222,6 +222,8 @@ describe('an entry of the LocalImageStore', () => {
     await keep(emulator)
     const { app, bmc } = emulator
     const paths = [`${ENTRY}/`, `${DATA}/x`, uris.localImages, uris.localImage('2'), '', '1']
-    expect(paths.map((path) => app.images.find(bmc, path))).toEqual(paths.map(() => undefined))
+    expect(await Promise.all(paths.map((path) => app.images.find(bmc, path)))).toEqual(
+      paths.map(() => undefined),
+    )
   })
 })

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
@@ -18,6 +18,8 @@ export interface RunningCommand {
 export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly isTerminal?: boolean
+  /** What comes by standard input. */
+  readonly input?: string
 }
 
 /** Starts a command with these arguments; it is stopped when the test ends. */
@@ -31,6 +33,7 @@ export function startCommand(args: readonly string[], options: CommandOptions = 
   }
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
   const program = createProgram({
+    in: Readable.from([options.input ?? '']),
     out: streamTo((text) => (out += text)),
     err: streamTo((text) => (err += text)),
     environment,

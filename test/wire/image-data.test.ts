@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ReceivedImage } from '../../src/image/receive.ts'
-import { shareable } from '../../src/image/spool/spool.ts'
+import { Shares } from '../../src/image/spool/shares.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { basic, startEmulator } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
@@ -88,7 +88,7 @@ describe('a reader that takes its time', () => {
   async function startWithHugeImage() {
     const { app, bmc, send } = await startEmulator()
     const seen = { chunks: 0, discarded: 0 }
-    const spooled = shareable({
+    const spooled = new Shares().add({
       append: () => Promise.resolve(),
       seal: () => Promise.resolve(),
       // eslint-disable-next-line @typescript-eslint/require-await -- as the port asks for it
@@ -96,6 +96,8 @@ describe('a reader that takes its time', () => {
         for (; seen.chunks < CHUNKS; seen.chunks++) yield CHUNK
       },
       discard: () => Promise.resolve(void seen.discarded++),
+      settle: () => Promise.resolve(),
+      rest: () => Promise.resolve(),
     })
     const contents = { ok: false, problem: { kind: 'unknown-format' } } as const
     const huge: ReceivedImage = {

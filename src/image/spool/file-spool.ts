@@ -1,19 +1,15 @@
-import { rm, statfs } from 'node:fs/promises'
+import { readdir, rm, stat, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Clock } from '../../lib/clock.ts'
-import { Blocks } from '../digests/blocks.ts'
-import { type Claim, Room } from './room.ts'
-import { codeOf, createSpoolFolder, type OpenFile } from './spool-folder.ts'
-import { shareable, type Spool, SpoolBusyError, SpoolFullError, type StoredBytes } from './spool.ts'
+import { Room } from './room.ts'
+import { Shares } from './shares.ts'
+import { judged, SpoolFile, type SpoolFileOptions } from './spool-file.ts'
+import { codeOf, createKeptFolder, createSpoolFolder } from './spool-folder.ts'
+import { type Spool, SpoolFullError } from './spool.ts'
 
-const BLOCKS = 4
-const READ_BYTES = 2 ** 20
-/** How much may come beyond what was reserved before the disk is asked again. */
-const LOOK_BYTES = 2 ** 20
-
-const outOfDescriptors = /^E[MN]FILE$/
-/** Full, read-only, broken, or not the place for files that it was. */
-const takesNothing = /^E(NOSPC|DQUOT|FBIG|IO|ROFS|ACCES|PERM|NOENT|NOTDIR|EXIST)$/
+/** Images, whole or not; nothing else is ours. */
+const OURS = /^[0-9a-f]{64}$|\.part$/
 
 export interface FileSpoolOptions {
   /** Where its folder is made; in the system's temporary folder unless given. */
@@ -22,6 +18,18 @@ export interface FileSpoolOptions {
   readonly capacityBytes?: number
   /** Told what the disk said, which is for whoever keeps the service: clients hear that there is no room. */
   readonly failed?: (error: unknown) => void
+  /** Where images are that outlive the process. */
+  readonly keeping?: Keeping
+}
+
+/** How images outlive the process. */
+export interface Keeping {
+  /** A folder that is this spool's alone: whole images are there by their digests. */
+  readonly folder: string
+  /** Whether they are to be on the disk itself before anybody speaks of them. */
+  readonly isSynced: boolean
+  /** Asked before an image goes that was settled: whether all that is kept can do without it. */
+  readonly mayRemove: () => boolean
 }
 
 /**
@@ -29,10 +37,20 @@ export interface FileSpoolOptions {
  * created exclusively, readable by their owner only, and stay open: an image that is here needs nothing more to be read.
  */
 export function createFileSpool(clock: Clock, options: FileSpoolOptions = {}): Spool {
-  const { parent = tmpdir(), capacityBytes, failed = () => {} } = options
-  const entries = new Set<SpoolFile>()
+  const { parent = tmpdir(), capacityBytes, failed = () => {}, keeping } = options
   const room = new Room(capacityBytes)
-  const folder = createSpoolFolder(parent, failed)
+  const shares = new Shares(keeping?.mayRemove)
+  const folder = keeping ? createKeptFolder(keeping.folder) : createSpoolFolder(parent, failed)
+
+  const file = (one: Pick<SpoolFileOptions, 'path' | 'handle' | 'claim'>, look = async () => {}): SpoolFile =>
+    new SpoolFile({
+      ...one,
+      look,
+      clock,
+      failed,
+      isNamed: keeping !== undefined,
+      isSynced: keeping?.isSynced === true,
+    })
 
   const create = async (reserveBytes = 0): Promise<SpoolFile> => {
     const { path, handle } = await folder.open()
@@ -41,122 +59,46 @@ export function createFileSpool(clock: Clock, options: FileSpoolOptions = {}): S
     }
     try {
       await look(reserveBytes)
-      const claim = room.claim(reserveBytes)
-      const forget = (): void => void entries.delete(file)
-      const file = new SpoolFile({ clock, path, handle, claim, look: () => look(0), forget, failed })
-      entries.add(file)
-      return file
+      return file({ path, handle, claim: room.claim(reserveBytes) }, () => look(0))
     } catch (error) {
       await handle.close()
       await rm(path, { force: true })
       throw error
     }
   }
+  const findLeft = async ({ folder: kept }: Keeping): Promise<void> => {
+    const names = await namesIn(kept)
+    for (const name of names.filter((one) => OURS.test(one))) {
+      const path = join(kept, name)
+      shares.addLeft(name, file({ path, claim: room.claimTaken((await stat(path)).size) }))
+    }
+  }
   return {
     create: async (reserveBytes) => {
-      const file = await clock.io(create(reserveBytes)).catch((error: unknown) => {
+      const created = clock.io(create(reserveBytes)).catch((error: unknown) => {
         throw judged(error, failed)
       })
-      return shareable(file)
+      return shares.add(await created)
+    },
+    settle: (entry, sha256) => shares.settle(entry, sha256),
+    find: (sha256) => shares.find(sha256),
+    sweep: async (known) => {
+      if (keeping) await clock.io(findLeft(keeping))
+      await shares.sweep(known)
     },
     close: async () => {
-      await Promise.all([...entries].map((entry) => entry.discard()))
+      await shares.close()
       await folder.remove()
     },
   }
 }
 
-interface SpoolFileOptions extends OpenFile {
-  readonly clock: Clock
-  readonly claim: Claim
-  /** Rejects when the disk has no more than what others were promised. */
-  readonly look: () => Promise<void>
-  readonly forget: () => void
-  readonly failed: (error: unknown) => void
-}
-
-class SpoolFile implements StoredBytes {
-  readonly #options: SpoolFileOptions
-  readonly #blocks: Blocks
-  /** The writes so far, one after another. */
-  #written = Promise.resolve()
-  #unreservedBytes = 0
-  #discarded: Promise<void> | undefined
-
-  constructor(options: SpoolFileOptions) {
-    this.#options = options
-    this.#blocks = new Blocks({
-      clock: options.clock,
-      count: BLOCKS,
-      pass: async (full) => {
-        await this.#write(full)
-        return full
-      },
-    })
-  }
-
-  append(chunk: Uint8Array): Promise<void> | undefined {
-    try {
-      this.#unreservedBytes += this.#options.claim.fill(chunk.byteLength)
-    } catch (error) {
-      return rejected(error)
-    }
-    return this.#unreservedBytes > LOOK_BYTES ? this.#lookAndAdd(chunk) : this.#blocks.add(chunk)
-  }
-
-  async seal(): Promise<void> {
-    const { clock, claim } = this.#options
-    await clock.io(this.#write(this.#blocks.takeRest()))
-    claim.settle()
-  }
-
-  async *read(start: number, end: number): AsyncIterable<Uint8Array> {
-    const { clock, handle } = this.#options
-    for (let at = start; at < end;) {
-      const wanted = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at))
-      const { bytesRead } = await clock.io(handle.read(wanted, 0, wanted.byteLength, at))
-      if (bytesRead === 0) return
-      at += bytesRead
-      yield wanted.subarray(0, bytesRead)
-    }
-  }
-
-  discard(): Promise<void> {
-    return (this.#discarded ??= this.#options.clock.io(this.#remove()))
-  }
-
-  async #remove(): Promise<void> {
-    const { path, handle, claim, forget, failed } = this.#options
-    forget()
-    this.#blocks.stop(new Error('the image was discarded'))
-    await this.#written.catch(() => {}) // told to whoever appended
-    await handle.close()
-    // Whoever discards has no use for the reason why a file cannot be removed.
-    await rm(path, { force: true }).catch(failed)
-    claim.release()
-  }
-
-  async #lookAndAdd(chunk: Uint8Array): Promise<void> {
-    const { clock, look } = this.#options
-    this.#unreservedBytes = 0
-    await clock.io(look())
-    await this.#blocks.add(chunk)
-  }
-
-  #write(bytes: Uint8Array): Promise<void> {
-    this.#written = this.#written.then(() => this.#writeAll(bytes))
-    return this.#written
-  }
-
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    const { handle, failed } = this.#options
-    try {
-      for (let done = 0; done < bytes.byteLength;) {
-        done += (await handle.write(bytes, done)).bytesWritten
-      }
-    } catch (error) {
-      throw judged(error, failed)
-    }
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
   }
 }
 
@@ -164,19 +106,4 @@ class SpoolFile implements StoredBytes {
 async function freeBytes(path: string): Promise<number> {
   const said = await statfs(path).catch(() => undefined)
   return said === undefined || said.blocks === 0 ? Infinity : said.bavail * said.bsize
-}
-
-/** What the disk said, as the port tells it to those who bring images. */
-function judged(error: unknown, failed: (error: unknown) => void): Error {
-  const code = codeOf(error) ?? ''
-  const isBusy = outOfDescriptors.test(code)
-  if (isBusy || takesNothing.test(code)) {
-    failed(error)
-    return isBusy ? new SpoolBusyError(error) : new SpoolFullError(error)
-  }
-  return error instanceof Error ? error : new Error(String(error))
-}
-
-async function rejected(error: unknown): Promise<never> {
-  throw error
 }

@@ -1,12 +1,18 @@
 import { Room } from './room.ts'
-import { shareable, type Spool, type StoredBytes } from './spool.ts'
+import { Shares } from './shares.ts'
+import type { Spool, StoredBytes } from './spool.ts'
 
-/** A spool in memory, bounded by `capacityBytes` over all entries: for tests and small images. */
+/**
+ * A spool in memory, bounded by `capacityBytes` over all entries: for tests and small images. While `mayRemove` says no,
+ * what is settled stays, as it would on a disk.
+ */
 export function createMemorySpool(
   capacityBytes = 256 * 2 ** 20,
+  mayRemove?: () => boolean,
 ): Spool & { readonly entries: ReadonlySet<StoredBytes> } {
   const entries = new Set<StoredBytes>()
   const room = new Room(capacityBytes)
+  const shares = new Shares(mayRemove)
 
   const create: Spool['create'] = async (reserveBytes = 0) => {
     const claim = room.claim(reserveBytes)
@@ -23,15 +29,21 @@ export function createMemorySpool(
         claim.release()
         chunks = []
       },
+      settle: async () => {},
+      rest: async () => {},
     }
     entries.add(entry)
-    return shareable(entry)
+    return shares.add(entry)
   }
 
-  const close = async (): Promise<void> => {
-    await Promise.all([...entries].map((entry) => entry.discard()))
+  return {
+    create,
+    settle: (entry, sha256) => shares.settle(entry, sha256),
+    find: (sha256) => shares.find(sha256),
+    sweep: (known) => shares.sweep(known),
+    close: () => shares.close(),
+    entries,
   }
-  return { create, close, entries }
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, memory is not

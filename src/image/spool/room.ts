@@ -27,19 +27,29 @@ export class Room {
 
   /** Reserves so many bytes; more are claimed as they come. Throws a SpoolFullError when there is no room. */
   claim(reserveBytes: number): Claim {
-    let claimed = 0
-    let filled = 0
+    this.#require(reserveBytes)
+    return this.#begin(reserveBytes, 0)
+  }
+
+  /** What is here already, be there room for it or not. */
+  claimTaken(bytes: number): Claim {
+    return this.#begin(bytes, bytes)
+  }
+
+  #begin(reservedBytes: number, takenBytes: number): Claim {
+    let claimed = reservedBytes
+    let filled = takenBytes
+    this.#claimedBytes += claimed
+    this.#filledBytes += filled
     const resize = (bytes: number): void => {
-      const after = this.#claimedBytes + bytes - claimed
-      if (bytes > claimed && after > this.#capacityBytes) throw new SpoolFullError()
-      this.#claimedBytes = after
+      this.#require(bytes - claimed)
+      this.#claimedBytes += bytes - claimed
       claimed = bytes
     }
     const refill = (bytes: number): void => {
       this.#filledBytes += bytes - filled
       filled = bytes
     }
-    resize(reserveBytes)
     return {
       fill: (bytes) => {
         const excess = Math.max(0, filled + bytes - claimed)
@@ -53,5 +63,8 @@ export class Room {
         resize(0)
       },
     }
+  }
+  #require(moreBytes: number): void {
+    if (moreBytes > 0 && this.#claimedBytes + moreBytes > this.#capacityBytes) throw new SpoolFullError()
   }
 }

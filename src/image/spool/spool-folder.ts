@@ -23,7 +23,7 @@ interface SpoolFolder {
   remove(): Promise<void>
 }
 
-export interface OpenFile {
+interface OpenFile {
   readonly path: string
   readonly handle: FileHandle
 }
@@ -67,6 +67,18 @@ export function createSpoolFolder(parent: string, failed: (error: unknown) => vo
     await rm(last.path, { recursive: true, force: true })
   }
   return { open: () => open(), remove }
+}
+
+/** A folder that is kept, and whose owner sees to it that it is nobody else's; what comes has a name that is no digest. */
+export function createKeptFolder(path: string): SpoolFolder {
+  return {
+    open: async () => {
+      await mkdir(path, { recursive: true, mode: 0o700 })
+      const file = join(path, `${randomUUID()}.part`)
+      return { path: file, handle: await openFile(file, 'wx+', 0o600) }
+    },
+    remove: async () => {},
+  }
 }
 
 export function codeOf(error: unknown): string | undefined {

@@ -5,18 +5,21 @@ export interface Spool {
    * Rejects with a SpoolFullError where there is no such room, with a SpoolBusyError where there may be soon.
    */
   create(reserveBytes?: number): Promise<SpoolEntry>
+  /**
+   * The entry is whole and has this digest: from now on it is one of all whose bytes are the same, and they are kept once.
+   * Resolves when they are kept. A SpoolFullError where there is no way to.
+   */
+  settle(entry: SpoolEntry, sha256: string): Promise<SpoolEntry>
+  /** One more entry of settled bytes, where they are here. */
+  find(sha256: string): SpoolEntry | undefined
+  /** At start: removes what another life left, beside settled bytes that are still known. */
+  sweep(known: ReadonlySet<string>): Promise<void>
   /** Discards every entry. */
   close(): Promise<void>
 }
 
 /** One image being written, then read any number of times, then discarded by whoever created it. */
-export interface SpoolEntry extends StoredBytes {
-  /** For one more who needs the image: it is removed when all have discarded it. */
-  share(): SpoolEntry
-}
-
-/** An image as an implementation of Spool keeps it. */
-export interface StoredBytes {
+export interface SpoolEntry {
   /**
    * Adds bytes; resolves when more may come, which is at once where it returns nothing. Rejects with a SpoolFullError
    * when there is no room.
@@ -28,27 +31,16 @@ export interface StoredBytes {
   read(start: number, end: number): AsyncIterable<Uint8Array>
   /** Removes it; harmless when repeated. */
   discard(): Promise<void>
+  /** For one more who needs the image: it is removed when all have discarded it. */
+  share(): SpoolEntry
 }
 
-/** Makes an entry of stored bytes: these are discarded when it and all that share it are. */
-export function shareable(stored: StoredBytes): SpoolEntry {
-  let needed = 0
-  const share = (): SpoolEntry => {
-    let isNeeded = true
-    needed++
-    return {
-      append: (chunk) => stored.append(chunk),
-      seal: () => stored.seal(),
-      read: (start, end) => stored.read(start, end),
-      discard: async () => {
-        if (isNeeded) needed--
-        isNeeded = false
-        if (needed === 0) await stored.discard()
-      },
-      share,
-    }
-  }
-  return share()
+/** An image as an implementation of Spool keeps it. */
+export interface StoredBytes extends Omit<SpoolEntry, 'share'> {
+  /** Everything came: puts the bytes where their digest leads to. */
+  settle(sha256: string): Promise<void>
+  /** Nobody who lives needs them, and they stay: lets go of what they cost. */
+  rest(): Promise<void>
 }
 
 /** No room for the image: the disk is full or takes nothing, or what was allowed is used up. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { link, type Resource } from '../../redfish/resource.ts'
-import { type Call, type Params } from '../../redfish/resource-table.ts'
+import type { Params } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { Updates } from '../../update/updates.ts'
 import { biosRows } from './bios.ts'
@@ -41,9 +41,7 @@ export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
       view: (bmc, { id = '' }) => machineResource(bmc, uris.system(id)),
       patch: machinePatch(({ id = '' }) => uris.system(id)),
       actions: {
-        'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, ({ bmc }, uri, type) =>
-          resets.startSystemReset(bmc, uri, type),
-        ),
+        'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, resets),
       },
     },
     {
@@ -53,9 +51,7 @@ export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
       patch: managerPatch(clock, updates),
       actions: {
         [FORCE_FAILOVER]: forceFailover({ clock, resets, updates }),
-        'Manager.Reset': resetAction('Manager.Reset', uris.manager, ({ bmc }, uri, type) =>
-          resets.startManagerReset(bmc, uri, type),
-        ),
+        'Manager.Reset': resetAction('Manager.Reset', uris.manager, resets),
       },
     },
     failoverInfoRow,
@@ -95,22 +91,18 @@ function managerView(bmc: Bmc, uri: string): Resource | undefined {
 }
 
 /** A reset answers first and happens then; which types there are is what the resource itself allows. */
-function resetAction(
-  name: string,
-  uriOf: (id: string) => string,
-  start: (call: Call<Bmc>, uri: string, type: string) => void,
-): BmcAction {
+function resetAction(name: string, uriOf: (id: string) => string, resets: Resets): BmcAction {
   return {
     parameters: ResetParameters,
-    run: (call) => {
-      const uri = uriOf(call.params['id'] ?? '')
-      const allowed = allowedTypes(call.bmc.machine.resources.get(uri), name)
-      const { ResetType: type = allowed[0] ?? 'ForceRestart' } = call.body as Static<typeof ResetParameters>
+    run: ({ bmc, params, body }) => {
+      const uri = uriOf(params['id'] ?? '')
+      const allowed = allowedTypes(bmc.machine.resources.get(uri), name)
+      const { ResetType: type = allowed[0] ?? 'ForceRestart' } = body as Static<typeof ResetParameters>
       if (!allowed.includes(type)) {
         const problem = message('Base.ActionParameterValueNotInList', type, 'ResetType', name)
         throw new RedfishError(400, about(problem, '/ResetType'))
       }
-      return { status: 204, afterwards: () => start(call, uri, type) }
+      return { status: 204, afterwards: resets.promise(bmc, uri, type) }
     },
   }
 }

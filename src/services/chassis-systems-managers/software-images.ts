@@ -86,7 +86,7 @@ export function forceFailover(options: Options & { readonly resets: Resets }): B
         throw new RedfishError(400, about(refusal, '/NewManager'))
       }
       commit(bmc, { components: judged(call, manager, other, options) })
-      return { status: 204, afterwards: () => options.resets.startManagerReset(bmc, manager, 'ForceRestart') }
+      return { status: 204, afterwards: options.resets.promise(bmc, manager, 'ForceRestart') }
     },
   }
 }

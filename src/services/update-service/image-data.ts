@@ -6,8 +6,7 @@ import { notFound } from '../../http/errors.ts'
 import { matches } from '../../http/etag.ts'
 import type { Endpoint } from '../../http/mount.ts'
 import { rangeOf } from '../../http/range.ts'
-import type { ReceivedImage } from '../../image/receive.ts'
-import type { ImageStore } from '../../image/store.ts'
+import type { ImageStore, KeptImage } from '../../image/store.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
@@ -36,7 +35,7 @@ export function imageData(images: ImageStore): Endpoint {
 async function answer(
   { headers, method }: FastifyRequest,
   reply: FastifyReply,
-  { spooled, sizeBytes, sha256 }: ReceivedImage,
+  { spooled, sizeBytes, sha256 }: KeptImage,
 ): Promise<void> {
   const etag = `"${sha256}"`
   void reply.headers({ Allow: 'GET, HEAD', 'Accept-Ranges': 'bytes', ETag: etag })

@@ -131,7 +131,7 @@ async function pull({ bmc, actor }: Call<Bmc>, asked: Asked, options: Pulling): 
     const source = { kind, request: { ...server, identity: identityOf(bmc) } }
     return accepted(started(updates.startPull(bmc, source, request.value, order)))
   }
-  const own = images.find(bmc, place.value.path)
+  const own = await images.find(bmc, place.value.path)
   if (own === undefined) throw new RedfishError(400, missing(place.value.path))
   const result = updates.start(bmc, own, request.value, order)
   if (!result.ok) await own.spooled.discard()

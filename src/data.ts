@@ -1,0 +1,82 @@
+import { byOwner, keep, restore } from './bmc/keeping.ts'
+import type { Operation } from './bmc/operation.ts'
+import type { LocalImage } from './bmc/state.ts'
+import type { Config } from './config.ts'
+import type { Fleet, Member, Place } from './fleet/fleet.ts'
+import { isKept } from './http/kept.ts'
+import type { Keeping } from './image/spool/file-spool.ts'
+import type { Journal, JournalRecord } from './journal/journal.ts'
+
+/** What of the service outlives its process: the journal of every commit, and the images. */
+export interface Data extends Keeping {
+  readonly journal: Journal
+  /** Resolves when the disk takes nothing more: the service cannot go on. */
+  readonly failure: Promise<Error>
+}
+
+/** Opens the folder that the configuration names; nothing of it is loaded where it names none. */
+export async function openData({ data: folder, dataSync: sync }: Config): Promise<Data | undefined> {
+  if (folder === '') return undefined
+  const { openSqliteJournal } = await import('./journal/sqlite-journal.ts')
+  const { images } = (await import('./journal/database-file.ts')).journalFiles(folder)
+  const { promise: failure, resolve: failed } = Promise.withResolvers<Error>()
+  const journal = await openSqliteJournal(folder, { sync, failed })
+  const mayRemove = (): boolean => isKept(journal) && journal.isOpen
+  return { journal, failure, folder: images, isSynced: sync === 'full', mayRemove }
+}
+
+/** The fleet's own records: what became of it beside what the configuration makes of it, by the BMCs' Ids. */
+const FLEET = ''
+const MEMBERS = 'members'
+const REMOVED = null
+
+/** Brings back which BMCs there are, what was kept of each, and keeps what becomes of them and of those that come. */
+export async function keepFleet(
+  fleet: Fleet,
+  { journal }: Data,
+): Promise<ReadonlyMap<Member, readonly JournalRecord[]>> {
+  const kept = byOwner(journal)
+  const planned = new Set([...fleet.members()].map(({ bmc }) => bmc.id))
+  await bringBack(fleet, kept.get(FLEET) ?? [])
+  const restored = new Map<Member, readonly JournalRecord[]>()
+  for (const member of fleet.members()) {
+    const records = kept.get(member.bmc.id)
+    if (records !== undefined) {
+      restore(member.bmc, records)
+      restored.set(member, records)
+    }
+    keep(member.bmc, journal)
+  }
+  // Whoever asked for it is told when these are done.
+  const tell = (key: string, value: Place | typeof REMOVED | undefined): void => {
+    journal.write({ owner: FLEET, table: MEMBERS, key, value })
+    journal.flush()
+  }
+  fleet.onAdded((member) => {
+    // It may have the name of one that was there before.
+    journal.forget(member.bmc.id)
+    keep(member.bmc, journal)
+    tell(member.bmc.id, fleet.placeOf(member))
+  })
+  fleet.onRemoved(({ bmc }) => tell(bmc.id, planned.has(bmc.id) ? REMOVED : undefined))
+  return restored
+}
+
+/** First who went, so that there is a place for who came. */
+async function bringBack(fleet: Fleet, records: readonly JournalRecord[]): Promise<void> {
+  const changes = records.filter(({ table }) => table === MEMBERS)
+  for (const { key } of changes) await fleet.remove(key)
+  // What is read here is what `keepFleet` wrote.
+  for (const { value } of changes) if (value !== REMOVED) await fleet.addAt(value as Place)
+}
+
+/** The images that records speak of, by their SHA-256. */
+export function imagesOf(records: Iterable<JournalRecord>): ReadonlySet<string> {
+  return new Set([...records].flatMap(digestsIn))
+}
+
+function digestsIn({ table, value }: JournalRecord): string[] {
+  // What is read here is what `keep` wrote.
+  if (table === 'localImages') return [(value as LocalImage).sha256]
+  return table === 'operations' ? ((value as Operation).plans ?? []).map(({ sha256 }) => sha256) : []
+}

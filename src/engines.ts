@@ -1,0 +1,172 @@
+import { PasswordChecker } from './bmc/accounts.ts'
+import { Logins } from './bmc/logins.ts'
+import type { Bmc } from './bmc/bmc.ts'
+import { Resets } from './bmc/reset.ts'
+import { Sessions } from './bmc/sessions.ts'
+import { LOOPBACK, requireDestinations } from './events/destinations.ts'
+import type { EventSink } from './events/event-sink.ts'
+import { Events } from './events/events.ts'
+import { createHttpSink } from './events/http-sink.ts'
+import type { Flasher } from './devices/flasher.ts'
+import { createSimulatedFlasher } from './devices/simulated/simulated-flasher.ts'
+import { withFaults } from './faults/faulty-flasher.ts'
+import type { Directory } from './events/directory.ts'
+import type { Metrics } from './http/metrics.ts'
+import { keptFirst } from './http/kept.ts'
+import type { Spool } from './image/spool/spool.ts'
+import { ImageStore } from './image/store.ts'
+import type { Journal, JournalRecord } from './journal/journal.ts'
+import type { Clock } from './lib/clock.ts'
+import { type OverWritePolicy, TaskEngine } from './tasks/engine.ts'
+import { JobEngine } from './tasks/job-engine.ts'
+import { ANYWHERE, parseImageSources } from './transfer/addresses.ts'
+import { createFetcher } from './transfer/fetch.ts'
+import type { Fetcher } from './transfer/fetcher.ts'
+import type { ImageFolders } from './transfer/image-folders.ts'
+import { Gates } from './update/apply-time.ts'
+import { resetsOfEach } from './update/resets-at-once.ts'
+import { turnsOfEach } from './update/turns.ts'
+import { Updates } from './update/updates.ts'
+
+/** What the engines work with; everything that touches the outside comes in here. */
+export interface EngineOptions {
+  readonly clock: Clock
+  readonly spool: Spool
+  /** Where what is committed outlives the process; it is closed with the app. Nowhere unless given. */
+  readonly journal?: Journal | undefined
+  readonly maxImageBytes: number
+  /** How much each BMC can keep in its image store; 8 GiB unless given. */
+  readonly imageStoreBytes?: number
+  /** Where images may be fetched from (see `transfer/addresses.ts`); anywhere but from places of secrets unless given. */
+  readonly imageSources?: string
+  /** Folders that stand for file servers' shares. */
+  readonly imageFolders?: ImageFolders
+  /** How images are fetched, where it is not from the network. */
+  readonly fetcher?: Fetcher
+  /** A source that sends nothing for this long is given up. */
+  readonly stallMs: number
+  /** How many tasks are kept, and what becomes of them then: `tasks/engine.ts` says what unless given. */
+  readonly maxTasks?: number
+  readonly taskOverWritePolicy?: OverWritePolicy
+  /** Where events may be sent (see `events/destinations.ts`); nowhere but here unless given. */
+  readonly eventDestinations?: string
+  /** How events leave, where it is not by HTTP. */
+  readonly eventSink?: EventSink
+  /** Counts what happens, where somebody wants to know. */
+  readonly counters?: Metrics
+  /** Devices other than the simulated ones. */
+  readonly flasher?: Flasher
+  /** Whether devices fail as the machine's data says. */
+  readonly hasFaults?: boolean
+  /** Told of every fault on purpose as it strikes. */
+  readonly logger?: { warn(fault: object, text: string): void }
+}
+
+/** What works behind the services; `failed` is told of bugs in work that nobody waits for. */
+export function createEngines(
+  options: EngineOptions,
+  directory: Directory,
+  failed: (error: unknown) => void,
+) {
+  const { clock } = options
+  const { maxTasks, taskOverWritePolicy: overWritePolicy } = options
+  const tasks = new TaskEngine(clock, failed, { maxTasks, overWritePolicy })
+  const jobs = new JobEngine(clock, failed)
+  const images = new ImageStore(options)
+  const resets: Resets = new Resets(clock, {
+    interrupted: (bmc, resource) => updates.interrupt(bmc, resource),
+    opened: (bmc, reset, signal) => updates.reset(bmc, reset, signal),
+    failed,
+  })
+  const shop = {
+    clock,
+    flasher: withPlannedFaults(options),
+    gates: new Gates(clock),
+    turns: turnsOfEach(),
+    resets: resetsOfEach((bmc, resource, type) => resets.start(bmc, resource, type)),
+  }
+  const intake = { ...options, fetcher: options.fetcher ?? fetcherOf(options) }
+  const updates = new Updates({ shop, intake, jobs, images }, tasks)
+  const sink = keptFirst(options.eventSink ?? createHttpSink(clock), options.journal)
+  const events = new Events({
+    clock,
+    sink: options.counters?.countSink(sink) ?? sink,
+    destinations: requireDestinations(options.eventDestinations ?? LOOPBACK),
+    directory,
+    failed,
+    journal: options.journal,
+    ...(options.counters && { dropped: options.counters.eventDropped }),
+  })
+  const logins = new Logins(clock, new PasswordChecker())
+  const sessions = new Sessions(clock)
+  const { flasher } = shop
+  return { tasks, jobs, updates, resets, sessions, logins, events, images, flasher }
+}
+
+export type Engines = ReturnType<typeof createEngines>
+
+/** Ends all work. */
+export async function closeEngines(
+  { tasks, jobs, resets, events }: Engines,
+  { journal, spool }: EngineOptions,
+): Promise<void> {
+  // What is to go on after a restart is not kept as what its end makes of it.
+  try {
+    journal?.close()
+  } finally {
+    // At once: a boot may be held by the work that is to end.
+    await Promise.all([resets.close(), tasks.close(), jobs.close()])
+    await events.close()
+    await spool.close()
+  }
+}
+
+/** Goes on with what an earlier run of the service left under way on a BMC, as these records of it say. */
+export async function takeUpBmc(
+  bmc: Bmc,
+  records: readonly JournalRecord[],
+  { updates, resets, logins, events, images }: Engines,
+  { clock }: EngineOptions,
+): Promise<void> {
+  // Before anything new happens.
+  events.takeUp(bmc, records)
+  images.takeUp(bmc)
+  logins.takeUp(bmc)
+  await updates.takeUp(bmc)
+  // A turn later: what is to be activated by a reset waits for it by then.
+  clock.schedule(0, () => resets.takeUp(bmc))
+}
+
+/** Ends all work for a BMC that is gone; resolves when nothing knows of it any more. */
+export async function forgetBmc(
+  bmc: Bmc,
+  { tasks, jobs, resets, sessions, logins, events, images, flasher }: Engines,
+  { journal }: EngineOptions,
+): Promise<void> {
+  await Promise.all([resets.forget(bmc), tasks.forget(bmc), jobs.forget(bmc)])
+  await Promise.all([events.forget(bmc), images.forget(bmc)])
+  sessions.forget(bmc)
+  logins.forget(bmc)
+  flasher.forget?.(bmc.id)
+  bmc.listeners.clear()
+  journal?.forget(bmc.id)
+}
+
+/** The devices, and where anything is to go wrong with them, what makes it so. */
+function withPlannedFaults({ clock, logger, flasher, hasFaults }: EngineOptions): Flasher {
+  const devices = flasher ?? createSimulatedFlasher(clock)
+  if (hasFaults !== true) return devices
+  return withFaults(devices, { clock, struck: (fault) => logger?.warn(fault, 'fault injected') })
+}
+
+/** Fetches images from wherever the configuration lets them come. */
+function fetcherOf({
+  clock,
+  imageSources = ANYWHERE,
+  imageFolders = new Map(),
+  stallMs,
+}: EngineOptions): Fetcher {
+  const policy = parseImageSources(imageSources)
+  if (policy === undefined) throw new Error(`${imageSources} is no list of addresses`)
+  return createFetcher({ clock, policy, folders: imageFolders, stallMs })
+}
