@@ -10,13 +10,14 @@ import { buildBundle } from '../src/image/build/bundle.ts'
 import { uris } from '../src/redfish/uris.ts'
 import { type Installation, type Outcome, type Service, tools } from './conformance-tools.ts'
 
-const USAGE = `npm run conformance -- --tools DIR --csdl DIR [--python FILE] [--machine NAME]... [--tool NAME]... [--hurry] [--details]
+const USAGE = `npm run conformance -- --tools DIR --csdl DIR [--python FILE] [--machine NAME]... [--tool NAME]... [--bmcs N] [--hurry] [--details]
 
   --tools    holds the checkouts of the DMTF tools                      (or CONFORMANCE_TOOLS)
   --csdl     holds the CSDL files of the DMTF schema bundle             (or CONFORMANCE_CSDL)
   --python   a Python that has what the tools import, default python3   (or CONFORMANCE_PYTHON)
   --machine  rackmount, bladed; both by default
   --tool     a word of a tool's name; all by default
+  --bmcs     looks at three of a fleet of so many: the first, the middle, the last; 1 by default, which is no fleet
   --hurry    cuts the tools' own pauses short
   --details  prints every finding, not only failures`
 const READY_MS = 30_000
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     python: { type: 'string', default: process.env['CONFORMANCE_PYTHON'] ?? 'python3' },
     machine: { type: 'string', multiple: true, default: machines },
     tool: { type: 'string', multiple: true, default: [''] },
+    bmcs: { type: 'string', default: '1' },
     hurry: { type: 'boolean', default: false },
     details: { type: 'boolean', default: false },
   },
@@ -72,10 +74,13 @@ async function runAll(): Promise<boolean> {
     for (const machine of values.machine) {
       const folder = join(reports, `${tool.name}-${machine}`.toLowerCase().replaceAll(' ', '-'))
       await mkdir(folder)
-      await using service = await startService(machine, folder)
-      await inhabit(service, machine)
-      const outcome = await tool.run(installation, service, folder)
-      lines.push({ tool: tool.name, machine, ...outcome })
+      await using started = await startService(machine, folder, Number(values.bmcs))
+      for (const { name, ...service } of started.services) {
+        await inhabit(service, machine)
+        const own = join(folder, name)
+        await mkdir(own)
+        lines.push({ tool: tool.name, machine: name, ...(await tool.run(installation, service, own)) })
+      }
     }
   }
   for (const { tool, machine, findings } of lines) {
@@ -148,8 +153,13 @@ function inhabitedOf(machine: string): (typeof inhabited)[keyof typeof inhabited
   return inhabited[machine === 'bladed' ? 'bladed' : 'rackmount']
 }
 
+/** Whom the tools look at. */
+interface Started extends AsyncDisposable {
+  readonly services: readonly (Service & { readonly name: string })[]
+}
+
 /** A service in a process of its own, on free ports; it ends when it leaves scope. */
-async function startService(machine: string, folder: string): Promise<Service & AsyncDisposable> {
+async function startService(machine: string, folder: string, bmcs: number): Promise<Started> {
   const main = resolve(import.meta.dirname, '../src/main.ts')
   const ports = ['--port', '0', '--https-port', '0']
   const devices = join(folder, 'devices.json')
@@ -157,18 +167,9 @@ async function startService(machine: string, folder: string): Promise<Service & 
     devices,
     JSON.stringify({ [inhabitedOf(machine).endless]: { fail: { at: 'transfer', how: 'hangs' } } }),
   )
-  const options = [
-    '--devices',
-    devices,
-    '--machine',
-    machine,
-    '--speed',
-    'max',
-    '--ssdp',
-    '--log-level',
-    'error',
-  ]
-  const child = spawn(process.execPath, [main, 'serve', ...ports, ...options], {
+  const many = bmcs > 1 ? ['--bmcs', String(bmcs)] : ['--ssdp']
+  const other = ['--machine', machine, '--speed', 'max', '--log-level', 'error']
+  const child = spawn(process.execPath, [main, 'serve', ...ports, '--devices', devices, ...other, ...many], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
@@ -182,7 +183,15 @@ async function startService(machine: string, folder: string): Promise<Service & 
   for (;;) {
     const [url, httpsUrl] = ['http', 'https'].map((scheme) => RegExp(`${scheme}://[^/\\s]+`).exec(said)?.[0])
     if (url !== undefined && httpsUrl !== undefined && said.endsWith('\n')) {
-      return { url, httpsUrl, user: 'admin', password: 'redflash', [Symbol.asyncDispose]: end }
+      const slots = bmcs > 1 ? [0, Math.floor(bmcs / 2), bmcs - 1] : [0]
+      const services = slots.map((slot) => ({
+        name: bmcs > 1 ? `${machine}-${slot + 1}` : machine,
+        url: moved(url, slot),
+        httpsUrl: moved(httpsUrl, slot),
+        user: 'admin',
+        password: 'redflash',
+      }))
+      return { services, [Symbol.asyncDispose]: end }
     }
     try {
       await Promise.race([
@@ -194,4 +203,13 @@ async function startService(machine: string, folder: string): Promise<Service & 
       throw error
     }
   }
+}
+
+/** The URL of the BMC so many places further on. */
+function moved(url: string, slots: number): string {
+  if (slots === 0) return url
+  const { protocol, hostname, port } = new URL(url)
+  const first = hostname.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+  const parts = [24, 16, 8, 0].map((shift) => ((first + slots) >>> shift) & 255)
+  return `${protocol}//${parts.join('.')}:${port}`
 }

@@ -1,3 +1,4 @@
+import type { Bmc } from './bmc/bmc.ts'
 import { byOwner, keep, restore } from './bmc/keeping.ts'
 import type { Operation } from './bmc/operation.ts'
 import type { LocalImage } from './bmc/state.ts'
@@ -35,17 +36,22 @@ export async function keepFleet(
   fleet: Fleet,
   { journal }: Data,
 ): Promise<ReadonlyMap<Member, readonly JournalRecord[]>> {
-  const kept = byOwner(journal)
+  const kept = new Map(byOwner(journal))
+  for (const id of removedIn(kept.get(FLEET) ?? [])) {
+    // It died before it had forgotten all of it.
+    if (kept.delete(id)) journal.forget(id)
+  }
   const planned = new Set([...fleet.members()].map(({ bmc }) => bmc.id))
   await bringBack(fleet, kept.get(FLEET) ?? [])
   const restored = new Map<Member, readonly JournalRecord[]>()
+  const stops = new WeakMap<Bmc, () => void>()
   for (const member of fleet.members()) {
     const records = kept.get(member.bmc.id)
     if (records !== undefined) {
       restore(member.bmc, records)
       restored.set(member, records)
     }
-    keep(member.bmc, journal)
+    stops.set(member.bmc, keep(member.bmc, journal))
   }
   // Whoever asked for it is told when these are done.
   const tell = (key: string, value: Place | typeof REMOVED | undefined): void => {
@@ -55,10 +61,16 @@ export async function keepFleet(
   fleet.onAdded((member) => {
     // It may have the name of one that was there before.
     journal.forget(member.bmc.id)
-    keep(member.bmc, journal)
+    stops.set(member.bmc, keep(member.bmc, journal))
     tell(member.bmc.id, fleet.placeOf(member))
   })
-  fleet.onRemoved(({ bmc }) => tell(bmc.id, planned.has(bmc.id) ? REMOVED : undefined))
+  fleet.onRemoved(({ bmc }) => {
+    // The end of its work is nobody's, least of all that of the next one with its name.
+    stops.get(bmc)?.()
+    tell(bmc.id, REMOVED)
+    journal.forget(bmc.id)
+    if (!planned.has(bmc.id)) tell(bmc.id, undefined)
+  })
   return restored
 }
 
@@ -70,9 +82,15 @@ async function bringBack(fleet: Fleet, records: readonly JournalRecord[]): Promi
   for (const { value } of changes) if (value !== REMOVED) await fleet.addAt(value as Place)
 }
 
-/** The images that records speak of, by their SHA-256. */
-export function imagesOf(records: Iterable<JournalRecord>): ReadonlySet<string> {
-  return new Set([...records].flatMap(digestsIn))
+function removedIn(records: readonly JournalRecord[]): string[] {
+  const members = records.filter(({ owner, table }) => owner === FLEET && table === MEMBERS)
+  return members.filter(({ value }) => value === REMOVED).map(({ key }) => key)
+}
+
+/** The images that records speak of, by their SHA-256; what BMCs spoke of that are gone is forgotten. */
+export function imagesOf(records: readonly JournalRecord[]): ReadonlySet<string> {
+  const removed = new Set(removedIn(records))
+  return new Set(records.filter(({ owner }) => !removed.has(owner)).flatMap(digestsIn))
 }
 
 function digestsIn({ table, value }: JournalRecord): string[] {

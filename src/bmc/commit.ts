@@ -33,6 +33,8 @@ export function commit(bmc: Bmc, change: Change): void {
     deviceIdentities: write(state.deviceIdentities, change.deviceIdentities),
     operations: write(state.operations, change.operations),
     resets: write(state.resets, change.resets),
+    userJobs: write(state.userJobs, change.userJobs),
+    strikes: write(state.strikes, change.strikes),
   }
   state.version++
   for (const listener of bmc.listeners) listener(change, before)

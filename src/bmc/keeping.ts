@@ -38,8 +38,11 @@ const GONE = null
 /** Where it is reached is known when it listens, and what certificate it shows by those who make it. */
 const keptOfNetwork = ['ntpEnabled', 'ntpServers', 'ssdpEnabled'] as const
 
-/** Keeps every commit of the BMC from now on; the first of its listeners, so that what follows of a commit comes after it. */
-export function keep(bmc: Bmc, journal: Journal): void {
+/**
+ * Keeps every commit of the BMC until told to stop; the first of its listeners, so that what follows of a commit comes
+ * after it.
+ */
+export function keep(bmc: Bmc, journal: Journal): () => void {
   const { id: owner } = bmc
   const write = (table: string, key: string, value: unknown): void =>
     journal.write({ owner, table, key, value })
@@ -68,6 +71,7 @@ export function keep(bmc: Bmc, journal: Journal): void {
     }
   }
   bmc.listeners.add(listener)
+  return () => void bmc.listeners.delete(listener)
 }
 
 /** Brings back what was kept of a BMC that has just been made. */

@@ -8,6 +8,7 @@ import type { Network } from './network.ts'
 import type { Operation } from './operation.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
 import type { Subscription } from './subscription.ts'
+import type { UserJob } from './user-job.ts'
 
 /** What one emulated BMC remembers. Plain data; only `commit` writes it. */
 export interface BmcState {
@@ -53,6 +54,10 @@ export interface BmcState {
   readonly operations: Map<string, Operation>
   /** Resets under way, by the URI of what is reset. */
   readonly resets: Map<string, ResetUnderWay>
+  /** What the jobs that users made are to do, and how far they have come, by their Ids; none that has ended. */
+  readonly userJobs: Map<string, UserJob>
+  /** How often each fault that is planned has struck. */
+  readonly strikes: Map<string, number>
 }
 
 /** A reset that was asked for and is not over. */
@@ -60,6 +65,10 @@ export interface ResetUnderWay {
   readonly type: string
   /** Whether it was a system that was off when it was asked for. */
   readonly wasOff: boolean
+  /** Whether it has brought the system down. */
+  readonly isDown?: boolean
+  /** The way up, from when everything that was before it is over. */
+  readonly boot?: { readonly leadsToSetup: boolean; readonly statesReached: number }
 }
 
 export interface Settings {
@@ -203,6 +212,8 @@ export interface Account {
   readonly enabled: boolean
   /** By too many wrong passwords. */
   readonly isLocked: boolean
+  /** When time ends the lock, in milliseconds since the epoch; `undefined`: it does not. */
+  readonly lockedUntil?: number | undefined
   readonly accountTypes: readonly string[]
   /** Until then it may do nothing else. */
   readonly mustChangePassword: boolean
@@ -377,5 +388,7 @@ export interface Change {
   readonly deviceIdentities?: Entries<DeviceIdentity>
   readonly operations?: Entries<Operation>
   readonly resets?: Entries<ResetUnderWay>
+  readonly userJobs?: Entries<UserJob>
+  readonly strikes?: Entries<number>
   readonly notices?: readonly Notice[]
 }

@@ -90,7 +90,6 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
       await unlessAborted(suspension.promise, this.signal)
     } finally {
       this.#isHeld = false
-      this.#isResumed = false
       if (!this.signal.aborted) this.#tell()
     }
   }

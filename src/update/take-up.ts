@@ -186,7 +186,8 @@ async function goOnWithout(device: DeviceWork, fileName: string): Promise<Ending
   const left = reachedBy(device)
   if (left?.at === 'over') return { state: left.state, status: left.status }
   const { pending } = component.now
-  if (left?.at === 'installed' && pending !== undefined) return takeUpActivation(device, pending, left)
+  const isThere = left?.at === 'installed' || left?.at === 'activate'
+  if (isThere && pending !== undefined) return takeUpActivation(device, pending, left)
   const change = failedUpdate(bmc, component, left?.at === 'install' || left?.at === 'activate')
   if (device.work.signal.aborted) device.work.report({}, change)
   device.work.signal.throwIfAborted()

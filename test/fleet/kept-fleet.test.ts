@@ -4,12 +4,12 @@ import { commit } from '../../src/bmc/commit.ts'
 import { createEmulator } from '../../src/index.ts'
 import { temporaryFolder } from '../support/folders.ts'
 
-const groups = ['a', 'b'].map((name) => ({ name, count: 3, names: `${name}-{01}` }))
+const groups = ['a', 'b'].map((name) => ({ name, names: `${name}-{01}` }))
 
-async function start(data: string) {
+async function start(data: string, count = 3) {
   const emulator = await createEmulator({
     data,
-    fleet: { groups },
+    fleet: { groups: groups.map((group) => ({ ...group, count })) },
     https: false,
     reach: 'path',
     controlPort: 0,
@@ -73,4 +73,17 @@ test('a BMC that comes under the name of one that went has nothing of it, not ev
   await before.close()
   const after = await start(data)
   expect(markOf(after.bmc('a-02'))).toBeUndefined()
+})
+
+test('nor has one that comes under the name of one that the configuration no longer makes', async () => {
+  const data = temporaryFolder()
+  const before = await start(data)
+  mark(before.bmc('a-03'), 'no longer')
+  await before.close()
+  const fewer = await start(data, 2)
+  expect(fewer.ids()).toBe('a-01 a-02 b-01 b-02')
+  await fewer.add('a', 1)
+  await fewer.close()
+  const after = await start(data, 2)
+  expect([after.ids(), markOf(after.bmc('a-03'))]).toEqual(['a-01 a-02 b-01 b-02 a-03', undefined])
 })

@@ -137,15 +137,18 @@ test('a dry run changes nothing and comes to its end, whenever the service dies'
   }
 })
 
-test('numbers are not given twice, though what had them is gone', async () => {
-  const first = await startEmulator()
-  await push(first, nicImage)
-  await first.clock.advance(LONG_MS)
-  await first.send(uris.task('1'), { method: 'DELETE' })
-  const second = await restart(first)
-  const { json } = await push(second, cpldImage)
-  expect(json['Id']).toBe('2')
-})
+test.each(['before', 'after'])(
+  'numbers are not given twice, though what had them went %s a restart',
+  async (when) => {
+    const first = await startEmulator()
+    await push(first, nicImage)
+    await first.clock.advance(LONG_MS)
+    const second = when === 'before' ? first : await restart(first)
+    await second.send(uris.task('1'), { method: 'DELETE' })
+    const { json } = await push(await restart(second), cpldImage)
+    expect(json['Id']).toBe('2')
+  },
+)
 
 test('what was staged stays, and is activated after a restart in the middle of its activation', async () => {
   const first = await startEmulator({ adapted: { awaitReset: 'job' } })

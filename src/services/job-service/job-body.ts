@@ -1,5 +1,5 @@
 import type { JobPayload, Schedule } from '../../bmc/state.ts'
-import type { InsideRequest } from '../../http/inside.ts'
+import type { JobRequest } from '../../bmc/user-job.ts'
 import { Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
 import { DURATION_PATTERN, parseDuration } from '../../redfish/duration.ts'
@@ -46,7 +46,7 @@ const NewJob = Type.Object(
 /** A job that a client asks for. */
 export interface JobWish {
   readonly name: string
-  readonly request: Pick<InsideRequest, 'method' | 'uri' | 'headers' | 'body'>
+  readonly request: JobRequest
   /** The request as it is shown: without secrets. */
   readonly payload: JobPayload
   readonly hidePayload: boolean
