@@ -75,6 +75,8 @@ export interface StandbyReference {
 
 /** Where a component's part of an operation is. */
 export type PartReached =
+  /** Its moment has come. */
+  | { readonly at: 'opened' }
   /** In a stage on its device. */
   | { readonly at: 'transfer' | 'verify' | 'install' | 'activate' }
   /** On its device, and not yet what runs there. */

@@ -1,4 +1,5 @@
 import { findComponent } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
 import type { DeviceStageName } from '../bmc/device-faults.ts'
 import { logged } from '../bmc/log.ts'
 import type { Change, PendingImage, ResetNeed, StandbyImage } from '../bmc/state.ts'
@@ -56,9 +57,9 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
       device.written(left.at !== 'over' || left.state === 'Completed')
       return await takeUpActivation(device, installed(device), left)
     }
-    const struck = left && lose(device, left.at)
-    if (struck !== undefined && struck !== 'struck') return struck
-    const opened = struck === undefined ? await awaitApplyTime(device) : undefined
+    const lost = left && left.at !== 'opened' ? lose(device, left.at) : 'struck'
+    if (lost !== 'struck') return lost
+    const opened = left === undefined ? await awaitApplyTime(device) : undefined
     if (opened === 'expired') return refuse(device, message('Base.OperationTimeout'))
     opening = opened
     device.opened()
@@ -79,7 +80,9 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
     return device.stage ? leaveStaged(device, onDevice) : await bringIntoUse(device, onDevice, opening)
   } catch (error) {
     if (!device.work.signal.aborted) throw error
-    return { state: 'Cancelled', status: 200 }
+    const ending = { state: 'Cancelled', status: 200 } as const
+    commit(device.bmc, reached(device, over(ending)))
+    return ending
   } finally {
     device.written(false)
     opening?.through()
@@ -113,7 +116,18 @@ async function awaitApplyTime(device: DeviceUpdate): Promise<Opening | 'expired'
     ...(asksForReset ? [resetRequired(resource, need?.type)] : []),
   ]
   const gate = shop.gates.close(bmc, openedBy, { holds: need?.resource, signal: work.signal })
-  return work.wait({ for: asksForReset ? 'user' : 'condition', messages, goOn: gate.open }, gate.opened)
+  const isOpened = (): void => commit(bmc, reached(device, { at: 'opened' }))
+  const goOn = (): void => {
+    // At once: whoever said so is told that it is done.
+    isOpened()
+    gate.open()
+  }
+  const opening = await work.wait({ for: asksForReset ? 'user' : 'condition', messages, goOn }, gate.opened)
+  if (opening === 'expired') return opening
+  // A reset that it holds up is still under way after a restart, and opens it again.
+  const isHeld = opening.by !== undefined && opening.by.resource === need?.resource
+  if (!isHeld) isOpened()
+  return opening
 }
 
 /** Writes it, and once more where the device begins again after a reset of the manager; how the part ends that fails. */
@@ -193,10 +207,10 @@ async function settle(
 }
 
 /** The service ended in the middle of a stage: to a device, that is as if its manager had been reset. */
-function lose(device: DeviceUpdate, at: DeviceStageName): 'struck' | Ending | undefined {
+function lose(device: DeviceUpdate, at: DeviceStageName): 'struck' | Ending {
   const stage = stages.find(({ name }) => name === at)
   const { onManagerReset = 'fails' } = device.component.behaviour
-  if (stage === undefined) return undefined
+  if (stage === undefined) return 'struck'
   if (device.work.signal.aborted) {
     // Somebody was told that it would be cancelled.
     device.work.report({}, failedUpdate(device.bmc, device.component, stage.damages))

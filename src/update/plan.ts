@@ -1,5 +1,5 @@
 import { type Bmc, findComponent } from '../bmc/bmc.ts'
-import type { PlannedImage, VerifiedImage } from '../bmc/operation.ts'
+import type { Operation, PlannedImage, VerifiedImage } from '../bmc/operation.ts'
 import { componentBytes } from '../image/component-bytes.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import { openerOf } from './apply-time.ts'
@@ -85,13 +85,22 @@ export async function releasePlan({ bmc, image, claims: mine }: Plan, claims: Cl
   await image.spooled.discard()
 }
 
-/** The work on each device that plans of one BMC come to. */
-export function piecesOf(plans: readonly VerifiedPlan[], shop: Workshop): Piece[] {
+/** The work on each device that plans of one BMC come to; `left` is how far an earlier run of the service came. */
+export function piecesOf(
+  plans: readonly VerifiedPlan[],
+  shop: Workshop,
+  left: Operation['parts'] = {},
+): Piece[] {
   const updates = plans.flatMap((plan) =>
     plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
   )
   const written = new Map(updates.map(({ component }) => [component.id, Promise.withResolvers<boolean>()]))
   const waiting = new Set(written.keys())
+  for (const [id, part] of Object.entries(left)) {
+    waiting.delete(id)
+    // What an earlier run of the service brought to its end is not begun again, and others wait for it no more.
+    if (part.at === 'over') written.get(id)?.resolve(part.state === 'Completed')
+  }
   return updates.map(({ plan: { bmc, image, request, claims, signer }, component, image: part }): Piece => {
     const { id, behaviour } = component
     const { after = [] } = behaviour

@@ -11,7 +11,7 @@ import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Claims } from './claims.ts'
 import { isForRoot, type Piece, runPieces } from './crew.ts'
 import { type Plan, piecesOf, planned, plannedAndVerified, releasePlan, type VerifiedPlan } from './plan.ts'
-import type { UpdateRequest } from '../bmc/operation.ts'
+import type { Operation, UpdateRequest } from '../bmc/operation.ts'
 import { preview } from './preview.ts'
 import { forgotten, operationOf, recorded } from './record.ts'
 import type { StageFailure } from './stages/stage.ts'
@@ -106,7 +106,11 @@ export function toDevices(
   office: Office,
 ): Promise<Ending> {
   const goOn = (): Promise<Ending> =>
-    carryOut({ bmc, name: 'Firmware update', actor, ...workOf([plan], office) }, task, office)
+    carryOut(
+      { bmc, name: 'Firmware update', actor, ...workOf([plan], office, operationOf(bmc, task)) },
+      task,
+      office,
+    )
   const isAsked = plan.request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
   const waits = isAsked && operationOf(bmc, task)?.isStarted !== true
   return waits ? startLater(plan, goOn, task, office) : goOn()
@@ -116,10 +120,11 @@ export function toDevices(
 export function workOf(
   plans: readonly VerifiedPlan[],
   { shop, claims }: Office,
+  operation?: Pick<Operation, 'parts'>,
 ): Pick<Undertaking, 'told' | 'pieces' | 'release'> {
   return {
     told: plans.flatMap((plan) => plan.told),
-    pieces: piecesOf(plans, shop),
+    pieces: piecesOf(plans, shop, operation?.parts),
     release: async () => {
       for (const plan of plans) await releasePlan(plan, claims)
     },

@@ -136,7 +136,7 @@ function undertakingOf(left: Left, office: Office, again = plansOf(left, office)
     return activation({ bmc, actor, choices }, claims, office)
   }
   const about = { bmc, name: 'Firmware update', actor }
-  return { ...about, ...(again ? workOf(again, office) : lostWork(bmc, plans, office)) }
+  return { ...about, ...(again ? workOf(again, office, operation) : lostWork(bmc, plans, office)) }
 }
 
 /** What was verified, with its hold on its components; `undefined` where an image is not here any more. */

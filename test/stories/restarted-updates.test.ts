@@ -179,3 +179,39 @@ test('what was staged stays, and is activated after a restart in the middle of i
     expect(second.bmc.state.operations.size).toBe(0)
   }
 })
+
+describe('of two devices, one after the other', () => {
+  const options = { adapted: { awaitReset: 'job' } } as const
+  const both = bundleOf({ BIOS: '1.9.0', 'BMC-Primary': '2.4.0' })
+  /** The update of both has been let go on by word: one is written, the other waits for it. */
+  const letOn = async (): Promise<TestEmulator> => {
+    const emulator = await startEmulator(options)
+    await push(emulator, await both, { '@Redfish.OperationApplyTime': 'OnTargetReset' })
+    await emulator.clock.advance(1)
+    const body = { JobState: 'Continue' }
+    expect((await emulator.send(uris.job('1'), { method: 'PATCH', body })).status).toBe(200)
+    return emulator
+  }
+
+  test('the second needs no other word after a restart, and is skipped when the first failed by that', async () => {
+    const second = await restart(await letOn(), options)
+    await second.clock.advance(LONG_MS)
+    const keys = messageKeys(await second.get(uris.job('1')))
+    expect(keys.filter((key) => key === 'TransferFailed')).toHaveLength(1)
+    expect(keys).toContain('UpdateSkipped')
+    expect(await second.get(uris.job('1'))).toMatchObject({ JobState: 'Exception' })
+  })
+
+  test('the second waits no more for a first that failed in an earlier run', async () => {
+    const second = await restart(await letOn(), options)
+    const deaths = watchDeaths(second)
+    await second.clock.advance(LONG_MS)
+    expect(deaths.length).toBeGreaterThan(0)
+    for (const death of deaths) {
+      const third = await startEmulator({ ...options, after: await leftBy(death, new Map()) })
+      await third.clock.advance(LONG_MS)
+      expect(await third.get(uris.job('1'))).toMatchObject({ JobState: 'Exception' })
+      expect(third.bmc.state.operations.size).toBe(0)
+    }
+  })
+})

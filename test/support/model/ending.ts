@@ -14,7 +14,8 @@ const ROUNDS = 8
 /** Brings everything to its end, by giving what is waited for or by cancelling; what has not ended then is a mistake. */
 export async function end(world: World, how: 'give' | 'cancel'): Promise<void> {
   const { bmc, clock, violations } = world
-  await clock.advance(10 * MINUTE_MS)
+  // Longer than until any window, and what the service does in it.
+  await clock.advance(30 * MINUTE_MS)
   for (const text of unexplained(world)) violations.push(text)
   for (let round = 0; round < ROUNDS && unfinished(world).length > 0; round++) {
     for (const request of how === 'give' ? wishes(world) : cancellations(world)) {
