@@ -11,6 +11,7 @@ import type { Verified } from './stages/verify-on-manager.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'
 import { type Decision, decide } from './policy.ts'
 import { requestedReset, resetFor } from './reset-need.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Workshop } from './workshop.ts'
 
 /** What is to be done with an image, and the hold on the components that it is for. */
@@ -79,10 +80,16 @@ export function planAgain(
   )
 }
 
-/** Lets go of the components and the image. */
-export async function releasePlan({ bmc, image, claims: mine }: Plan, claims: Claims): Promise<void> {
+/**
+ * Lets go of the components, and a turn later of the image: it must be there for as long as a commit says that it is
+ * needed, and the commit that ends the operation comes after this.
+ */
+export function releasePlan(
+  { bmc, image, claims: mine }: Plan,
+  { claims, clock }: { readonly claims: Claims; readonly clock: Clock },
+): void {
   claims.release(bmc, mine)
-  await image.spooled.discard()
+  clock.schedule(0, () => void image.spooled.discard())
 }
 
 /** The work on each device that plans of one BMC come to; `left` is how far an earlier run of the service came. */

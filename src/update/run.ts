@@ -83,7 +83,7 @@ async function run(update: AcceptedUpdate, task: WorkHandle, office: Office): Pr
     ready = whole
   } finally {
     // Whatever happened: only what goes on to devices keeps its hold on them and on the image.
-    if (ready === undefined) await releasePlan(plan, office.claims)
+    if (ready === undefined) releasePlan(plan, { claims: office.claims, clock: office.shop.clock })
   }
   return toDevices(update, ready, task, office)
 }
@@ -125,8 +125,8 @@ export function workOf(
   return {
     told: plans.flatMap((plan) => plan.told),
     pieces: piecesOf(plans, shop, operation?.parts),
-    release: async () => {
-      for (const plan of plans) await releasePlan(plan, claims)
+    release: () => {
+      for (const plan of plans) releasePlan(plan, { claims, clock: shop.clock })
     },
   }
 }
@@ -149,7 +149,7 @@ async function startLater(
   plan: VerifiedPlan,
   goOn: () => Promise<Ending>,
   task: WorkHandle,
-  { waiting, claims }: Office,
+  { waiting, claims, shop }: Office,
 ): Promise<Ending> {
   const messages = plan.decisions.flatMap((one) =>
     one.kind === 'update' ? [message('Update.AwaitToUpdate', imageName(one.image), one.component.uri)] : [],
@@ -159,7 +159,7 @@ async function startLater(
     const started = await task.wait({ for: 'user', messages, goOn: place.start }, place.started)
     if (started === 'taken') return completed
   } catch (error) {
-    await releasePlan(plan, claims)
+    releasePlan(plan, { claims, clock: shop.clock })
     throw error
   }
   return goOn()
@@ -173,7 +173,7 @@ export interface Undertaking {
   /** What its task has told of it: its job tells the same. */
   readonly told: readonly Message[]
   readonly pieces: readonly Piece[]
-  readonly release: () => Promise<void>
+  readonly release: () => void
 }
 
 /** Does the devices' part: in a job where somebody has to act or there are several devices, else in the task. */
@@ -234,6 +234,6 @@ async function perform(
   try {
     return await runPieces(pieces, handle, { isJob })
   } finally {
-    await release()
+    release()
   }
 }

@@ -140,14 +140,17 @@ function undertakingOf(left: Left, office: Office, again = plansOf(left, office)
 }
 
 /** What was verified, with its hold on its components; `undefined` where an image is not here any more. */
-function plansOf({ bmc, operation, images }: Left, { claims }: Office): readonly VerifiedPlan[] | undefined {
+function plansOf(
+  { bmc, operation, images }: Left,
+  { claims, shop }: Office,
+): readonly VerifiedPlan[] | undefined {
   const plans = (operation.plans ?? []).map((plan, index) => {
     const image = images[index]
     return image && plan.verified && planAgain(bmc, image, { ...plan, verified: plan.verified }, claims)
   })
   const found = plans.filter((plan) => plan !== undefined)
   if (found.length === plans.length && found.length > 0) return found
-  for (const plan of found) void releasePlan(plan, claims)
+  for (const plan of found) releasePlan(plan, { claims, clock: shop.clock })
   return undefined
 }
 
@@ -177,7 +180,7 @@ function lostWork(bmc: Bmc, plans: readonly PlannedImage[], { shop, claims }: Of
     const run = (device: DeviceWork): Promise<Ending> => goOnWithout(device, fileName)
     return [{ device: { bmc, component, claim, shop }, needsUser: false, run }]
   })
-  const release = (): Promise<void> => Promise.resolve(held && claims.release(bmc, held))
+  const release = (): void => held && claims.release(bmc, held)
   return { told: [], pieces, release }
 }
 

@@ -69,7 +69,7 @@ export function activation(
       },
     ]
   })
-  const release = (): Promise<void> => Promise.resolve(all.release(bmc, claims))
+  const release = (): void => all.release(bmc, claims)
   return { bmc, name: 'Firmware activation', actor, told: [], pieces, release }
 }
 

@@ -137,6 +137,20 @@ test('a dry run changes nothing and comes to its end, whenever the service dies'
   }
 })
 
+test('what waited behind a task that was deleted does not begin again after a restart', async () => {
+  const first = await startEmulator()
+  const deaths = watchDeaths(first)
+  await push(first, nicImage, { '@Redfish.OperationApplyTime': 'OnStartUpdateRequest' })
+  await first.clock.advance(LONG_MS)
+  expect(await first.get(uris.task('1'))).toMatchObject({ TaskState: 'Completed' })
+  const before = deaths.length
+  expect((await first.send(uris.task('1'), { method: 'DELETE' })).status).toBe(204)
+  const answered = deaths[before]
+  if (answered === undefined) throw new Error('nothing was committed')
+  const { bmc } = await startEmulator({ after: await leftBy(answered, new Map()) })
+  expect(bmc.state.operations.size).toBe(0)
+})
+
 test.each(['before', 'after'])(
   'numbers are not given twice, though what had them went %s a restart',
   async (when) => {

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { Bmc } from '../../src/bmc/bmc.ts'
 import type { JournalRecord } from '../../src/journal/journal.ts'
 import { createMemoryJournal } from '../../src/journal/memory-journal.ts'
@@ -11,9 +12,17 @@ export interface Death {
   readonly records: readonly JournalRecord[]
 }
 
-/** Records each moment at which the service could die: after every commit from now on. */
-export function watchDeaths({ bmc, journal, clock }: Pick<TestEmulator, 'bmc' | 'journal' | 'clock'>) {
+/** Records each moment at which the service could die: after every commit from now on. What it needs must be there then. */
+export function watchDeaths({ bmc, journal, clock, spool }: TestEmulator) {
   const deaths: Death[] = []
+  bmc.listeners.add(() => {
+    const plans = [...bmc.state.operations.values()].flatMap((operation) => operation.plans ?? [])
+    for (const { sha256, fileName } of plans) {
+      const image = spool.find(sha256)
+      expect(image, `${fileName}, of an operation that is not over`).toBeDefined()
+      void image?.discard()
+    }
+  })
   // The journal heard of the commit first.
   bmc.listeners.add(() => deaths.push({ at: clock.now(), records: [...journal.read()] }))
   return deaths
