@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Gauged } from './gauge.ts'
 
 const READY_MS = 30_000
 const END_MS = 10_000
@@ -13,30 +14,65 @@ export interface Child extends AsyncDisposable {
   peakBytes(): number | undefined
 }
 
+/** One that tells what it takes. */
+export interface GaugedChild extends Child {
+  readonly gauge: () => Promise<Gauged>
+}
+
+const MAIN = '../dist/main.js'
+/** redflash as it is installed, on a free port. */
+const serve = ['serve', '--port', '0', '--log-level', 'warn']
+
 /** Starts a Node script and waits until it prints the URL that it serves. */
 export async function startServer(script: string, args: readonly string[]): Promise<Child> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const file = fileURLToPath(new URL(script, import.meta.url))
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return whenReady(child, child.stdout, script)
+}
+
+/** Starts the built command. */
+export function startRedflash(...args: readonly string[]): Promise<Child> {
+  return startServer(MAIN, [...serve, ...args])
+}
+
+/** Starts the built command with a gauge in it. */
+export async function startGauged(...args: readonly string[]): Promise<GaugedChild> {
+  const gauge = new URL('gauge.ts', import.meta.url).href
+  const file = fileURLToPath(new URL(MAIN, import.meta.url))
+  const child = spawn(process.execPath, ['--expose-gc', '--import', gauge, file, ...serve, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
+  if (child.stdout === null) throw new Error('its output is piped')
+  const ready = await whenReady(child, child.stdout, MAIN)
+  const ask = async (): Promise<Gauged> => {
+    const answered = once(child, 'message') as Promise<[Gauged]>
+    child.send('gauge')
+    const [gauged] = await answered
+    return gauged
+  }
+  return { ...ready, gauge: ask }
+}
+
+async function whenReady(child: ChildProcess, stdout: NodeJS.ReadableStream, script: string): Promise<Child> {
   const exited = once(child, 'exit')
+  let isEnding = false
+  child.once('exit', (code, signal) => {
+    if (!isEnding) process.stderr.write(`${script} ended by itself: ${code ?? signal}\n`)
+  })
   const end = async (): Promise<void> => {
+    isEnding = true
     child.kill()
     const impatience = setTimeout(() => child.kill('SIGKILL'), END_MS)
     await exited
     clearTimeout(impatience)
   }
-  const url = await urlFrom(child.stdout, script).catch(async (error: unknown) => {
+  const url = await urlFrom(stdout, script).catch(async (error: unknown) => {
     await end()
     throw error
   })
   // Whatever else it says must not fill the pipe.
-  child.stdout.resume()
+  stdout.resume()
   return { url, peakBytes: () => peakBytesOf(child.pid), [Symbol.asyncDispose]: end }
-}
-
-/** redflash as it is installed: the built command, on a free port. */
-export function startRedflash(...args: readonly string[]): Promise<Child> {
-  return startServer('../dist/main.js', ['serve', '--port', '0', '--log-level', 'warn', ...args])
 }
 
 async function urlFrom(stdout: NodeJS.ReadableStream, script: string): Promise<string> {

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { benchFleet } from './fleet.ts'
 import { benchGet } from './get.ts'
+import { benchJournal } from './journal.ts'
 import { benchLoad } from './load.ts'
 import { benchMatch } from './match.ts'
 import { benchPush } from './push.ts'
@@ -9,7 +11,9 @@ import { benchStart } from './start.ts'
 import { benchState } from './state.ts'
 
 const benches = {
+  fleet: benchFleet,
   get: benchGet,
+  journal: benchJournal,
   load: benchLoad,
   match: benchMatch,
   push: benchPush,

@@ -17,7 +17,6 @@ export function capabilitiesPage(): string {
   const bmc = createBmc('1', loadMachine('rackmount'), new Map())
   const { rows, endpoints } = createApp({
     clock: new VirtualClock(),
-    speed: 1,
     spool: createMemorySpool(),
     maxImageBytes: 1,
     stallMs: 1,

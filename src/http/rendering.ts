@@ -82,7 +82,7 @@ export class Renderings {
       return known
     }
     const etag = '@Redfish.Settings' in resource ? etagOf(resource) : digest
-    const body = Buffer.from(`${plain.slice(0, -1)},"@odata.etag":${JSON.stringify(etag)}}`)
+    const body = bytesOf(`${plain.slice(0, -1)},"@odata.etag":${JSON.stringify(etag)}}`)
     const text = { rendering: { body, etag, headers: headersOf(resource, etag, row) }, digest, users: 1 }
     this.#texts.set(digest, text)
     this.#bytes += body.byteLength + RENDERING_BYTES
@@ -96,6 +96,13 @@ export class Renderings {
     this.#texts.delete(text.digest)
     this.#bytes -= text.rendering.body.byteLength + RENDERING_BYTES
   }
+}
+
+/** In memory of its own: out of Node's pool, one body would keep all that was ever beside it. */
+function bytesOf(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  bytes.write(text)
+  return bytes
 }
 
 /** What stands on every answer that shows a resource. */
