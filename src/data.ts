@@ -1,6 +1,6 @@
 import type { Bmc } from './bmc/bmc.ts'
 import { byOwner, keep, restore } from './bmc/keeping.ts'
-import type { Operation } from './bmc/operation.ts'
+import type { Operation, PlannedImage } from './bmc/operation.ts'
 import type { LocalImage } from './bmc/state.ts'
 import type { Config } from './config.ts'
 import type { Fleet, Member, Place } from './fleet/fleet.ts'
@@ -96,5 +96,12 @@ export function imagesOf(records: readonly JournalRecord[]): ReadonlySet<string>
 function digestsIn({ table, value }: JournalRecord): string[] {
   // What is read here is what `keep` wrote.
   if (table === 'localImages') return [(value as LocalImage).sha256]
-  return table === 'operations' ? ((value as Operation).plans ?? []).map(({ sha256 }) => sha256) : []
+  if (table !== 'operations') return []
+  const { plans = [], parts } = value as Operation
+  // Whatever an image was for may be over a moment before its operation is.
+  const isDone = ({ verified }: PlannedImage): boolean =>
+    verified !== undefined &&
+    verified.updates.length > 0 &&
+    verified.updates.every(({ component }) => parts[component]?.at === 'over')
+  return plans.filter((plan) => !isDone(plan)).map(({ sha256 }) => sha256)
 }

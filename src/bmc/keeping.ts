@@ -93,8 +93,6 @@ export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
   for (const table of numbered) numbersWereGiven(bmc, table, lastNumber(bmc, table))
   for (const { table, key, value } of records)
     if (table === 'numbers') numbersWereGiven(bmc, key as Numbered, value as number)
-  // What is last now may be the first to go.
-  for (const table of numbered) numbersWereGiven(bmc, table, lastNumber(bmc, table))
 }
 
 /** The records of each owner. */

@@ -26,7 +26,8 @@ export function nextNumber(bmc: Bmc, table: Numbered, count = 1): number {
 
 /** The last number that was given away; 0: none was. */
 export function lastNumber(bmc: Bmc, table: Numbered): number {
-  return given(bmc).get(table) ?? Number([...bmc.state[table].keys()].at(-1)?.split('/')[0] ?? 0)
+  // Not that of the last key: a part of something may have come after what is newer.
+  return given(bmc).get(table) ?? Math.max(0, ...[...bmc.state[table].keys()].map((key) => parseInt(key, 10)))
 }
 
 /** Numbers up to this one were given away before. */

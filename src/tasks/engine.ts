@@ -139,7 +139,10 @@ export class TaskEngine {
   remove(bmc: Bmc, id: string): boolean {
     const task = bmc.state.tasks.get(id)
     if (task === undefined || this.#works.find(bmc, id)?.cancel() === false) return false
-    commit(bmc, { tasks: gone([task]) })
+    // What waited behind it must not begin again after a restart; what goes on in a job does.
+    const waited = bmc.state.operations.get(id)
+    const isEnded = waited !== undefined && waited.job === undefined
+    commit(bmc, { tasks: gone([task]), ...(isEnded && { operations: [[id, undefined]] }) })
     return true
   }
 
