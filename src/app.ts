@@ -13,6 +13,7 @@ import { Authenticator } from './http/auth.ts'
 import { insideSender } from './http/inside.ts'
 import { Passes } from './http/passes.ts'
 import { createTargets } from './http/targets.ts'
+import { Turns } from './lib/turns.ts'
 import { Certificates } from './http/certificates.ts'
 import { createDirectory } from './http/directory.ts'
 import { type Endpoint, mountEndpoints, mountRows } from './http/mount.ts'
@@ -56,6 +57,9 @@ import type { Directory } from './events/directory.ts'
 
 /** As long as a request line may be: Node ends earlier, with all headers together. */
 const MAX_URL_BYTES = 65_536
+
+/** So many pushed images come at the same time, on all BMCs together; others wait before their first byte. */
+const MAX_ARRIVALS = 64
 
 /** What the app is made of, beside its engines; everything that touches the outside comes in here. */
 export interface AppOptions extends EngineOptions {
@@ -189,7 +193,13 @@ function makeEndpoints(
   const spool = counters?.countSpool(options.spool) ?? options.spool
   return [
     ...documentEndpoints(types),
-    ...pushEndpoints(updateMethods, updateRules, { ...options, spool, updates, uploads: new Uploads() }),
+    ...pushEndpoints(updateMethods, updateRules, {
+      ...options,
+      spool,
+      updates,
+      uploads: new Uploads(),
+      arrivals: new Turns(MAX_ARRIVALS),
+    }),
     imageData(images),
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,

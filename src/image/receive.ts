@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { Clock } from '../lib/clock.ts'
+import type { Place } from '../lib/turns.ts'
 import type { RawRule } from '../bmc/machine.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import type { ImageContents, ImageProblem } from './image-format.ts'
@@ -37,7 +38,12 @@ export interface ReceiveOptions {
   readonly clock: Clock
   /** How versions are found in bytes of no format. */
   readonly rawRules: readonly RawRule[]
+  /** Its place among those that may send, which others take while the source says nothing; the caller's to leave at the end. */
+  readonly place?: Pick<Place, 'take' | 'leave'>
 }
+
+/** A source that is silent for so long lets others go first. */
+const QUIET_MS = 1_000
 
 class Refused extends Error {
   readonly problem: ReceiveProblem
@@ -54,20 +60,28 @@ class Refused extends Error {
  */
 export async function receiveImage(
   source: Readable,
-  { fileName, maxImageBytes, stallMs, spool, spooled, clock, rawRules }: ReceiveOptions,
+  { fileName, maxImageBytes, stallMs, spool, spooled, clock, rawRules, place }: ReceiveOptions,
 ): Promise<Result<ReceivedImage, ReceiveProblem>> {
   const digests = createDigests(clock)
   const sha256 = digests.want({ start: 0, algorithm: 'sha256' })
   const reader = inspectImage(digests, { clock, rawRules, maxBytes: maxImageBytes })
-  const watch = (): (() => void) =>
-    clock.schedule(stallMs, () => source.destroy(new Refused({ kind: 'stalled' })))
+  const watch = (): (() => void) => {
+    const quietMs = Math.min(QUIET_MS, stallMs)
+    let cancel = clock.schedule(quietMs, () => {
+      place?.leave()
+      cancel = clock.schedule(stallMs - quietMs, () => source.destroy(new Refused({ kind: 'stalled' })))
+    })
+    return () => cancel()
+  }
   let cancelWatch = watch()
   let sizeBytes = 0
   const take = (chunk: Uint8Array): Promise<void> | undefined => {
     cancelWatch()
     sizeBytes += chunk.byteLength
     if (sizeBytes > maxImageBytes) throw new Refused({ kind: 'too-large', limit: maxImageBytes })
-    const waits = [reader.write(chunk), spooled.append(chunk)].filter((wait) => wait !== undefined)
+    const waits = [reader.write(chunk), spooled.append(chunk), place?.take()].filter(
+      (wait) => wait !== undefined,
+    )
     if (waits.length > 0) return takeLater(waits)
     cancelWatch = watch()
     return undefined

@@ -5,6 +5,7 @@ import { resetActionOf } from '../bmc/reset-types.ts'
 import type { Change } from '../bmc/state.ts'
 import type { ActivationJob, Flasher, Strikes } from '../devices/flasher.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Turns } from '../lib/turns.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
@@ -13,7 +14,6 @@ import type { Claim } from './claims.ts'
 import { over, reached } from './record.ts'
 import type { ResetsAtOnce } from './resets-at-once.ts'
 import { VERIFIED } from './stages/verify-on-manager.ts'
-import type { Turns } from './turns.ts'
 
 /** What updates work with. */
 export interface Workshop {

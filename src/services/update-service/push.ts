@@ -9,6 +9,7 @@ import { readContentDigests, watchContentDigests } from '../../http/content-dige
 import { notFound } from '../../http/errors.ts'
 import type { Endpoint } from '../../http/mount.ts'
 import { type Spool, SpoolBusyError, type SpoolEntry, SpoolFullError } from '../../image/spool/spool.ts'
+import { Place, type Turns } from '../../lib/turns.ts'
 import { busy, RedfishError } from '../../redfish/errors.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Order, Updates } from '../../update/updates.ts'
@@ -35,8 +36,10 @@ export interface PushMethod {
   readonly receive: Receive
 }
 
-export interface PushOptions extends Omit<UploadLimits, 'spooled' | 'rawRules'> {
+export interface PushOptions extends Omit<UploadLimits, 'spooled' | 'rawRules' | 'place'> {
   readonly spool: Spool
+  /** Of all images that come, on any BMC: more at once would take each longer, and memory and disk more. */
+  readonly arrivals: Turns
   readonly updates: Updates
   /** Shared by all ways to push. */
   readonly uploads: Uploads
@@ -57,17 +60,23 @@ export function pushEndpoint(path: string, methods: readonly PushMethod[], optio
     const sender = { payload, actor: actorOf(request) }
     const leave = options.uploads.enter(bmc, method.name, method.maxParallel(bmc))
     if (leave === undefined) throw busy(BUSY_RETRY_S)
+    const gone = new AbortController()
+    // The answer's: a request closes when it has been read.
+    reply.raw.once('close', () => gone.abort(new RedfishError(400, message('Base.UnrecognizedRequestBody'))))
+    const place = new Place(options.arrivals, gone.signal)
     try {
+      await place.take()
       const spooled = await reserve(raw, method, options.spool)
       const { rawRules } = bmc.machine
       const task = await discardUnless(spooled, async () => {
         askForBody(raw, reply.raw)
         const untrue = watchContentDigests(raw, announced.value)
-        const upload = await method.receive(raw, bmc, { ...options, spooled, rawRules })
+        const upload = await method.receive(raw, bmc, { ...options, spooled, rawRules, place })
         return start(bmc, judged(upload, untrue), sender, options)
       })
       return sendAccepted(reply, task)
     } finally {
+      place.leave()
       leave()
     }
   }
