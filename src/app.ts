@@ -133,7 +133,7 @@ export function createApp(options: AppOptions): App {
     endpoints,
     images,
     endStreams: () => events.endStreams(),
-    forget: (bmc) => forgetBmc(bmc, engines, options),
+    forget: (bmc) => forgetBmc(bmc, engines),
     takeUp: async (bmc, records) => {
       certificates.takeUp(bmc, records)
       await takeUpBmc(bmc, records, engines, options)

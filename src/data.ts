@@ -53,23 +53,19 @@ export async function keepFleet(
     }
     stops.set(member.bmc, keep(member.bmc, journal))
   }
-  // Whoever asked for it is told when these are done.
-  const tell = (key: string, value: Place | typeof REMOVED | undefined): void => {
+  const note = (key: string, value: Place | typeof REMOVED | undefined): void =>
     journal.write({ owner: FLEET, table: MEMBERS, key, value })
-    journal.flush()
-  }
   fleet.onAdded((member) => {
     // It may have the name of one that was there before.
     journal.forget(member.bmc.id)
     stops.set(member.bmc, keep(member.bmc, journal))
-    tell(member.bmc.id, fleet.placeOf(member))
+    note(member.bmc.id, fleet.placeOf(member))
   })
   fleet.onRemoved(({ bmc }) => {
     // The end of its work is nobody's, least of all that of the next one with its name.
     stops.get(bmc)?.()
-    tell(bmc.id, REMOVED)
     journal.forget(bmc.id)
-    if (!planned.has(bmc.id)) tell(bmc.id, undefined)
+    note(bmc.id, planned.has(bmc.id) ? REMOVED : undefined)
   })
   return restored
 }

@@ -141,15 +141,14 @@ export async function takeUpBmc(
 export async function forgetBmc(
   bmc: Bmc,
   { tasks, jobs, resets, sessions, logins, events, images, flasher }: Engines,
-  { journal }: EngineOptions,
 ): Promise<void> {
+  // At once: another may have its Id by the time that all has ended.
+  flasher.forget?.(bmc.id)
   await Promise.all([resets.forget(bmc), tasks.forget(bmc), jobs.forget(bmc)])
   await Promise.all([events.forget(bmc), images.forget(bmc)])
   sessions.forget(bmc)
   logins.forget(bmc)
-  flasher.forget?.(bmc.id)
   bmc.listeners.clear()
-  journal?.forget(bmc.id)
 }
 
 /** The devices, and where anything is to go wrong with them, what makes it so. */

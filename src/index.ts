@@ -105,7 +105,9 @@ async function start(
   // Before what was kept, where a client may have said otherwise.
   for (const { bmc } of fleet.members()) if (config.ssdp) commit(bmc, { network: { ssdpEnabled: true } })
   if (data) await resume(fleet, data, service)
-  const { controlUrl, close } = await openAll(config, fleet, service, failed)
+  // Whoever changes the fleet is told when that is kept.
+  const kept = (): void => data?.journal.flush()
+  const { controlUrl, close } = await openAll(config, fleet, service, { failed, kept })
   const [first] = fleet.members()
   const [urls = nowhere] = first ? urlsIn(config, fleet, first.bmc) : []
   return {
@@ -117,8 +119,8 @@ async function start(
     clock,
     config,
     urlsOf: (bmc) => urlsIn(config, fleet, bmc),
-    add: (group, count) => add(fleet, group, count),
-    remove: async ({ id }) => isFleet(config) && fleet.remove(id),
+    add: (group, count) => add(fleet, group, count).finally(kept),
+    remove: async ({ id }) => isFleet(config) && fleet.remove(id).finally(kept),
     failure: data?.failure ?? new Promise(() => {}),
     close,
     [Symbol.asyncDispose]: close,
@@ -128,9 +130,12 @@ async function start(
 /** Goes on with what was kept. An image that one operation is done with may be what the next one needs. */
 async function resume(fleet: Fleet, data: Data, { spool, takeUp }: Service): Promise<void> {
   const restored = await keepFleet(fleet, data)
-  const needed = imagesOf([...restored.values()].flat())
-  await spool.sweep(needed)
-  const held = [...needed].map((sha256) => spool.find(sha256))
+  const own = imagesOf([...restored.values()].flat())
+  const all = imagesOf([...data.journal.read()])
+  await spool.sweep(all)
+  // Those of BMCs that are not there this time are held for good.
+  for (const sha256 of all) if (!own.has(sha256)) spool.find(sha256)
+  const held = [...own].map((sha256) => spool.find(sha256))
   for (const [{ bmc }, records] of restored) await takeUp(bmc, records)
   await Promise.all(held.map(async (image) => image?.discard()))
 }
@@ -157,7 +162,7 @@ async function openAll(
   config: Config,
   fleet: Fleet,
   service: Service,
-  failed: (error: unknown) => void,
+  { failed, kept }: { readonly failed: (error: unknown) => void; readonly kept: () => void },
 ): Promise<Opened> {
   const { app, doors, endStreams } = service
   let discovery: Ssdp | undefined
@@ -170,7 +175,7 @@ async function openAll(
     await openDoors(fleet, service)
     const [only] = fleet.members()
     if (only && !isFleet(config)) discovery = await discover(only.bmc, config, failed)
-    control = await startControl(config, fleet, service, failed)
+    control = await startControl(config, fleet, service, { failed, kept })
   } catch (error) {
     discovery?.close()
     await end(0)
@@ -213,11 +218,12 @@ async function startControl(
   config: Config,
   fleet: Fleet,
   { reset }: Service,
-  failed: (error: unknown) => void,
+  { failed, kept }: { readonly failed: (error: unknown) => void; readonly kept: () => void },
 ): Promise<FastifyInstance | undefined> {
   if (config.controlPort === undefined) return undefined
   const { createControl } = await import('./fleet/control.ts')
   const control = createControl({ fleet, reset, failed, urlsOf: ({ bmc }) => urlsIn(config, fleet, bmc) })
+  control.addHook('onSend', async () => kept())
   await control.listen({ host: CONTROL_HOST, port: config.controlPort })
   return control
 }

@@ -1,7 +1,7 @@
 import type { Journal, JournalRecord } from '../journal/journal.ts'
 import type { Bmc, Listener } from './bmc.ts'
 import type { Network } from './network.ts'
-import { lastNumber, type Numbered, numbered, numbersWereGiven } from './numbers.ts'
+import { highest, lastNumber, type Numbered, numbered, numbersWereGiven } from './numbers.ts'
 import type { BmcState, Entries, Settings } from './state.ts'
 
 /** What of a BMC's state outlives the process: sessions end with it, outages do, and sockets are opened anew. */
@@ -62,12 +62,13 @@ export function keep(bmc: Bmc, journal: Journal): () => void {
       }
     }
     for (const table of numbered) {
-      const last = String(lastNumber(bmc, table))
+      const last = lastNumber(bmc, table)
       const entries: Entries<unknown> = change[table] ?? []
-      const isNotKept = entries.some(
-        ([key, value]) => key === last && (value === undefined || isOfSocket(table, value)),
+      const gone = entries.flatMap(([key, value]) =>
+        value === undefined || isOfSocket(table, value) ? [parseInt(key, 10)] : [],
       )
-      if (isNotKept) write('numbers', table, Number(last))
+      // What is left may not tell any more how far the numbers had come.
+      if (gone.length > 0 && Math.max(...gone) > highest(bmc.state[table])) write('numbers', table, last)
     }
   }
   bmc.listeners.add(listener)

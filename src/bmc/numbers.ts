@@ -26,8 +26,14 @@ export function nextNumber(bmc: Bmc, table: Numbered, count = 1): number {
 
 /** The last number that was given away; 0: none was. */
 export function lastNumber(bmc: Bmc, table: Numbered): number {
-  // Not that of the last key: a part of something may have come after what is newer.
-  return given(bmc).get(table) ?? Math.max(0, ...[...bmc.state[table].keys()].map((key) => parseInt(key, 10)))
+  return given(bmc).get(table) ?? highest(bmc.state[table])
+}
+
+/** The highest number among the keys: not always that of the last, for a part may come after what is newer. */
+export function highest(table: ReadonlyMap<string, unknown>): number {
+  let most = 0
+  for (const key of table.keys()) most = Math.max(most, parseInt(key, 10))
+  return most
 }
 
 /** Numbers up to this one were given away before. */

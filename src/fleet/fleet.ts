@@ -106,7 +106,11 @@ export class Fleet {
       this.#put(bmc, { group: name, number: place + 1, slot: slots[index] ?? 0 }),
     )
     try {
-      for (const member of members) await tell(this.#added, member)
+      for (const member of members) {
+        // Somebody may have removed it meanwhile: then nobody hears of it any more.
+        if (this.#byId.get(member.bmc.id) === member) await tell(this.#added, member)
+        if (this.#byId.get(member.bmc.id) !== member) await tell(this.#removed, member)
+      }
     } catch (error) {
       // Some of them cannot be reached: none is there.
       for (const { bmc } of members) await this.remove(bmc.id)
@@ -121,14 +125,16 @@ export class Fleet {
     return { group, number, slot }
   }
 
-  /** Adds a BMC where it was in another run; nobody where somebody is, or nobody can be. */
-  async addAt(place: Place): Promise<void> {
-    const group = this.#groups.get(place.group)
-    const isFree = this.#slots[place.slot] === undefined && place.slot < this.#capacity
-    if (group === undefined || !isFree) return
-    const bmc = group.make(place.number)
-    if (this.#byId.has(bmc.id) || this.#numbers.get(place.group)?.[place.number - 1]) return
-    await tell(this.#added, this.#put(bmc, place))
+  /** Adds a BMC where it was in another run, or else where there is room; `false`: its group, or its name, is not free. */
+  async addAt({ group: name, number, slot: wanted }: Place): Promise<boolean> {
+    const group = this.#groups.get(name)
+    const isFree = this.#slots[wanted] === undefined && wanted < this.#capacity
+    const [slot = 0] = isFree ? [wanted] : freePlaces(this.#slots, 1)
+    if (group === undefined || slot >= this.#capacity) return false
+    const bmc = group.make(number)
+    if (this.#byId.has(bmc.id) || this.#numbers.get(name)?.[number - 1]) return false
+    await tell(this.#added, this.#put(bmc, { group: name, number, slot }))
+    return true
   }
 
   /** Resolves when nothing works for it any more; `false`: there is none. */

@@ -4,6 +4,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   rmSync,
@@ -75,8 +76,13 @@ export function lockFolder({ DatabaseSync: Database }: Sqlite, { folder, lock }:
 }
 
 /** What is known of a database: `undefined` where there is none yet. Nothing is written. */
-export function versionOf({ database }: JournalFiles): number | undefined {
-  if (!existsSync(database)) return undefined
+export function versionOf({ database, images }: JournalFiles): number | undefined {
+  if (!existsSync(database)) {
+    // A new one would take what belongs to the old one for its own, or sweep it.
+    const left = existsSync(`${database}-wal`) || (existsSync(images) && readdirSync(images).length > 0)
+    if (left) throw new JournalError(`${database} is missing, and what belongs to it is there`)
+    return undefined
+  }
   const header = headOf(database)
   if (header.length < HEADER_BYTES || header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
     throw new JournalError(`${database} is damaged, or no database`)

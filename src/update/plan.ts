@@ -71,6 +71,8 @@ export function planAgain(
     if (component === undefined || own === undefined) return []
     return [{ kind: 'update', component, image: inWordsOf(component, own), part }]
   })
+  // Another machine than before: what was verified is not for it.
+  if (decisions.length < verified.updates.length) return undefined
   const mine = claims.take(
     bmc,
     decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : [])),

@@ -173,6 +173,8 @@ export interface Undertaking {
   /** What its task has told of it: its job tells the same. */
   readonly told: readonly Message[]
   readonly pieces: readonly Piece[]
+  /** Whether it was for more than is here: then it fails, whatever its pieces come to. */
+  readonly isIncomplete?: boolean
   readonly release: () => void
 }
 
@@ -227,12 +229,15 @@ function inJob({ bmc, pieces }: Undertaking, operation: string, run: ResumedJobW
 }
 
 async function perform(
-  { pieces, release }: Undertaking,
+  { pieces, isIncomplete = false, release }: Undertaking,
   handle: WorkHandle,
   isJob: boolean,
 ): Promise<Ending> {
   try {
-    return await runPieces(pieces, handle, { isJob })
+    const ending = await runPieces(pieces, handle, { isJob })
+    if (!isIncomplete) return ending
+    handle.report({ messages: [message('Base.OperationFailed')] })
+    return { state: 'Exception', status: 500 }
   } finally {
     release()
   }

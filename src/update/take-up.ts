@@ -151,6 +151,7 @@ function plansOf(
   const found = plans.filter((plan) => plan !== undefined)
   if (found.length === plans.length && found.length > 0) return found
   for (const plan of found) releasePlan(plan, { claims, clock: shop.clock })
+  for (const image of images) void image?.spooled.discard()
   return undefined
 }
 
@@ -181,7 +182,8 @@ function lostWork(bmc: Bmc, plans: readonly PlannedImage[], { shop, claims }: Of
     return [{ device: { bmc, component, claim, shop }, needsUser: false, run }]
   })
   const release = (): void => held && claims.release(bmc, held)
-  return { told: [], pieces, release }
+  const wanted = plans.flatMap(({ verified }) => verified?.updates ?? [])
+  return { told: [], pieces, release, isIncomplete: updates.length < wanted.length }
 }
 
 async function goOnWithout(device: DeviceWork, fileName: string): Promise<Ending> {

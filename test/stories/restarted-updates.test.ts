@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { commit } from '../../src/bmc/commit.ts'
+import { nextNumber } from '../../src/bmc/numbers.ts'
 import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
 import { succeed } from '../../src/lib/result.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
@@ -228,4 +230,27 @@ describe('of two devices, one after the other', () => {
       expect(third.bmc.state.operations.size).toBe(0)
     }
   })
+})
+
+test('an update of what the machine has no more fails, though nothing of it is left to do', async () => {
+  const options = { adapted: { awaitReset: 'job' } } as const
+  const first = await startEmulator(options)
+  await push(first, await bundleOf({ BIOS: '1.9.0' }), { '@Redfish.OperationApplyTime': 'OnReset' })
+  await first.clock.advance(1)
+  const second = await startEmulator({ ...options, machine: 'bladed', after: first })
+  await second.clock.advance(LONG_MS)
+  expect(await second.get(uris.job('1'))).toMatchObject({ JobState: 'Exception' })
+  expect(second.bmc.state.operations.size).toBe(0)
+})
+
+test('numbers of a log go on though it was cleared, and what was told last was never written', async () => {
+  const first = await startEmulator()
+  await push(first, nicImage)
+  await first.clock.advance(LONG_MS)
+  const last = Math.max(...[...first.bmc.state.log.keys()].map(Number))
+  // Somebody took a number and had no use for it.
+  nextNumber(first.bmc, 'log')
+  commit(first.bmc, { log: [...first.bmc.state.log.keys()].map((key) => [key, undefined] as const) })
+  const second = await restart(first)
+  expect(nextNumber(second.bmc, 'log')).toBeGreaterThan(last)
 })

@@ -70,7 +70,8 @@ export function createFileSpool(clock: Clock, options: FileSpoolOptions = {}): S
     const names = await namesIn(kept)
     for (const name of names.filter((one) => OURS.test(one))) {
       const path = join(kept, name)
-      shares.addLeft(name, file({ path, claim: room.claimTaken((await stat(path)).size) }))
+      const size = await sizeOf(path)
+      if (size !== undefined) shares.addLeft(name, file({ path, claim: room.claimTaken(size) }))
     }
   }
   return {
@@ -90,6 +91,16 @@ export function createFileSpool(clock: Clock, options: FileSpoolOptions = {}): S
       await shares.close()
       await folder.remove()
     },
+  }
+}
+
+/** `undefined`: it has just gone. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
   }
 }
 
