@@ -53,19 +53,23 @@ export async function keepFleet(
     }
     stops.set(member.bmc, keep(member.bmc, journal))
   }
+  // What was kept of the others is not held here.
+  const absent = new Set([...kept.keys()].filter((id) => fleet.find(id) === undefined))
   const note = (key: string, value: Place | typeof REMOVED | undefined): void =>
     journal.write({ owner: FLEET, table: MEMBERS, key, value })
   fleet.onAdded((member) => {
-    // It may have the name of one that was there before.
-    journal.forget(member.bmc.id)
+    // It may have the name of one that was kept, and is not there any more.
+    if (absent.delete(member.bmc.id)) journal.forget(member.bmc.id)
     stops.set(member.bmc, keep(member.bmc, journal))
     note(member.bmc.id, fleet.placeOf(member))
   })
   fleet.onRemoved(({ bmc }) => {
     // The end of its work is nobody's, least of all that of the next one with its name.
     stops.get(bmc)?.()
+    // First that it is gone, then all that it was: a death in between leaves nobody without a past.
+    note(bmc.id, REMOVED)
     journal.forget(bmc.id)
-    note(bmc.id, planned.has(bmc.id) ? REMOVED : undefined)
+    if (!planned.has(bmc.id)) note(bmc.id, undefined)
   })
   return restored
 }

@@ -190,6 +190,8 @@ describe('README.md and docs/', () => {
       '--python',
       '--hurry',
       '--details',
+      '--minutes',
+      '--seed',
     ])
     const named = mentions(/(?<![\w-])(--[a-z][a-z-]+)/g)
     expect(named.size).toBeGreaterThan(5)
