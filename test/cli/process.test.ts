@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { join, resolve } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { createEmulator } from '../../src/index.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { basic } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
@@ -38,6 +39,16 @@ async function serve() {
   return { ...running, lines, spool, url, port: Number(new URL(url).port) }
 }
 
+test.each([['check'], ['export']])('data %s says nothing where nobody reads what it prints', async (what) => {
+  const folder = await temporaryFolder()
+  const emulator = await createEmulator({ data: folder, https: false })
+  await emulator.close()
+  const { child, ended, err } = start('data', what, folder)
+  child.stdout.destroy()
+  expect(await ended).toEqual([0, null])
+  expect(await err).toBe('')
+})
+
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   test('ends a service that is ready, with exit code 0 and nothing in its log', async () => {
     const { child, ended, err, lines, url } = await serve()
@@ -57,9 +68,10 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
       body: Uint8Array.from(body),
     })
     expect(pushed.status).toBe(202) // its task runs for minutes
+    const other = multipartBody(pushParts(await bundleOf({ 'NIC-1': '22.43.0' })))
     const client = rawClient(port).send(
-      head('POST', uris.multipartPush, { ...headers, 'Content-Length': body.length }),
-      body.subarray(0, -1),
+      head('POST', uris.multipartPush, { ...other.headers, 'Content-Length': other.body.length }),
+      other.body.subarray(0, -1),
     )
     await expect.poll(() => filesBelow(spool)).toHaveLength(2)
     child.kill(signal)
@@ -72,7 +84,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
         ),
       )
       .toBe('refused')
-    expect((await client.send(body.subarray(-1)).answer()).status).toBe(503)
+    expect((await client.send(other.body.subarray(-1)).answer()).status).toBe(503)
     expect(await ended).toEqual([0, null])
     expect(await filesBelow(spool)).toEqual([])
     expect(await err).toBe('')
