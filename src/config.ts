@@ -21,6 +21,7 @@ export type Config = Readonly<
     | 'speed'
     | 'reach'
     | 'controlPort'
+    | 'maxConnections'
     | 'spoolSize'
     | 'maxImageSize'
     | 'imageStoreSize'
@@ -31,6 +32,8 @@ export type Config = Readonly<
     speed: Speed
     reach: ReadonlySet<ReachKind>
     controlPort: number | undefined
+    /** `undefined`: as many as the size of the service asks for. */
+    maxConnections: number | undefined
     maxImageBytes: number
     spoolBytes: number
     imageStoreBytes: number
@@ -80,6 +83,7 @@ function complete({
   speed,
   reach,
   controlPort,
+  maxConnections,
   maxImageSize,
   imageStoreSize,
   spoolSize,
@@ -93,6 +97,7 @@ function complete({
     speed: parseSpeed(speed),
     reach: new Set(reachKinds.filter((kind) => reach.split(/[ ,]+/).includes(kind))),
     controlPort: controlPort === '' ? undefined : Number(controlPort),
+    maxConnections: maxConnections === '' ? undefined : Number(maxConnections),
     maxImageBytes: parseSize(maxImageSize) ?? 0,
     imageStoreBytes: parseSize(imageStoreSize) ?? 0,
     spoolBytes: parseSize(spoolSize) ?? Infinity,
@@ -137,10 +142,8 @@ function findConflicts(config: Config, nameOf: (name: SettingName) => string): s
 
 /** What a fleet does not go together with. */
 function fleetConflicts(config: Config, nameOf: (name: SettingName) => string): string[] {
-  const { bmcs, fleet, ssdp, httpMode, controlPort, password } = config
-  if (!isFleet(config)) {
-    return controlPort === undefined ? [] : [`${nameOf('controlPort')}: only a fleet is controlled`]
-  }
+  const { bmcs, fleet, ssdp, httpMode, password } = config
+  if (!isFleet(config)) return fleetless(config, nameOf)
   const rules: readonly (readonly [broken: boolean, conflict: string])[] = [
     [bmcs > 1 && fleet !== '', `${nameOf('bmcs')}, ${nameOf('fleet')}: give one of them`],
     [ssdp, `${nameOf('ssdp')}: a fleet is not searched for`],
@@ -151,6 +154,22 @@ function fleetConflicts(config: Config, nameOf: (name: SettingName) => string): 
     ],
   ]
   return rules.flatMap(([broken, conflict]) => (broken ? [conflict] : []))
+}
+
+/** What nothing comes of without a fleet. */
+function fleetless(
+  { controlPort, reach, firstAddress }: Config,
+  nameOf: (name: SettingName) => string,
+): string[] {
+  const rules: readonly (readonly [given: boolean, conflict: string])[] = [
+    [controlPort !== undefined, `${nameOf('controlPort')}: only a fleet is controlled`],
+    [[...reach].join() !== settings.reach.default, `${nameOf('reach')}: only a fleet has ways to be reached`],
+    [
+      firstAddress !== settings.firstAddress.default,
+      `${nameOf('firstAddress')}: only the BMCs of a fleet have addresses`,
+    ],
+  ]
+  return rules.flatMap(([given, conflict]) => (given ? [conflict] : []))
 }
 
 /** Whether others than this machine can come. */

@@ -217,12 +217,18 @@ function discover(bmc: Bmc, { host }: Config, failed: (error: unknown) => void):
 async function startControl(
   config: Config,
   fleet: Fleet,
-  { reset }: Service,
+  { authority, reset }: Service,
   { failed, kept }: { readonly failed: (error: unknown) => void; readonly kept: () => void },
 ): Promise<FastifyInstance | undefined> {
   if (config.controlPort === undefined) return undefined
   const { createControl } = await import('./fleet/control.ts')
-  const control = createControl({ fleet, reset, failed, urlsOf: ({ bmc }) => urlsIn(config, fleet, bmc) })
+  const control = createControl({
+    fleet,
+    authority,
+    reset,
+    failed,
+    urlsOf: ({ bmc }) => urlsIn(config, fleet, bmc),
+  })
   control.addHook('onSend', async () => kept())
   await control.listen({ host: CONTROL_HOST, port: config.controlPort })
   return control

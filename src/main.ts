@@ -37,6 +37,10 @@ const program = createProgram({
       process.once('SIGTERM', resolve)
     }),
 })
+// Whoever reads what is printed may have read enough (`| head -1`): what was asked for is done all the same.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 try {
   process.exitCode = await program(process.argv)
 } catch (error) {

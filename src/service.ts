@@ -18,6 +18,9 @@ import type { Spool } from './image/spool/spool.ts'
 import type { Clock } from './lib/clock.ts'
 import { parseImageFolders } from './transfer/image-folders.ts'
 
+/** Most connections to each port, where nobody says otherwise. */
+const MAX_CONNECTIONS = 4_096
+
 export interface Surroundings {
   readonly clock: Clock
   readonly logger?: FastifyBaseLogger
@@ -33,6 +36,8 @@ export interface Service extends Pick<App, 'endStreams' | 'forget' | 'reset' | '
   readonly spool: Spool
   readonly app: FastifyInstance
   readonly doors: Doors
+  /** Whom clients can trust for all BMCs (PEM), where there is somebody. */
+  readonly authority: () => Promise<string | undefined>
 }
 
 /** Makes the service of a configuration for a fleet, whose BMCs have these machines; nothing listens yet. */
@@ -80,7 +85,7 @@ export async function makeService(
           port: config.http ? config.port : undefined,
           httpsPort: config.https ? config.httpsPort : undefined,
           // Clients of a fleet have a connection to each of its BMCs.
-          maxConnections: Math.max(config.maxConnections, isFleet(config) ? 2 * fleet.size : 0),
+          maxConnections: config.maxConnections ?? Math.max(MAX_CONNECTIONS, 2 * fleet.size),
           reach,
           keyPair: (asked) => certificates.keyPair(asked),
           isStrict: isStrict(config),
@@ -91,7 +96,9 @@ export async function makeService(
       return doors.http
     },
   })
-  return { app, doors: made(doors), spool, endStreams, forget, reset, takeUp }
+  const authority = async (): Promise<string | undefined> =>
+    config.https ? certificates.authority() : undefined
+  return { app, doors: made(doors), spool, authority, endStreams, forget, reset, takeUp }
 }
 
 function made(doors: Doors | undefined): Doors {
@@ -115,12 +122,14 @@ function certificatesOf(
   const ofService = ['localhost', '127.0.0.1', hostname(), config.host]
   const ofBmc = (bmc: Bmc): string[] =>
     reach.isOfOne ? [] : [bmc.id, reach.addressOf(bmc)].filter((one) => one !== undefined)
-  return new Certificates({
+  const certificates = new Certificates({
     ...given,
     names: (bmc) => [...new Set([...(bmc ? ofBmc(bmc) : []), ...ofService])],
     given: config.tlsCert === '' ? undefined : readKeyPair(config.tlsCert, config.tlsKey),
     isFleet: isFleet(config),
   })
+  if (isFleet(config) && config.tlsCert === '') certificates.takeUpOwn(given.journal?.read() ?? [])
+  return certificates
 }
 
 /** Most runs never load what counts. */

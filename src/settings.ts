@@ -17,6 +17,7 @@ const REACH = reachKinds.join('|')
 const REACHES = new RegExp(`^(${REACH})( *, *(${REACH}))*$`)
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`)
+const COUNT_OR_NONE = /^([1-9]\d{0,8})?$/
 const PORT_OR_NONE = /^(|[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/
 
 const port = 'a port number from 0 (any free one) to 65535'
@@ -183,11 +184,15 @@ export const settings = {
     expected: 'a number of seconds above 0',
   },
   maxConnections: {
-    schema: Type.Integer({ minimum: 1 }),
-    default: 4_096,
+    schema: Type.Unsafe<string | number>({
+      type: ['string', 'integer'],
+      pattern: COUNT_OR_NONE.source,
+      minimum: 1,
+    }),
+    default: '',
     placeholder: 'number',
-    help: 'most connections to each port; more are closed at once',
-    expected: 'a whole number above 0',
+    help: 'most connections to each port; more are closed at once (default: 4096, or two for each BMC where that is more)',
+    expected: 'a whole number above 0, or nothing',
   },
   taskMonitor: {
     ...choice('response', 'task', 'empty'),

@@ -40,7 +40,7 @@ describe('a configuration', () => {
         updateMethods: new Set(['multipart', 'raw', 'simple']),
         uploadStallMs: 60_000,
         requestTimeoutMs: 60_000,
-        maxConnections: 4_096,
+        maxConnections: undefined,
         taskMonitor: 'response',
         maxTasks: 500,
         taskOverWritePolicy: 'Oldest',
@@ -130,7 +130,7 @@ describe('a setting', () => {
     updateMethods: ['', 'raw', 'simple,multipart', 'raw, simple', 'raw,raw'],
     uploadTimeout: [0.1, 60],
     requestTimeout: [0.1, 60],
-    maxConnections: [1, 100_000],
+    maxConnections: ['', '1', 1, 100_000],
     taskMonitor: ['response', 'task', 'empty'],
     maxTasks: [1, 10_000],
     taskOverWritePolicy: ['Oldest', 'Manual'],
@@ -175,7 +175,7 @@ describe('a setting', () => {
     updateMethods: ['push', 'Raw', ',', 'raw,', ' raw', 'raw simple', ['raw'], null],
     uploadTimeout: [0, -1, '60'],
     requestTimeout: [0, -1, '60'],
-    maxConnections: [0, 1.5, '10', null],
+    maxConnections: [0, 1.5, '0', '1.5', 'all', null],
     taskMonitor: ['Response', '', null],
     maxTasks: [0, 1.5, '10', null],
     taskOverWritePolicy: ['oldest', '', null],
@@ -188,7 +188,11 @@ describe('a setting', () => {
     logLevel: ['verbose', 1],
   }
   /** What some are about. */
-  const beside: Partial<Record<SettingName, GivenSettings>> = { controlPort: { bmcs: 2 } }
+  const beside: Partial<Record<SettingName, GivenSettings>> = {
+    controlPort: { bmcs: 2 },
+    reach: { bmcs: 2 },
+    firstAddress: { bmcs: 2, password: 'another one' },
+  }
   const names = Object.keys(settings) as SettingName[]
 
   test.each(names.flatMap((name) => right[name].map((value) => [name, value] as const)))(
@@ -227,6 +231,7 @@ describe('a setting', () => {
     ['bmcs', '500', { bmcs: 500 }],
     ['reach', 'path, name', { reach: new Set(['name', 'path']) }],
     ['controlPort', '8100', { controlPort: 8_100 }],
+    ['maxConnections', '10', { maxConnections: 10 }],
     ['maxImageSize', '1KiB', { maxImageBytes: 1_024 }],
     ['imageStoreSize', '1KiB', { imageStoreBytes: 1_024 }],
     ['spoolSize', '2KiB', { spoolBytes: 2_048 }],
@@ -272,6 +277,8 @@ describe('settings that do not go together:', () => {
     ['a key without its certificate', { tlsKey: 'a.key' }, /tlsKey: give both/],
     ['so many BMCs and a fleet', { bmcs: 2, fleet: 'fleet.json' }, /bmcs, .*fleet: give one/],
     ['control of no fleet', { controlPort: 8_100 }, /controlPort: only a fleet/],
+    ['ways to reach no fleet', { reach: 'name' }, /reach: only a fleet/],
+    ['an address of no fleet', { firstAddress: '127.2.0.1' }, /firstAddress: only the BMCs of a fleet/],
     ['a fleet and searches', { bmcs: 2, ssdp: true }, /ssdp: a fleet is not searched for/],
     [
       'a fleet and HTTP that redirects',
@@ -304,7 +311,7 @@ describe('settings that do not go together:', () => {
       'a password of their own at addresses for everybody',
       { bmcs: 2, firstAddress: '192.0.2.1', password: 'correct horse' },
     ],
-    ['addresses for everybody that nobody has', { firstAddress: '192.0.2.1' }],
+    ['addresses for everybody that nobody has', { bmcs: 2, reach: 'name', firstAddress: '192.0.2.1' }],
     ['the default password for this machine', { host: '127.0.0.2' }],
   ])('but %s does', (_what, given) => {
     expect(lines(parseConfig([file(given)]))).toEqual([])

@@ -182,6 +182,7 @@ describe('README.md and docs/', () => {
     expect(known.size).toBeGreaterThan(Object.keys(settings).length)
     // Of npm and of docker, and those that our own scripts read.
     const others = new Set([
+      '--cacert',
       '--check',
       '--save-dev',
       '--rm',

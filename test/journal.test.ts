@@ -1,14 +1,24 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../src/journal/database-file.ts'
 import type { Journal } from '../src/journal/journal.ts'
-import { type JournalOptions, openSqliteJournal } from '../src/journal/sqlite-journal.ts'
+import { type JournalOptions, openSqliteJournal, readJournal } from '../src/journal/sqlite-journal.ts'
+import { smallDisk } from './support/disks.ts'
 import { temporaryFolder } from './support/folders.ts'
 
 const MIB = 2 ** 20
@@ -175,12 +185,6 @@ describe('a database that cannot be relied on', () => {
     writeFileSync(databaseIn(folder), good)
     expect(keys(await open(folder))).toBe('k0 k1')
   })
-
-  test('is no folder', async () => {
-    const file = join(temporaryFolder(), 'file')
-    writeFileSync(file, '')
-    await expect(open(file)).rejects.toThrow(/cannot be used/)
-  })
 })
 
 describe('a migration', () => {
@@ -286,4 +290,49 @@ test('a log is brought to its place from time to time, and does not grow without
   }
   expect(statSync(`${databaseIn(folder)}-wal`).size).toBe(reserved)
   expect(journal.hasRoom()).toBe(true)
+})
+
+describe('what stands in the way of a journal is told as what it is:', () => {
+  test.each<[string, (folder: string) => string, RegExp]>([
+    ['a file', (folder) => databaseIn(folder), /is no folder/],
+    ['something in a file', (folder) => join(databaseIn(folder), 'data'), /is no folder/],
+    [
+      'a folder in the place of the database',
+      (folder) => {
+        rmSync(databaseIn(folder))
+        mkdirSync(databaseIn(folder))
+        return folder
+      },
+      /a folder is where a file/,
+    ],
+  ])('%s', async (_what, change, told) => {
+    await expect(open(change(await filledFolder()))).rejects.toThrow(told)
+  })
+
+  test('a disk that is full', async (context) => {
+    const disk = await smallDisk(16 * MIB)
+    if (disk === undefined) return context.skip()
+    const journal = await open(disk.path)
+    journal.close()
+    disk.fill()
+    const problem: unknown = await openSqliteJournal(disk.path, { sync: 'off', failed: () => {} }).catch(
+      (error: unknown) => error,
+    )
+    expect(String(problem)).toMatch(/the disk is full/)
+    expect(String(problem)).not.toContain('damaged')
+    disk.empty()
+    expect(keys(await open(disk.path))).toBe('')
+  })
+
+  test('a disk that is read-only, to whoever only looks, too', async (context) => {
+    const disk = await smallDisk(16 * MIB)
+    if (disk === undefined) return context.skip()
+    const journal = await open(disk.path)
+    journal.close()
+    disk.setReadOnly(true)
+    await expect(open(disk.path)).rejects.toThrow(/read-only/)
+    await expect(readJournal(disk.path, () => {})).rejects.toThrow(/read-only/)
+    disk.setReadOnly(false)
+    expect(await readJournal(disk.path, () => {})).toBe(1)
+  })
 })

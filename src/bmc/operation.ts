@@ -42,7 +42,7 @@ export interface Operation {
 }
 
 /** An image server's image, with what it asks of who fetches it. */
-export interface RemoteImageSource {
+interface RemoteImageSource {
   readonly uri: string
   readonly username: string | undefined
   readonly password: string | undefined
@@ -68,7 +68,7 @@ export interface VerifiedImage {
 }
 
 /** An image that stands by, and its component. */
-export interface StandbyReference {
+interface StandbyReference {
   readonly component: string
   readonly image: string
 }

@@ -56,7 +56,12 @@ export async function exportData(folder: string, out: NodeJS.WritableStream): Pr
     yield `${JSON.stringify({ format: FORMAT, version: FORMAT_VERSION })}\n`
     for (const { value, ...name } of records) yield `${JSON.stringify({ ...name, value: toJson(value) })}\n`
   }
-  await pipeline(lines, out, { end: false })
+  try {
+    await pipeline(lines, out, { end: false })
+  } catch (error) {
+    // Whoever reads has read enough.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error
+  }
 }
 
 /** `redflash data import`: how many records came. All of them, or none. */

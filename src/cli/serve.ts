@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { defaultOf, type SettingName, settings } from '../settings.ts'
 import { readFileSync } from 'node:fs'
-import { isFleet, parseConfig, type Source } from '../config.ts'
+import { type Config, isFleet, parseConfig, type Source } from '../config.ts'
 import { type Emulator, startEmulator } from '../index.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Finish, Terminal } from './terminal.ts'
@@ -89,8 +89,9 @@ function readFile(file: unknown): Record<string, unknown> {
 /** One line per URL, who may log in, and a line to try. */
 function announce(emulator: Emulator, { out }: Terminal): void {
   const { url, httpsUrl, config } = emulator
+  if (emulator.bmcs.length === 0) return void out.write(`${emptyLines(emulator).join('\n')}\n`)
   const isPlain = url !== undefined && config.httpMode === 'serve'
-  const curl = isPlain ? `curl ${url}` : `curl -k ${httpsUrl}`
+  const curl = `curl ${resolving(emulator, isPlain)}${isPlain ? url : `-k ${httpsUrl}`}`
   const password = config.password === defaultOf('password') ? config.password : 'PASSWORD'
   // Each of its groups may have its own.
   const isPlanned = config.fleet !== ''
@@ -105,7 +106,29 @@ function announce(emulator: Emulator, { out }: Terminal): void {
   out.write(`${lines.join('\n')}\n`)
 }
 
-/** How many BMCs there are, and where their list is. */
+/** What `curl` needs where a BMC is reached by a name that only this service knows. */
+function resolving({ bmcs: [first], config }: Emulator, isPlain: boolean): string {
+  if (!isNamed(config) || first === undefined) return ''
+  const { httpPort, httpsPort } = first.state.network
+  return `--resolve ${first.id}:${isPlain ? httpPort : httpsPort}:${config.host} `
+}
+
+function isNamed(config: Config): boolean {
+  return isFleet(config) && [...config.reach][0] === 'name'
+}
+
+/** A fleet whose BMCs come later. */
+function emptyLines({ config, controlUrl }: Emulator): string[] {
+  const { host, reach } = config
+  const lines = [
+    `redflash listens at ${host}; there is no BMC yet, they will be told apart by ${[...reach].join(', ')}`,
+  ]
+  if (controlUrl === undefined) return lines
+  const body = `-H 'Content-Type: application/json' -d '{"group": "NAME"}'`
+  return [...lines, `the fleet is listed at ${controlUrl}/bmcs`, `try: curl ${body} ${controlUrl}/bmcs`]
+}
+
+/** How many BMCs there are, and where they and their list are. */
 function fleetLines(emulator: Emulator): string[] {
   const { bmcs, controlUrl, config } = emulator
   if (!isFleet(config)) return []
@@ -114,6 +137,7 @@ function fleetLines(emulator: Emulator): string[] {
   const lines = last
     ? [`${bmcs.length} BMCs, the last one (${last.id}) at ${url ?? httpsUrl}${uris.root}/`]
     : []
+  if (isNamed(config)) lines.push(`all of these names are served at ${config.host}, whoever resolves them`)
   return [...lines, ...(controlUrl === undefined ? [] : [`the fleet is listed at ${controlUrl}/bmcs`])]
 }
 

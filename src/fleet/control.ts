@@ -1,4 +1,4 @@
-import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { allowedTypes, resetActionOf } from '../bmc/reset-types.ts'
 import type { Bmc } from '../bmc/bmc.ts'
 import { type Static, Type } from '../lib/schema.ts'
@@ -42,6 +42,8 @@ export interface ControlOptions {
   readonly urlsOf: (member: Member) => readonly Urls[]
   /** Begins the reset of a resource of a BMC. */
   readonly reset: (bmc: Bmc, resource: string, type: string) => void
+  /** Whom clients can trust for all BMCs (PEM); nobody unless given. */
+  readonly authority?: () => Promise<string | undefined>
   readonly failed: (error: unknown) => void
 }
 
@@ -60,7 +62,12 @@ class Refusal extends Error {
 /** The service by which the one who runs the fleet sees and changes it: for this machine only, and nothing of Redfish. */
 export function createControl(options: ControlOptions): FastifyInstance {
   const { fleet, urlsOf, reset } = options
-  const app = fastify({ routerOptions: { ignoreTrailingSlash: true } })
+  const app = fastify({
+    routerOptions: { ignoreTrailingSlash: true },
+    // What no hook and no handler sees: a path that cannot be decoded.
+    frameworkErrors: (error, _request, reply: FastifyReply) =>
+      void reply.code(400).send({ error: error.message }),
+  })
   // Which a page of a browser could send without asking.
   app.removeContentTypeParser('text/plain')
   const shown = (member: Member) => show(member, urlsOf(member))
@@ -77,6 +84,7 @@ export function createControl(options: ControlOptions): FastifyInstance {
     reply.code(404).send({ error: `${request.method} ${request.url}: there is nothing` }),
   )
 
+  app.get('/ca.pem', async (_request, reply) => reply.type('text/plain').send(await authorityOf(options)))
   app.get('/bmcs', ({ query }) => {
     const { skip = '0', top = String(DEFAULT_TOP), group, state } = judged(judgePage, query)
     const [first, count] = [Number(skip), Math.min(Number(top), MAX_TOP)]
@@ -97,7 +105,7 @@ export function createControl(options: ControlOptions): FastifyInstance {
   app.get<{ Params: { id: string } }>('/bmcs/:id', ({ params }) => shown(find(fleet, params.id)))
   app.post('/bmcs', async ({ body }, reply) => {
     const { group, count } = judged(judgeAddition, body)
-    const added = await fleet.add(group, count)
+    const added = await fleet.add(group, count).catch(refuseTaken)
     if (!added.ok) {
       throw new Refusal(added.problem.kind === 'unknown-group' ? 404 : 409, whyNotAdded(added.problem))
     }
@@ -123,6 +131,19 @@ function refuseStrangers({ headers }: FastifyRequest): void {
   if (headers.origin !== undefined) throw new Refusal(403, 'Origin: no page of a browser may do this')
 }
 
+/** Somebody else listens where a BMC would: none was added. */
+function refuseTaken(error: unknown): never {
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'listen')
+    throw new Refusal(409, error.message)
+  throw error
+}
+
+async function authorityOf({ authority }: ControlOptions): Promise<string> {
+  const pem = await authority?.()
+  if (pem === undefined) throw new Refusal(404, 'no authority certifies these BMCs')
+  return pem
+}
+
 function show({ bmc, slot, group }: Member, urls: readonly Urls[]) {
   return {
     id: bmc.id,
@@ -131,6 +152,7 @@ function show({ bmc, slot, group }: Member, urls: readonly Urls[]) {
     machine: bmc.machine.name,
     urls: urls.flatMap(({ url, httpsUrl }) => [url, httpsUrl].filter((one) => one !== undefined)),
     state: stateOf(bmc),
+    operations: bmc.state.operations.size,
     tasks: wholes(bmc.state.tasks).filter(({ state }) => !isFinal(state)).length,
   }
 }

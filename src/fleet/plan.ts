@@ -110,7 +110,7 @@ export function planFleet(
       mistakes.push(`${at}/name: ${name} is there twice`)
     if (isOpen && own.password === DEFAULT_PASSWORD)
       mistakes.push(`${at}/password: beyond loopback another than the default is needed`)
-    const names = parseNames(pattern ?? `${name}-{0001}`)
+    const names = parseNames(pattern ?? `${name}-{0001}`, count)
     if (names === undefined)
       mistakes.push(`${at}/names: expected a host name with numbers in braces, as bmc-{0001}`)
     else {

@@ -1,5 +1,6 @@
 import { addressAt, isLoopbackAddress, type ReachKind } from '../http/reach.ts'
 import type { Member } from './fleet.ts'
+import { MAX_BMCS } from './plan.ts'
 
 /** Every listener costs a file descriptor. */
 const MAX_PORTS = 2_000
@@ -36,7 +37,7 @@ export function urlsOf({ host, reach, firstAddress }: Whereabouts, { bmc, slot }
   return [...reach].map((kind) => ways[kind]())
 }
 
-/** How many BMCs can be reached: there are so many addresses from the first one on, and so many ports. */
+/** How many BMCs there may be, and can be reached: there are so many addresses from the first one on, and so many ports. */
 export function capacityOf(
   { reach, firstAddress }: Pick<Whereabouts, 'reach' | 'firstAddress'>,
   ports: readonly number[],
@@ -44,7 +45,7 @@ export function capacityOf(
   const last = isLoopbackAddress(firstAddress) ? LAST_LOOPBACK : LAST_ADDRESS
   const addresses = reach.has('address') ? numberOf(last) - numberOf(firstAddress) + 1 : Infinity
   const left = ports.filter((port) => port > 0).map((port) => LAST_PORT - port + 1)
-  return Math.min(addresses, ...(reach.has('port') ? [MAX_PORTS, ...left] : []))
+  return Math.min(MAX_BMCS, addresses, ...(reach.has('port') ? [MAX_PORTS, ...left] : []))
 }
 
 function numberOf(address: string): number {

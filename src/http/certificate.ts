@@ -1,5 +1,5 @@
 import { BitString, Integer, OctetString, Utf8String } from 'asn1js'
-import { randomBytes, webcrypto } from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   AttributeTypeAndValue,
@@ -11,7 +11,7 @@ import {
   ExtKeyUsage,
   GeneralName,
   GeneralNames,
-  type RelativeDistinguishedNames,
+  RelativeDistinguishedNames,
   setEngine,
 } from 'pkijs'
 import type { Clock } from '../lib/clock.ts'
@@ -27,6 +27,7 @@ const AUTHORITY_KEY_ID = '2.5.29.35'
 /** Signs certificates and their revocation lists (RFC 5280 §4.2.1.3). */
 const KEY_CERT_SIGN = Uint8Array.of(0b0000_0110)
 const AUTHORITY_NAME = 'redflash fleet'
+const KEY_TYPE = { name: 'ECDSA', namedCurve: 'P-256' }
 export const EXTENDED_KEY_USAGE = '2.5.29.37'
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 /** DSP0274: the key is an SPDM responder's. */
@@ -42,7 +43,7 @@ export interface KeyPair {
   readonly key: string
 }
 
-/** A self-signed certificate (ECDSA P-256, X.509 v3) for these DNS names and addresses, kept in memory only. */
+/** A self-signed certificate (ECDSA P-256, X.509 v3) for these DNS names and addresses. */
 export async function makeCertificate(
   names: readonly string[],
   clock: Clock,
@@ -54,13 +55,8 @@ export async function makeCertificate(
   return { cert: await signed(certificate, keys.privateKey), key: await pemOfKey(keys.privateKey) }
 }
 
-/** Who certifies many, and the key that they share. */
-export interface Authority {
-  readonly subject: RelativeDistinguishedNames
-  readonly keyId: ArrayBuffer
-  readonly cert: string
-  readonly privateKey: webcrypto.CryptoKey
-  readonly leafPublicKey: webcrypto.CryptoKey
+/** Who certifies many, with the key that they share: as text, to be kept. */
+export interface Authority extends KeyPair {
   readonly leafKey: string
 }
 
@@ -75,11 +71,8 @@ export async function makeAuthority(clock: Clock): Promise<Authority> {
   ]
   const certificate = await draft(AUTHORITY_NAME, clock, { publicKey: keys.publicKey, extensions })
   return {
-    subject: certificate.subject,
-    keyId,
     cert: await signed(certificate, keys.privateKey),
-    privateKey: keys.privateKey,
-    leafPublicKey: leafKeys.publicKey,
+    key: await pemOfKey(keys.privateKey),
     leafKey: await pemOfKey(leafKeys.privateKey),
   }
 }
@@ -90,25 +83,26 @@ export async function issueCertificate(
   names: readonly string[],
   clock: Clock,
 ): Promise<KeyPair> {
-  const keyIdentifier = new OctetString({ valueHex: authority.keyId })
+  const [privateKey, authorityKey, publicKey] = await Promise.all([
+    privateKeyOf(authority.key),
+    publicKeyOf(authority.key),
+    publicKeyOf(authority.leafKey),
+  ])
+  const keyIdentifier = new OctetString({ valueHex: await keyIdOf(authorityKey) })
   const extensions = [
     ...leafExtensions(SERVER_AUTH),
     extension(AUTHORITY_KEY_ID, false, new AuthorityKeyIdentifier({ keyIdentifier }).toSchema()),
     namesExtension(names),
   ]
-  const given = { publicKey: authority.leafPublicKey, issuer: authority.subject, extensions }
-  const certificate = await draft(names[0], clock, given)
-  return {
-    cert: `${await signed(certificate, authority.privateKey)}${authority.cert}`,
-    key: authority.leafKey,
-  }
+  const certificate = await draft(names[0], clock, { publicKey, issuer: AUTHORITY_NAME, extensions })
+  return { cert: `${await signed(certificate, privateKey)}${authority.cert}`, key: authority.leafKey }
 }
 
 interface Draft {
   readonly publicKey: webcrypto.CryptoKey
   readonly extensions: Extension[]
   /** Itself, unless given. */
-  readonly issuer?: RelativeDistinguishedNames
+  readonly issuer?: string
 }
 
 /** All of a certificate but its signature. */
@@ -118,14 +112,20 @@ async function draft(subject: string | undefined, clock: Clock, given: Draft): P
   certificate.version = 2
   // A serial number is positive: its first bit is clear.
   certificate.serialNumber = new Integer({ valueHex: randomBytes(16).fill(0x40, 0, 1).buffer.slice(0) })
-  const value = new Utf8String({ value: subject ?? 'redflash' })
-  certificate.subject.typesAndValues.push(new AttributeTypeAndValue({ type: COMMON_NAME, value }))
-  certificate.issuer = given.issuer ?? certificate.subject
+  certificate.subject = commonName(subject ?? 'redflash')
+  certificate.issuer = given.issuer === undefined ? certificate.subject : commonName(given.issuer)
   certificate.notBefore.value = new Date(clock.now() - DAY_MS)
   certificate.notAfter.value = new Date(clock.now() + VALID_DAYS * DAY_MS)
   certificate.extensions = given.extensions
   await certificate.subjectPublicKeyInfo.importKey(given.publicKey)
   return certificate
+}
+
+function commonName(name: string): RelativeDistinguishedNames {
+  const value = new Utf8String({ value: name })
+  return new RelativeDistinguishedNames({
+    typesAndValues: [new AttributeTypeAndValue({ type: COMMON_NAME, value })],
+  })
 }
 
 async function signed(certificate: Certificate, privateKey: webcrypto.CryptoKey): Promise<string> {
@@ -134,7 +134,18 @@ async function signed(certificate: Certificate, privateKey: webcrypto.CryptoKey)
 }
 
 function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+  return webcrypto.subtle.generateKey(KEY_TYPE, true, ['sign', 'verify'])
+}
+
+/** What `pemOfKey` gave. */
+function privateKeyOf(key: string): Promise<webcrypto.CryptoKey> {
+  const pkcs8 = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' })
+  return webcrypto.subtle.importKey('pkcs8', pkcs8, KEY_TYPE, false, ['sign'])
+}
+
+function publicKeyOf(key: string): Promise<webcrypto.CryptoKey> {
+  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  return webcrypto.subtle.importKey('spki', spki, KEY_TYPE, true, ['verify'])
 }
 
 async function pemOfKey(key: webcrypto.CryptoKey): Promise<string> {

@@ -14,10 +14,14 @@ import { fail, type Result, succeed } from '../lib/result.ts'
 import type { Authority, KeyPair } from './certificate.ts'
 import type { KeyKind, SigningSubject } from './signing-request.ts'
 
-/** Where the journal has them: what a BMC shows, and the keys that wait. */
+/** Where the journal has them: what a BMC shows because a client said so, or because we made it, and the keys that wait. */
 const TABLE = 'keyPairs'
 const SHOWN = 'shown'
+const MADE = 'made'
 const WAITING = 'waiting'
+/** The service's own records: what it shows for no BMC, and who certifies its fleet. */
+const SERVICE = ''
+const AUTHORITY = 'authority'
 
 /** Keys of signing requests that are kept until their certificate comes; the oldest gives way. */
 const MAX_WAITING_KEYS = 8
@@ -34,6 +38,11 @@ export interface CertificateOptions {
   readonly isFleet?: boolean
 }
 
+/** What we made, and for whom: for others it is made anew. */
+interface Made extends KeyPair {
+  readonly names: readonly string[]
+}
+
 /**
  * The HTTPS certificates of all BMCs with their keys, which nobody but the server gets to see; what is public of them
  * is in their BMC's state. A certificate is made when somebody first needs it: most runs never load what makes it.
@@ -41,10 +50,12 @@ export interface CertificateOptions {
  */
 export class Certificates {
   readonly #options: CertificateOptions
-  readonly #pairs = new WeakMap<Bmc, Promise<KeyPair>>()
-  /** Of whoever comes for no BMC yet. */
-  #ownPair: Promise<KeyPair> | undefined
+  /** By their BMC; ourselves for those who come for none yet. */
+  readonly #pairs = new WeakMap<Bmc | Certificates, Promise<KeyPair>>()
   #authority: Promise<Authority> | undefined
+  /** Of an earlier run of the service. */
+  readonly #made = new WeakMap<Bmc | Certificates, Made>()
+  #keptAuthority: Authority | undefined
   readonly #waitingKeys = new WeakMap<Bmc, readonly string[]>()
 
   constructor(options: CertificateOptions) {
@@ -56,16 +67,38 @@ export class Certificates {
     for (const { table, key, value } of records) {
       // What is read here is what `#write` wrote.
       if (table === TABLE && key === SHOWN) this.#pairs.set(bmc, Promise.resolve(value as KeyPair))
+      if (table === TABLE && key === MADE) this.#made.set(bmc, value as Made)
       if (table === TABLE && key === WAITING) this.#waitingKeys.set(bmc, value as readonly string[])
+    }
+  }
+
+  /** The same for what is no BMC's, out of all that was kept. */
+  takeUpOwn(records: Iterable<JournalRecord>): void {
+    for (const { owner, table, key, value } of records) {
+      if (owner !== SERVICE || table !== TABLE) continue
+      if (key === MADE) this.#made.set(this, value as Made)
+      if (key === AUTHORITY) this.#keptAuthority = value as Authority
     }
   }
 
   /** The certificate and key of a BMC; without one, those that the service has for itself. */
   keyPair(bmc: Bmc | undefined): Promise<KeyPair> {
-    if (bmc === undefined) return (this.#ownPair ??= this.#make(undefined))
-    const known = this.#pairs.get(bmc) ?? this.#make(bmc)
-    this.#pairs.set(bmc, known)
-    return known
+    const owner = bmc ?? this
+    const known = this.#pairs.get(owner)
+    if (known !== undefined) return known
+    const made = this.#make(bmc).catch((error: unknown) => {
+      // Whoever comes next tries again.
+      this.#pairs.delete(owner)
+      throw error
+    })
+    this.#pairs.set(owner, made)
+    return made
+  }
+
+  /** Whom clients can trust for all BMCs (PEM); nobody for one BMC, or where the certificate was given. */
+  async authority(): Promise<string | undefined> {
+    const { given, isFleet } = this.#options
+    return isFleet === true && given === undefined ? (await this.#certifier()).cert : undefined
   }
 
   /** Makes the certificate of a BMC known to its clients. */
@@ -132,17 +165,50 @@ export class Certificates {
     this.#write(bmc, WAITING, waitingKeys)
   }
 
-  #write({ id: owner }: Bmc, key: string, value: KeyPair | readonly string[]): void {
-    this.#options.journal?.write({ owner, table: TABLE, key, value })
+  #write(bmc: Bmc | undefined, key: string, value: KeyPair | readonly string[]): void {
+    this.#options.journal?.write({ owner: bmc?.id ?? SERVICE, table: TABLE, key, value })
   }
 
   async #make(bmc: Bmc | undefined): Promise<KeyPair> {
-    const { clock, names, given, isFleet } = this.#options
+    const { clock, given, isFleet, names: namesOf } = this.#options
     if (given !== undefined) return given
-    const { issueCertificate, makeAuthority, makeCertificate } = await import('./certificate.ts')
-    if (isFleet !== true) return makeCertificate(names(bmc), clock)
-    this.#authority ??= makeAuthority(clock)
-    return issueCertificate(await this.#authority, names(bmc), clock)
+    const names = namesOf(bmc)
+    const authority = isFleet === true ? await this.#certifier() : undefined
+    const kept = this.#made.get(bmc ?? this)
+    if (kept !== undefined && this.#isStillRight(kept, names, authority))
+      return { cert: kept.cert, key: kept.key }
+    const { issueCertificate, makeCertificate } = await import('./certificate.ts')
+    const pair = await (authority ? issueCertificate(authority, names, clock) : makeCertificate(names, clock))
+    const made: Made = { ...pair, names }
+    this.#write(bmc, MADE, made)
+    return pair
+  }
+
+  #isStillRight(kept: Made, names: readonly string[], authority: Authority | undefined): boolean {
+    const isForThem = names.length === kept.names.length && names.every((name) => kept.names.includes(name))
+    return isForThem && kept.cert.endsWith(authority?.cert ?? '') && this.#isValid(kept)
+  }
+
+  #isValid({ cert }: KeyPair): boolean {
+    const { validFrom, validTo } = certificateOf(cert)
+    const now = this.#options.clock.now()
+    return validFrom <= now && now < validTo
+  }
+
+  #certifier(): Promise<Authority> {
+    return (this.#authority ??= this.#makeAuthority().catch((error: unknown) => {
+      this.#authority = undefined
+      throw error
+    }))
+  }
+
+  async #makeAuthority(): Promise<Authority> {
+    const kept = this.#keptAuthority
+    if (kept !== undefined && this.#isValid(kept)) return kept
+    const { makeAuthority } = await import('./certificate.ts')
+    const made = await makeAuthority(this.#options.clock)
+    this.#write(undefined, AUTHORITY, made)
+    return made
   }
 }
 

@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../redfish/resource.ts'
 import { type Pass, PASS_HEADER, type Passes } from './passes.ts'
 
 /** A request that the service sends to itself, in the name of a user who is not there. */
-export interface InsideRequest extends Pass, JobRequest {}
+interface InsideRequest extends Pass, JobRequest {}
 
 export interface InsideAnswer {
   readonly status: number

@@ -46,7 +46,14 @@ const everyAnswer = { 'OData-Version': '4.0', 'Cache-Control': 'no-cache' }
 
 /** What holds for every request: its BMC, the headers of every answer, errors, bodies (DSP0266, protocol details). */
 export function installProtocol(app: FastifyInstance, protocol: Protocol): void {
-  const { clock, authenticator, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc, passes, journal } = protocol
+  const {
+    clock,
+    authenticator,
+    requestTimeoutMs = REQUEST_TIMEOUT_MS,
+    resolveBmc,
+    passes,
+    journal,
+  } = protocol
   app.decorateRequest('redflash')
   const loggedIn = guard(authenticator, accessToEndpoint({}))
   app.addHook('onRequest', (request, reply, done) => {

@@ -16,6 +16,7 @@ import {
 import { encode } from './encoding.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import { Names } from './names.ts'
+import { telling } from './reasons.ts'
 import { digestOf, readRows, recordOf } from './rows.ts'
 import type { SyncPolicy } from './sync.ts'
 
@@ -42,30 +43,34 @@ const PAGES_PER_RECORD = 3
 
 /** Tells every record of a folder, without changing anything, and the version of its database. */
 export async function readJournal(folder: string, each: (record: JournalRecord) => void): Promise<number> {
-  const files = journalFiles(folder)
-  const version = versionOf(files)
-  if (version === undefined) throw new JournalError(`there is no ${files.database}`)
   const sqlite = await import('node:sqlite')
-  const unlock = lockFolder(sqlite, files)
-  try {
-    examine(sqlite, files, version, each)
-    return version
-  } finally {
-    unlock()
-  }
+  return telling(folder, () => {
+    const files = journalFiles(folder)
+    const version = versionOf(files)
+    if (version === undefined) throw new JournalError(`there is no ${files.database}`)
+    const unlock = lockFolder(sqlite, files)
+    try {
+      examine(sqlite, files, version, each)
+      return version
+    } finally {
+      unlock()
+    }
+  })
 }
 
 /** Opens what is kept in a folder, or begins to. Rejects with a JournalError where that cannot be relied on. */
 export async function openSqliteJournal(folder: string, options: JournalOptions): Promise<Journal> {
   const sqlite = await import('node:sqlite')
-  const files = journalFiles(folder)
-  const unlock = lockFolder(sqlite, files)
-  try {
-    return new SqliteJournal(openDatabase(sqlite, files, options), files, { ...options, unlock })
-  } catch (error) {
-    unlock()
-    throw error instanceof JournalError ? error : new JournalError(`${folder}: ${textOf(error)}`, error)
-  }
+  return telling(folder, () => {
+    const files = journalFiles(folder)
+    const unlock = lockFolder(sqlite, files)
+    try {
+      return new SqliteJournal(openDatabase(sqlite, files, options), files, { ...options, unlock })
+    } catch (error) {
+      unlock()
+      throw error
+    }
+  })
 }
 
 function openDatabase(sqlite: Sqlite, files: JournalFiles, { sync, maxPages }: JournalOptions): DatabaseSync {

@@ -103,13 +103,10 @@ export function piecesOf(
   const updates = plans.flatMap((plan) =>
     plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
   )
-  const written = new Map(updates.map(({ component }) => [component.id, Promise.withResolvers<boolean>()]))
-  const waiting = new Set(written.keys())
-  for (const [id, part] of Object.entries(left)) {
-    waiting.delete(id)
-    // What an earlier run of the service brought to its end is not begun again, and others wait for it no more.
-    if (part.at === 'over') written.get(id)?.resolve(part.state === 'Completed')
-  }
+  const order = orderOf(
+    updates.map(({ component }) => component.id),
+    left,
+  )
   return updates.map(({ plan: { bmc, image, request, claims, signer }, component, image: part }): Piece => {
     const { id, behaviour } = component
     const { after = [] } = behaviour
@@ -117,7 +114,7 @@ export function piecesOf(
     const need = resetFor(component, { reset })
     const claim = claims.get(id)
     if (claim === undefined) throw new Error(`no claim on ${id}`)
-    const first = after.flatMap((other) => written.get(other)?.promise ?? [])
+    const first = order.writtenBefore(after)
     const { applyTime, stage } = request
     const isByService = applyTime === 'AtMaintenanceWindowStart'
     const resets = shop.resets(bmc)
@@ -134,13 +131,10 @@ export function piecesOf(
       stage,
       reset,
       ready: Promise.all(first).then((all) => all.every(Boolean)),
-      written: (isWritten) => {
-        waiting.delete(id)
-        written.get(id)?.resolve(isWritten)
-      },
-      isHeldUp: () => after.some((other) => waiting.has(other)),
+      written: (isWritten) => order.settle(id, isWritten),
+      isHeldUp: () => order.isWaiting(after),
       opened: () => {
-        waiting.delete(id)
+        order.open(id)
         if (isByService) resets.hold(update)
       },
       ...(isByService && need && { resetsItself: () => resets.ask(update, need) }),
@@ -157,4 +151,24 @@ export function piecesOf(
       },
     }
   })
+}
+
+/** Which of some components wait for their moment, and which are written: for those that come after them. */
+function orderOf(ids: readonly string[], left: Operation['parts']) {
+  const written = new Map(ids.map((id) => [id, Promise.withResolvers<boolean>()]))
+  const waiting = new Set(ids.filter((id) => left[id] === undefined))
+  const settle = (id: string, isWritten: boolean): void => {
+    waiting.delete(id)
+    written.get(id)?.resolve(isWritten)
+  }
+  // What an earlier run of the service brought to its end is not begun again, and others wait for it no more.
+  for (const [id, part] of Object.entries(left))
+    if (part.at === 'over') settle(id, part.state === 'Completed')
+  return {
+    settle,
+    open: (id: string): void => void waiting.delete(id),
+    isWaiting: (some: readonly string[]): boolean => some.some((id) => waiting.has(id)),
+    writtenBefore: (some: readonly string[]): Promise<boolean>[] =>
+      some.flatMap((id) => written.get(id)?.promise ?? []),
+  }
 }

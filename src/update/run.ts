@@ -48,14 +48,14 @@ const completed: Ending = { state: 'Completed', status: 200 }
  */
 export async function runUpdate(update: AcceptedUpdate, task: WorkHandle, office: Office): Promise<Ending> {
   try {
-    return await run(update, task, office)
+    return await runStages(update, task, office)
   } catch (error) {
     if (!task.signal.aborted) throw error
     return { state: 'Cancelled', status: 200 }
   }
 }
 
-async function run(update: AcceptedUpdate, task: WorkHandle, office: Office): Promise<Ending> {
+async function runStages(update: AcceptedUpdate, task: WorkHandle, office: Office): Promise<Ending> {
   const { bmc, source, request } = update
   const received = await transferToManager(source, task, {
     ...office.intake,
@@ -208,8 +208,8 @@ export function takeUpInJob(
   { id, job }: { readonly id: string; readonly job: string },
   { jobs }: Office,
 ): void {
-  const run = (handle: WorkHandle): Promise<Ending> => perform(undertaking, handle, true)
-  jobs.takeUp(undertaking.bmc, job, inJob(undertaking, id, run))
+  const goOn = (handle: WorkHandle): Promise<Ending> => perform(undertaking, handle, true)
+  jobs.takeUp(undertaking.bmc, job, inJob(undertaking, id, goOn))
 }
 
 /** The task's part is over: a job goes on with it. */

@@ -21,10 +21,10 @@ export function beginning(operation: Omit<Operation, 'parts'>): Pick<Change, 'op
 }
 
 /** The work of an operation's task: the operation is over with it unless that has moved to a job. */
-export function taskWork(bmc: Bmc, run: ResumedTaskWork['run'], endsAtWait = false): ResumedTaskWork {
+export function taskWork(bmc: Bmc, run: ResumedTaskWork['run'], endsEarly = false): ResumedTaskWork {
   return {
     run,
-    endsAtWait,
+    endsAtWait: endsEarly,
     onOver: (id) => {
       if (bmc.state.operations.get(id)?.job === undefined) commit(bmc, forgotten(bmc, id))
     },

@@ -38,7 +38,7 @@ export interface DeviceWork {
 }
 
 /** Tells of a device's progress where clients look, and in the machine's log. */
-export function announce(device: DeviceWork, messages: readonly Message[], also: Change): void {
+function announce(device: DeviceWork, messages: readonly Message[], also: Change): void {
   device.work.report({ messages }, withLog(device, messages, also))
 }
 

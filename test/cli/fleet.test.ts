@@ -39,6 +39,27 @@ describe('a fleet that is ready', () => {
     expect(lines[3]).toMatch(/^try: curl http:.*\/bmc\/db-0001\/redfish\/v1\/$/)
     expect(lines).toHaveLength(4)
   })
+
+  test('of names says where they are served, and how to ask for one', async () => {
+    const { lines } = await serve(['--bmcs', '2', '--reach', 'name', '--no-https'])
+    expect(lines.join('\n')).toMatch(/names are served at 127\.0\.0\.1/)
+    const [, named, port] =
+      /^try: curl --resolve bmc-0001:(\d+):127\.0\.0\.1 http:\/\/bmc-0001:(\d+)\/redfish\/v1\/UpdateService /.exec(
+        lines.at(-1) ?? '',
+      ) ?? []
+    expect([named, named]).toEqual([expect.stringMatching(/^[1-9]/), port])
+  })
+
+  test('that has nobody yet says how somebody comes', async () => {
+    const config = await configFile({ fleet: { groups: [{ name: 'web', count: 0 }] } })
+    const { lines } = await serve(['--config', config, '--control-port', '0'])
+    expect(lines.join('\n')).not.toContain('undefined')
+    expect(lines[0]).toMatch(/listens at 127\.0\.0\.1; there is no BMC yet/)
+    const url = lines.at(-1)?.split(' ').at(-1) ?? ''
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(url, { method: 'POST', headers, body: '{"group": "web"}' })
+    expect(answer.status).toBe(201)
+  })
 })
 
 describe('a fleet does not start', () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createControl } from '../../src/fleet/control.ts'
 import { urlsOf } from '../../src/fleet/urls.ts'
@@ -14,10 +16,14 @@ interface Shown {
   readonly id: string
   readonly slot: number
   readonly state: string
+  readonly operations: number
   readonly tasks: number
 }
 
-async function startControl(given: Parameters<typeof startFleet>[0] = 3) {
+async function startControl(
+  given: Parameters<typeof startFleet>[0] = 3,
+  more: Pick<Parameters<typeof createControl>[0], 'authority'> = {},
+) {
   const started = await startFleet(given)
   const failures: unknown[] = []
   const control = createControl({
@@ -26,6 +32,7 @@ async function startControl(given: Parameters<typeof startFleet>[0] = 3) {
       urlsOf({ host: '127.0.0.1', reach: new Set(['address', 'path']), firstAddress: '127.1.0.255' }, member),
     reset: started.app.reset,
     failed: (error) => failures.push(error),
+    ...more,
   })
   onTestFinished(() => control.close())
   const ask = async (
@@ -44,7 +51,7 @@ async function startControl(given: Parameters<typeof startFleet>[0] = 3) {
     })
     return { status: answer.statusCode, json: answer.body === '' ? undefined : answer.json<Page & Refused>() }
   }
-  return { ...started, ask, failures }
+  return { ...started, control, ask, failures }
 }
 
 interface Page extends Shown {
@@ -68,8 +75,8 @@ describe('the list of a fleet', () => {
     expect(json).toEqual({
       total: 2,
       bmcs: [
-        { id: 'bmc-0001', slot: 0, tasks: 0, ...same },
-        { id: 'bmc-0002', slot: 1, tasks: 1, ...same },
+        { id: 'bmc-0001', slot: 0, operations: 0, tasks: 0, ...same },
+        { id: 'bmc-0002', slot: 1, operations: 1, tasks: 1, ...same },
       ],
     })
     expect(await ask('GET', '/bmcs/bmc-0002')).toEqual({ status: 200, json: json?.bmcs[1] })
@@ -105,6 +112,16 @@ describe('the list of a fleet', () => {
     const { json } = await ask('GET', `/bmcs?${query}`)
     expect(json?.bmcs.map(({ id }) => id)).toEqual(ids)
   })
+})
+
+test('the authority of a fleet is there as text, for whoever may see the list', async () => {
+  const { control, ask } = await startControl(1, { authority: async () => 'PEM of it' })
+  const answer = await control.inject({ url: '/ca.pem', headers: { host: 'localhost:8100' } })
+  expect(answer).toMatchObject({ statusCode: 200, body: 'PEM of it' })
+  expect(answer.headers['content-type']).toMatch(/^text\/plain/)
+  expect((await ask('GET', '/ca.pem', undefined, { host: 'evil.example' })).status).toBe(403)
+  const without = await startControl(1, { authority: async () => undefined })
+  expect((await without.ask('GET', '/ca.pem')).status).toBe(404)
 })
 
 describe('a fleet under control', () => {
@@ -148,6 +165,7 @@ describe('a fleet under control', () => {
     ['a path that there is not', 'GET /fleet', undefined, 404, /GET \/fleet/],
     ['a method that there is not', 'PATCH /bmcs', {}, 404, /PATCH/],
     ['a BMC that there is not', 'GET /bmcs/bmc-9999', undefined, 404, /bmc-9999/],
+    ['a path that cannot be decoded', 'GET /bmcs/%zz', undefined, 400, /%zz/],
     ['to remove none', 'DELETE /bmcs/constructor', undefined, 404, /constructor/],
     ['to reset none', 'POST /bmcs/x/reset', {}, 404, /called x/],
     ['a group that there is not', 'POST /bmcs', { group: 'x' }, 404, /group called x/],
@@ -180,6 +198,20 @@ describe('a fleet under control', () => {
     const { ask } = await startControl()
     expect((await ask('POST', '/bmcs', undefined, { 'content-type': 'application/json' })).status).toBe(400)
     expect((await ask('POST', '/bmcs', {}, { 'content-type': 'text/plain' })).status).toBe(415)
+  })
+
+  test('gets nobody where somebody else listens already, and is told so', async () => {
+    const { ask, fleet, ids, failures } = await startControl()
+    const server = createServer()
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    fleet.onAdded(async () => {
+      await once(createServer().listen(port, '127.0.0.1'), 'listening')
+    })
+    const { status, json } = await ask('POST', '/bmcs', { group: 'bmc', count: 2 })
+    expect([status, json?.error, ids().length]).toEqual([409, expect.stringContaining('EADDRINUSE'), 3])
+    expect(failures).toEqual([])
   })
 
   test('has no more BMCs than can be reached', async () => {

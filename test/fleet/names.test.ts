@@ -34,6 +34,18 @@ test.each([
   'a'.repeat(64),
   Array.from({ length: 130 }, () => 'a').join('.'),
   'constructor{x}',
+  '10.0.0.{1}',
+  'bmc-{0000000001}',
 ])('the pattern %s is none', (pattern) => {
   expect(parseNames(pattern)).toBeUndefined()
+})
+
+test.each([
+  ['grows beyond a label', `${'a'.repeat(62)}{1}`, 9],
+  ['grows beyond a label, and begins again', `${'a'.repeat(62)}{9%2}`, 1],
+  ['grows beyond a name', `${'a.'.repeat(126)}{1}`, 9],
+])('a pattern is none for so many that one of them %s', (_what, pattern, count) => {
+  expect(parseNames(pattern, count)).toBeDefined()
+  expect(parseNames(pattern, count + 1)).toBeUndefined()
+  expect(parseNames(pattern, count + 2)).toBeUndefined()
 })

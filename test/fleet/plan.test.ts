@@ -61,6 +61,11 @@ describe('a fleet as the configuration says it', () => {
     ],
     ['two of one name', { groups: [group({ names: 'x{1}' }), group({})] }, ['/groups/1/name']],
     ['a pattern that makes no names', { groups: [group({ names: 'A{1}' })] }, ['/groups/0/names']],
+    [
+      'a pattern whose last name is none',
+      { groups: [group({ count: 10, names: `${'a'.repeat(62)}{1}` })] },
+      ['/groups/0/names'],
+    ],
     ['a pattern that makes one name twice', { groups: [group({ names: 'u{1%1}' })] }, ['/groups/0/names']],
     [
       'groups with the same names',

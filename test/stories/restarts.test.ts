@@ -33,7 +33,10 @@ describe.each(['a multipart push', 'a pull of a kept image'] as const)('after %s
       }
       const now = devicesOf[devices].map((id) => emulator.get(uris.firmware(id)))
       expect(await Promise.all(now)).toMatchObject(
-        devicesOf[devices].map((id) => ({ Version: versions[id], Status: { State: 'Enabled', Health: 'OK' } })),
+        devicesOf[devices].map((id) => ({
+          Version: versions[id],
+          Status: { State: 'Enabled', Health: 'OK' },
+        })),
       )
       expect(emulator.bmc.state.operations.size).toBe(0)
       expect(emulator.bmc.state.resets.size).toBe(0)

@@ -88,7 +88,11 @@ const adapters: readonly {
   { module: /^node:(child_process|cluster)/, users: [] },
   { module: /^node:(timers|perf_hooks)/, users: ['lib/clock.ts'] },
   { module: /^node:process$/, users: ['main.ts'] },
-  { module: /^fastify$/, users: ['app.ts', 'fleet/control.ts'], types: ['http/', 'services/', 'service.ts', 'index.ts'] },
+  {
+    module: /^fastify$/,
+    users: ['app.ts', 'fleet/control.ts'],
+    types: ['http/', 'services/', 'service.ts', 'index.ts'],
+  },
   {
     module: /^undici$/,
     users: [

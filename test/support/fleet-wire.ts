@@ -16,13 +16,14 @@ const FIRST = '127.1.0.1'
 const GROUP = 'all'
 
 /** A fleet on real sockets whose BMCs are called by their places; 45 seconds of boot time pass in a third of a second. */
-export async function startFleet(count: number, kinds: readonly ReachKind[] = ['address']) {
+export async function startFleet(count: number, kinds: readonly ReachKind[] = ['address'], data?: string) {
   const emulator = await createEmulator({
     fleet: { groups: [{ name: GROUP, count, names: 'bmc-{0}.example' }] },
     reach: kinds.join(','),
     firstAddress: FIRST,
     speed: 150,
-    spool: await temporaryFolder(),
+    // What is kept has its images with it.
+    ...(data === undefined ? { spool: await temporaryFolder() } : { data }),
   })
   onTestFinished(() => emulator.close())
   const portOf = (scheme: 'http' | 'https'): string =>
@@ -40,6 +41,7 @@ export async function startFleet(count: number, kinds: readonly ReachKind[] = ['
     },
     add: () => emulator.add(GROUP),
     remove: (bmc: Bmc) => emulator.remove(bmc),
+    close: () => emulator.close(),
   }
 }
 

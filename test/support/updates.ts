@@ -39,7 +39,11 @@ export function messageArgs(body: JsonObject, key: string): readonly string[] | 
 }
 
 /** Resets a system or a manager, and lets the reset begin. */
-export async function reset({ send, clock }: Pick<TestEmulator, 'send' | 'clock'>, resource: string, ResetType?: string) {
+export async function reset(
+  { send, clock }: Pick<TestEmulator, 'send' | 'clock'>,
+  resource: string,
+  ResetType?: string,
+) {
   const action = resource.startsWith(uris.systems) ? 'ComputerSystem.Reset' : 'Manager.Reset'
   const answer = await send(uris.action(resource, action), {
     method: 'POST',

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -66,6 +67,30 @@ describe('the certificate that TLS shows', () => {
     const { cert, key } = await makeCertificate(['replaced.example'], systemClock)
     expect(await replaceWith(wire, `${cert}${key}`)).toBe(204)
     expect(fingerprint(await tls(wire))).toBe(new X509Certificate(cert).fingerprint256)
+  })
+
+  test('is still the same after a restart when it is one that was made', async () => {
+    const data = await temporaryFolder()
+    const before = await startWire({ https: true, data })
+    const visit = await tls(before)
+    const shown = fingerprint(visit)
+    visit.destroy()
+    await before.emulator.close()
+    const after = await startWire({ https: true, data })
+    expect(fingerprint(await tls(after))).toBe(shown)
+    expect(await shownFingerprint(after)).toBe(shown)
+  })
+
+  test('is the given one after a restart, whatever was made before', async () => {
+    const [data, folder] = [await temporaryFolder(), await temporaryFolder()]
+    const before = await startWire({ https: true, data })
+    await shownFingerprint(before)
+    await before.emulator.close()
+    const { cert, key } = await makeCertificate(['given.example'], systemClock)
+    const [tlsCert, tlsKey] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    await Promise.all([writeFile(tlsCert, cert), writeFile(tlsKey, key)])
+    const after = await startWire({ https: true, data, tlsCert, tlsKey })
+    expect(fingerprint(await tls(after))).toBe(new X509Certificate(cert).fingerprint256)
   })
 
   test('is still the replaced one after a restart', async () => {

@@ -1,10 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions } from 'node:tls'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeCertificate } from '../../src/http/certificate.ts'
+import { createEmulator } from '../../src/index.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { ask, type FleetWire, problemOf, shownTo, startFleet } from '../support/fleet-wire.ts'
+import { temporaryFolder } from '../support/wire.ts'
 
 const root = `${uris.root}/`
 const certificate = uris.httpsCertificate(uris.manager('1'))
@@ -25,6 +27,14 @@ async function authorityOf(wire: FleetWire, slot: number): Promise<string> {
 }
 
 describe('the certificates of a fleet', () => {
+  test('are trusted by who got their authority at the control port, before anybody came', async () => {
+    const emulator = await createEmulator({ bmcs: 2, controlPort: 0, spool: await temporaryFolder() })
+    onTestFinished(() => emulator.close())
+    const ca = await (await fetch(`${emulator.controlUrl}/ca.pem`)).text()
+    for (const { httpsUrl } of emulator.bmcs.flatMap((bmc) => emulator.urlsOf(bmc)))
+      expect(await problemOf({ url: httpsUrl + root, ca })).toBe(200)
+  })
+
   test('are one for each BMC, of its address and its name, and one authority certifies them all', async () => {
     const wire = await startFleet(2)
     const shown = await Promise.all([0, 1].map((slot) => shownTo(placeOf(wire, slot))))
@@ -73,6 +83,17 @@ describe('the certificates of a fleet', () => {
     expect(await fingerprintOf(wire, 1)).toBe(before)
     const { json } = await ask({ url: wire.at(1) + certificate })
     expect(json['Fingerprint']).toBe(before)
+  })
+
+  test('are still the same after a restart, and trusted by who trusts their authority, also where nobody came before', async () => {
+    const data = await temporaryFolder()
+    const before = await startFleet(2, ['address'], data)
+    const [ca, shown] = [await authorityOf(before, 0), await fingerprintOf(before, 0)]
+    await before.close()
+    const after = await startFleet(2, ['address'], data)
+    expect(await fingerprintOf(after, 0)).toBe(shown)
+    expect(await authorityOf(after, 1)).toBe(ca)
+    for (const slot of [0, 1]) expect(await problemOf({ url: after.at(slot, 'https') + root, ca })).toBe(200)
   })
 
   test('are replaced for one BMC, and for nobody else', async () => {

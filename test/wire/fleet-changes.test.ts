@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createEmulator, type EmulatorOptions } from '../../src/index.ts'
 import { uris } from '../../src/redfish/uris.ts'
@@ -51,6 +53,15 @@ describe('while it serves, a fleet', () => {
     await emulator.close()
     expect(await Promise.all(all.map(answers))).toEqual([false, false, false, false])
   })
+})
+
+test('as many connections as somebody says hold for a fleet, too', async () => {
+  const { urls } = await startFleet({ reach: 'name', maxConnections: 1 })
+  const port = Number(new URL(urls()[0] ?? '').port)
+  const [first, second] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  onTestFinished(() => void [first, second].map((socket) => socket.destroy()))
+  await once(second.resume(), 'close')
+  expect(first.destroyed).toBe(false)
 })
 
 test('a service of one BMC gets no other, and keeps the one that it has', async () => {

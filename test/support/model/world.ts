@@ -67,8 +67,7 @@ export async function createWorld(setup: Setup, factory: Bmc): Promise<World> {
       headers: { authorization: basic('admin'), ...headers },
       ...(body && { payload: body }),
     })
-    if (statusCode === 500 && !url.includes('/TaskMonitors/'))
-      violations.push(`${method} ${url} answers 500`)
+    if (statusCode === 500 && !url.includes('/TaskMonitors/')) violations.push(`${method} ${url} answers 500`)
     return { status: statusCode, json: text === '' ? {} : (JSON.parse(text) as JsonObject) }
   }
   return {
