@@ -68,7 +68,7 @@ export function keep(bmc: Bmc, journal: Journal): () => void {
         value === undefined || isOfSocket(table, value) ? [parseInt(key, 10)] : [],
       )
       // What is left may not tell any more how far the numbers had come.
-      if (gone.length > 0 && Math.max(...gone) > highest(bmc.state[table])) write('numbers', table, last)
+      if (gone.length > 0 && Math.max(...gone) >= highest(bmc.state[table])) write('numbers', table, last)
     }
   }
   bmc.listeners.add(listener)

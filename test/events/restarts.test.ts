@@ -288,7 +288,13 @@ describe('nothing is kept', () => {
   test.each<[string, (emulator: Awaited<ReturnType<typeof live>>, uri: string) => Promise<unknown>]>([
     ['of a subscription that is removed', ({ send }, uri) => send(uri, { method: 'DELETE' })],
     ['of a subscriber that is given up', ({ clock }) => clock.advance(10 * INTERVAL_MS)],
-    ['of a BMC that is gone', ({ app, bmc }) => app.forget(bmc)],
+    [
+      'of a BMC that is gone',
+      ({ app, bmc, journal }) => {
+        journal.forget(bmc.id)
+        return app.forget(bmc)
+      },
+    ],
   ])('%s', async (_whom, end) => {
     const emulator = await live({ takes: () => false })
     const uri = await subscribe(emulator, { DeliveryRetryPolicy: 'TerminateAfterRetries' })
