@@ -7,6 +7,7 @@ import { arrayBuffer as bytesOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { componentOrders } from '../src/cli/image-order.ts'
 import { buildBundle } from '../src/image/build/bundle.ts'
+import { addressAt } from '../src/http/reach.ts'
 import { uris } from '../src/redfish/uris.ts'
 import { type Installation, type Outcome, type Service, tools } from './conformance-tools.ts'
 
@@ -205,11 +206,9 @@ async function startService(machine: string, folder: string, bmcs: number): Prom
   }
 }
 
-/** The URL of the BMC so many places further on. */
+/** The URL of the BMC so many places further on; without a fleet it is at a name, perhaps. */
 function moved(url: string, slots: number): string {
   if (slots === 0) return url
   const { protocol, hostname, port } = new URL(url)
-  const first = hostname.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-  const parts = [24, 16, 8, 0].map((shift) => ((first + slots) >>> shift) & 255)
-  return `${protocol}//${parts.join('.')}:${port}`
+  return `${protocol}//${addressAt(hostname, slots)}:${port}`
 }

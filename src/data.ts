@@ -31,11 +31,15 @@ const FLEET = ''
 const MEMBERS = 'members'
 const REMOVED = null
 
+interface Restored {
+  /** The BMCs of which something was kept, and that. */
+  readonly restored: ReadonlyMap<Member, readonly JournalRecord[]>
+  /** The images that anything kept speaks of, also that of BMCs that are not there this time. */
+  readonly images: ReadonlySet<string>
+}
+
 /** Brings back which BMCs there are, what was kept of each, and keeps what becomes of them and of those that come. */
-export async function keepFleet(
-  fleet: Fleet,
-  { journal }: Data,
-): Promise<ReadonlyMap<Member, readonly JournalRecord[]>> {
+export async function keepFleet(fleet: Fleet, { journal }: Data): Promise<Restored> {
   const kept = new Map(byOwner(journal))
   for (const id of removedIn(kept.get(FLEET) ?? [])) {
     // It died before it had forgotten all of it.
@@ -43,6 +47,7 @@ export async function keepFleet(
   }
   const planned = new Set([...fleet.members()].map(({ bmc }) => bmc.id))
   await bringBack(fleet, kept.get(FLEET) ?? [])
+  const images = imagesOf([...kept.values()].flat())
   const restored = new Map<Member, readonly JournalRecord[]>()
   const stops = new WeakMap<Bmc, () => void>()
   for (const member of fleet.members()) {
@@ -71,7 +76,7 @@ export async function keepFleet(
     journal.forget(bmc.id)
     if (!planned.has(bmc.id)) note(bmc.id, undefined)
   })
-  return restored
+  return { restored, images }
 }
 
 /** First who went, so that there is a place for who came. */

@@ -129,12 +129,11 @@ async function start(
 
 /** Goes on with what was kept. An image that one operation is done with may be what the next one needs. */
 async function resume(fleet: Fleet, data: Data, { spool, takeUp }: Service): Promise<void> {
-  const restored = await keepFleet(fleet, data)
+  const { restored, images } = await keepFleet(fleet, data)
   const own = imagesOf([...restored.values()].flat())
-  const all = imagesOf([...data.journal.read()])
-  await spool.sweep(all)
+  await spool.sweep(images)
   // Those of BMCs that are not there this time are held for good.
-  for (const sha256 of all) if (!own.has(sha256)) spool.find(sha256)
+  for (const sha256 of images) if (!own.has(sha256)) spool.find(sha256)
   const held = [...own].map((sha256) => spool.find(sha256))
   for (const [{ bmc }, records] of restored) await takeUp(bmc, records)
   await Promise.all(held.map(async (image) => image?.discard()))

@@ -6,18 +6,12 @@ import type { BmcState, Entries, Settings } from './state.ts'
 
 /** What of a BMC's state outlives the process: sessions end with it, outages do, and sockets are opened anew. */
 const tables = [
+  ...numbered,
   'components',
   'history',
   'overlays',
   'accounts',
   'roles',
-  'tasks',
-  'jobs',
-  'log',
-  'auditLog',
-  'jobLog',
-  'subscriptions',
-  'localImages',
   'trustedKeys',
   'trustedCertificates',
   'clientCertificates',
@@ -62,13 +56,18 @@ export function keep(bmc: Bmc, journal: Journal): () => void {
       }
     }
     for (const table of numbered) {
-      const last = lastNumber(bmc, table)
       const entries: Entries<unknown> = change[table] ?? []
-      const gone = entries.flatMap(([key, value]) =>
-        value === undefined || isOfSocket(table, value) ? [parseInt(key, 10)] : [],
-      )
-      // What is left may not tell any more how far the numbers had come.
-      if (gone.length > 0 && Math.max(...gone) >= highest(bmc.state[table])) write('numbers', table, last)
+      if (entries.length === 0) continue
+      const numbersOf = (isKept: boolean): number[] =>
+        entries.flatMap(([key, value]) => {
+          const stays = value !== undefined && !isOfSocket(table, value)
+          return stays === isKept ? [parseInt(key, 10)] : []
+        })
+      const gone = Math.max(...numbersOf(false))
+      // What is left may not tell any more how far the numbers had come; a newer one in the same change does.
+      const isTold = gone < Math.max(...numbersOf(true))
+      if (gone >= 0 && !isTold && gone >= highest(bmc.state[table]))
+        write('numbers', table, lastNumber(bmc, table))
     }
   }
   bmc.listeners.add(listener)

@@ -18,7 +18,7 @@ export class Turns {
     return () => {
       if (isOver) return
       isOver = true
-      const [next] = this.#waiting.all()
+      const next = this.#waiting.first()
       if (next === undefined) this.#free++
       else next.settle()
     }

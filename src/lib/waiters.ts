@@ -15,6 +15,12 @@ export class Waiters<I, T> {
     return this.#all.size
   }
 
+  /** Who has waited longest. */
+  first(): Waiter<I, T> | undefined {
+    const [first] = this.#all
+    return first
+  }
+
   /** Those who wait now, whoever leaves meanwhile. */
   all(): readonly Waiter<I, T>[] {
     return [...this.#all]

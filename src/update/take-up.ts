@@ -65,7 +65,7 @@ function takeUpOne(left: Left, office: Office, tasks: TaskEngine): void {
   }
   if (job === undefined)
     return tasks.takeUp(bmc, id, taskWork(bmc, runOf(left, office), endsEarly(bmc, operation)))
-  takeUpInJob(undertakingOf(left, office), { id, job }, office)
+  takeUpInJob(undertakingOf(left, plansOf(left, office), office), { id, job }, office)
   const task = bmc.state.tasks.get(id)
   if (task !== undefined && task.endTime === undefined)
     tasks.takeUp(bmc, id, { run: (handle) => Promise.resolve(movedTo(job, handle)) })
@@ -116,13 +116,16 @@ function runOf(left: Left, office: Office): Run {
   const [plan] = again ?? []
   if (plan !== undefined && again?.length === 1)
     return (task) => toDevices({ bmc, actor }, plan, task, office)
-  const undertaking = undertakingOf(left, office, again)
+  const undertaking = undertakingOf(left, again, office)
   return (task) => carryOut(undertaking, task, office)
 }
 
 /** The devices' part of what was verified, or of what was to be brought into use. */
-function undertakingOf(left: Left, office: Office, again = plansOf(left, office)): Undertaking {
-  const { bmc, operation } = left
+function undertakingOf(
+  { bmc, operation }: Left,
+  again: readonly VerifiedPlan[] | undefined,
+  office: Office,
+): Undertaking {
   const { actor, plans = [], activates } = operation
   if (activates !== undefined) {
     const choices = activates.flatMap(({ component: id, image: wanted }) => {
