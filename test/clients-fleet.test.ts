@@ -20,7 +20,10 @@ const NIC_1 = uris.firmware('NIC-1')
 const image = await bundleOf({ 'NIC-1': NEW })
 const hasSushy = works(PYTHON, ['-c', 'import sushy'])
 
-/** Has every service fetch the image, follows all tasks, and prints how many run the new version then. */
+/**
+ * Has every service fetch the image, follows all tasks, and prints how many run the new version then. What a service is
+ * asked for is the Task: that client's own check takes any Task that answers 200 for one that has ended.
+ */
 const SUSHY = `
 import json, sys, time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +35,7 @@ def start(url):
     return service, service.simple_update(image, targets=['${NIC_1}'], transfer_protocol='HTTP')
 def follow(started):
     service, monitor = started
-    while monitor.check_is_processing:
+    while monitor.get_task().end_time is None:
         time.sleep(0.5)
     return service.firmware_inventory.get_member('${NIC_1}').version == new
 with ThreadPoolExecutor(10) as pool:
