@@ -66,15 +66,18 @@ function latin1(head: Uint8Array): string {
 function whenKnown(choose: (head: Uint8Array) => ImageReader): ImageReader {
   let head: Uint8Array = new Uint8Array()
   let chosen: ImageReader | undefined
+  const begin = (): ImageReader => (chosen = choose(head.subarray(0, HEAD_BYTES)))
   return {
     write: (chunk) => {
       if (chosen !== undefined) return chosen.write(chunk)
-      head = Buffer.concat([head, chunk])
-      return head.byteLength >= HEAD_BYTES ? (chosen = choose(head)).write(head) : undefined
+      head = head.byteLength === 0 ? chunk : Buffer.concat([head, chunk])
+      return head.byteLength >= HEAD_BYTES ? begin().write(head) : undefined
     },
     end: async () => {
-      if (chosen === undefined) await (chosen = choose(head)).write(head)
-      return chosen.end()
+      const isShort = chosen === undefined
+      const reader = chosen ?? begin()
+      if (isShort) await reader.write(head)
+      return reader.end()
     },
     abandon: () => chosen?.abandon(),
   }

@@ -79,7 +79,7 @@ export async function receiveImage(
     cancelWatch()
     sizeBytes += chunk.byteLength
     if (sizeBytes > maxImageBytes) throw new Refused({ kind: 'too-large', limit: maxImageBytes })
-    const waits = [reader.write(chunk), spooled.append(chunk), place?.take()].filter(
+    const waits = [reader.write(chunk), spooled.append(chunk), place?.take(), clock.breathe()].filter(
       (wait) => wait !== undefined,
     )
     if (waits.length > 0) return takeLater(waits)
@@ -96,6 +96,8 @@ export async function receiveImage(
     await spooled.seal()
     const contents = await reader.end()
     await digests.finish()
+    // Many that came at the same pace are whole in the same moment.
+    await clock.breathe()
     return succeed({
       fileName,
       sizeBytes,

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { breathe } from './breath.ts'
 
 /** Time as a port: every delay, timeout and timestamp asks a clock. */
 export interface Clock {
@@ -10,6 +11,11 @@ export interface Clock {
   schedule(ms: number, run: () => void): () => void
   /** Marks real work (disk, threads) that virtual time must not overtake. */
   io<T>(work: Promise<T>): Promise<T>
+  /**
+   * To be awaited between two portions of work that many may do at once: nothing while the present turn of the event
+   * loop has time left, else what resolves in a later one.
+   */
+  breathe(): Promise<void> | undefined
 }
 
 /** What a device sees of time: durations only. */
@@ -48,6 +54,7 @@ export const systemClock: Clock = {
   sleep: (ms, signal) => sleepBy(startTimeout, ms, signal),
   schedule: (ms, run) => startTimeout(ms, run, false),
   io: (work) => work,
+  breathe,
 }
 
 /** Calls `run` when this turn of the event loop is over. */
@@ -106,6 +113,9 @@ export class VirtualClock implements Clock {
       this.#activity++
     }
   }
+
+  /** Nobody waits for real time here. */
+  breathe(): undefined {}
 
   /** Moves time forward by `ms`, firing every timer on the way and letting its consequences settle. */
   async advance(ms: number): Promise<void> {

@@ -56,6 +56,7 @@ async function fetchAll(server: Awaited<ReturnType<typeof serve>>) {
     sleep: async (ms) => void waits.push(ms),
     schedule: () => () => {},
     io: (work) => work,
+    breathe: () => undefined,
   }
   const { body } = given(await ask(server, {}, { clock }))
   const pieces: Uint8Array[] = []

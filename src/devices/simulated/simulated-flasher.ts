@@ -29,6 +29,8 @@ export function createSimulatedFlasher(clock: Clock): Flasher {
     const buffered: Buffered = { digest: createHash('sha256'), sizeBytes: 0 }
     let unpaidMs = 0
     for await (const chunk of job.image.read()) {
+      const wait = clock.breathe()
+      if (wait !== undefined) await wait
       job.signal.throwIfAborted()
       buffered.digest.update(chunk)
       buffered.sizeBytes += chunk.byteLength

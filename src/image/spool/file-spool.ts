@@ -51,11 +51,11 @@ export function createFileSpool(clock: Clock, options: FileSpoolOptions = {}): S
       isNamed: keeping !== undefined,
       isSynced: keeping?.isSynced === true,
     })
-
+  const free = joined(freeBytes)
   const create = async (reserveBytes = 0): Promise<SpoolFile> => {
     const { path, handle } = await folder.open()
     const look = async (moreBytes: number): Promise<void> => {
-      if ((await freeBytes(path)) < room.promisedBytes + moreBytes) throw new SpoolFullError()
+      if ((await free(path)) < room.promisedBytes + moreBytes) throw new SpoolFullError()
     }
     try {
       await look(reserveBytes)
@@ -111,6 +111,12 @@ async function namesIn(folder: string): Promise<string[]> {
     if (codeOf(error) === 'ENOENT') return []
     throw error
   }
+}
+
+/** Asks once for all who ask before the answer is there: those of a spool all ask of one disk. */
+function joined<T>(ask: (path: string) => Promise<T>): (path: string) => Promise<T> {
+  let asked: Promise<T> | undefined
+  return (path) => (asked ??= ask(path).finally(() => (asked = undefined)))
 }
 
 /** What the disk still has; everything where it does not say. */

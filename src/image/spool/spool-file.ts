@@ -7,7 +7,8 @@ import { codeOf } from './spool-folder.ts'
 import { SpoolBusyError, SpoolFullError, type StoredBytes } from './spool.ts'
 
 const BLOCKS = 4
-const READ_BYTES = 2 ** 20
+/** Many devices are written at once, and each holds as much while it is busy with it. */
+const READ_BYTES = 256 * 2 ** 10
 /** How much may come beyond what was reserved before the disk is asked again. */
 const LOOK_BYTES = 2 ** 20
 
