@@ -54,6 +54,8 @@ export interface EngineOptions {
   readonly eventSink?: EventSink
   /** Counts what happens, where somebody wants to know. */
   readonly counters?: Metrics
+  /** Who remembers which passwords are right; each app has its own unless given. */
+  readonly passwords?: PasswordChecker
   /** Devices other than the simulated ones. */
   readonly flasher?: Flasher
   /** Whether devices fail as the machine's data says. */
@@ -97,7 +99,7 @@ export function createEngines(
     journal: options.journal,
     ...(options.counters && { dropped: options.counters.eventDropped }),
   })
-  const logins = new Logins(clock, new PasswordChecker())
+  const logins = new Logins(clock, options.passwords ?? new PasswordChecker())
   const sessions = new Sessions(clock)
   const { flasher } = shop
   return { tasks, jobs, updates, resets, sessions, logins, events, images, flasher }

@@ -1,10 +1,17 @@
 import { Faults } from '../bmc/device-faults.ts'
 import type { Machine } from '../bmc/machine.ts'
+import { ofEach } from '../lib/of-each.ts'
 import { type Static, Type } from '../lib/schema.ts'
 import { judge } from '../redfish/validation.ts'
 
 const closed = { additionalProperties: false }
 const Device = Type.Object({ fail: Faults }, closed)
+
+/** Made once for all groups of a machine: to compile it takes as long as to start an app. */
+const judgeFor = ofEach((components: Machine['components']) => {
+  const known = Object.fromEntries([...components.keys()].map((id) => [id, Type.Optional(Device)]))
+  return judge(Type.Object(known, closed))
+})
 
 /** What is to go wrong, by the Id of a firmware component. */
 export type DevicePlans = Readonly<Record<string, Static<typeof Device>>>
@@ -14,8 +21,7 @@ export type DevicePlans = Readonly<Record<string, Static<typeof Device>>>
  * everything wrong with the plans.
  */
 export function planFaults(machine: Machine, plans: unknown): Machine {
-  const known = Object.fromEntries([...machine.components.keys()].map((id) => [id, Type.Optional(Device)]))
-  const judged = judge(Type.Object(known, closed))(plans)
+  const judged = judgeFor(machine.components)(plans)
   if (!judged.ok) {
     const lines = judged.problem.map(
       ({ pointer, kind, expected }) => `  ${pointer}: ${kind}, expected ${expected}`,

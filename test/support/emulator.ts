@@ -1,11 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import { createAccount } from '../../src/bmc/accounts.ts'
+import { createAccount, PasswordChecker } from '../../src/bmc/accounts.ts'
 import { type Bmc, createBmc } from '../../src/bmc/bmc.ts'
 import type { Machine } from '../../src/bmc/machine.ts'
 import { byOwner, keep, restore } from '../../src/bmc/keeping.ts'
-import { loadMachine } from '../../src/bmc/mockup-folder.ts'
 import { predefinedRoles } from '../../src/bmc/roles.ts'
 import type { Account, Role } from '../../src/bmc/state.ts'
 import type { Flasher } from '../../src/devices/flasher.ts'
@@ -21,6 +20,7 @@ import type { OverWritePolicy } from '../../src/tasks/engine.ts'
 import type { UpdateMethod } from '../../src/services/update-service/methods.ts'
 import type { Fetcher } from '../../src/transfer/fetcher.ts'
 import { parseImageFolders } from '../../src/transfer/image-folders.ts'
+import { ourMachine } from './machines.ts'
 
 export const PASSWORD = 'redflash'
 export const basic = (user: string, password = PASSWORD): string =>
@@ -29,11 +29,13 @@ export const basic = (user: string, password = PASSWORD): string =>
 /** A role that may look, and nothing else. */
 const guest: Role = { id: 'Guest', privileges: ['Login'], oemPrivileges: [], isPredefined: false }
 
-// Hashing a password is slow on purpose; the accounts of all tests are made once.
-const accounts: Promise<ReadonlyMap<string, Account>> = Promise.all([
-  createAccount('admin', PASSWORD),
-  createAccount('reader', PASSWORD, 'Guest'),
-]).then((all) => new Map(all.map((account) => [account.username, account])))
+// Hashing a password is slow on purpose: the one of all accounts is hashed once, and found right once.
+const accounts: Promise<ReadonlyMap<string, Account>> = createAccount('admin', PASSWORD).then((admin) => {
+  const reader = { ...admin, id: 'reader', username: 'reader', roleId: guest.id }
+  return new Map([admin, reader].map((account) => [account.username, account]))
+})
+/** Remembers that for every emulator of a file. */
+export const passwords = new PasswordChecker()
 
 export interface TestOptions {
   readonly machine?: string | Machine
@@ -94,7 +96,7 @@ export async function startEmulator(options: TestOptions = {}) {
   const memory = createMemoryJournal()
   for (const record of after?.journal.read() ?? []) memory.write(record)
   const journal = options.journal?.(memory) ?? memory
-  const given = typeof machine === 'string' ? loadMachine(machine) : machine
+  const given = typeof machine === 'string' ? ourMachine(machine) : machine
   const made: Machine = { ...given, awaitReset: 'completed', speed, ...options.adapted }
   const bmc: Bmc = createBmc(
     '1',
@@ -106,6 +108,7 @@ export async function startEmulator(options: TestOptions = {}) {
     clock,
     spool,
     journal,
+    passwords,
     maxImageBytes,
     stallMs: 60_000,
     monitorEnding,

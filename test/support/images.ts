@@ -1,9 +1,9 @@
 import { buffer } from 'node:stream/consumers'
 import { buildBundle } from '../../src/image/build/bundle.ts'
 import type { ComponentOrder } from '../../src/image/build/builder.ts'
-import { loadMachine } from '../../src/bmc/mockup-folder.ts'
+import { ourMachine } from './machines.ts'
 
-const machine = loadMachine('rackmount')
+const machine = ourMachine('rackmount')
 
 /** A bundle in memory for components of `rackmount`: real bytes, real digests. */
 export function bundleOf(

@@ -1,18 +1,18 @@
 import { onTestFinished } from 'vitest'
 import { type Bmc, createBmc } from '../../src/bmc/bmc.ts'
-import { loadMachine } from '../../src/bmc/mockup-folder.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
 import { type Message, message } from '../../src/redfish/messages/message.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { TaskEngine, type TaskLimits, type TaskWork } from '../../src/tasks/engine.ts'
 import { JobEngine, type JobWork } from '../../src/tasks/job-engine.ts'
 import type { Ending, Waiting, WorkHandle } from '../../src/tasks/work.ts'
+import { ourMachine } from './machines.ts'
 
 export const COMPLETED: Ending = { state: 'Completed', status: 200 }
 export const CANCELLED: Ending = { state: 'Cancelled', status: 200 }
 export const FAILED: Ending = { state: 'Exception', status: 500 }
 
-const machine = loadMachine('rackmount')
+const machine = ourMachine('rackmount')
 
 /** Both engines beside one BMC on a virtual clock, and what was said of every task and job. */
 export function startEngines(limits: TaskLimits = {}) {

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import type { Machine } from '../../../src/bmc/machine.ts'
 import type { DeviceBehaviour } from '../../../src/bmc/machine-file.ts'
-import { loadMachine } from '../../../src/bmc/mockup-folder.ts'
 import { applyTimes } from '../../../src/redfish/apply-times.ts'
 import type { JsonObject } from '../../../src/redfish/resource.ts'
 import { lastSegment, uris } from '../../../src/redfish/uris.ts'
+import { ourMachine } from '../machines.ts'
 import { managersOf } from './pointed.ts'
 
 /** The machine that a script is for, as it left the factory. */
@@ -56,7 +56,7 @@ const few: Readonly<Record<string, RegExp>> = {
 
 /** Everything that may happen to a machine of this name. */
 export function scriptsFor(name: string): fc.Arbitrary<Script> {
-  const machine = loadMachine(name)
+  const machine = ourMachine(name)
   return fc.record({
     setup: setupsOf(name, machine),
     operations: fc.array(operationsOn(name, machine), {

@@ -3,7 +3,6 @@ import pino from 'pino'
 import { createApp } from '../../../src/app.ts'
 import { type Bmc, createBmc } from '../../../src/bmc/bmc.ts'
 import type { Machine } from '../../../src/bmc/machine.ts'
-import { loadMachine } from '../../../src/bmc/mockup-folder.ts'
 import { createSimulatedFlasher } from '../../../src/devices/simulated/simulated-flasher.ts'
 import { withFaults } from '../../../src/faults/faulty-flasher.ts'
 import { createMemorySpool } from '../../../src/image/spool/memory-spool.ts'
@@ -14,7 +13,8 @@ import { FetchError, type Fetcher } from '../../../src/transfer/fetcher.ts'
 import { byOwner, keep, restore } from '../../../src/bmc/keeping.ts'
 import { createMemoryJournal } from '../../../src/journal/memory-journal.ts'
 import { leftBy } from '../crashes.ts'
-import { basic, type TestEmulator } from '../emulator.ts'
+import { basic, passwords, type TestEmulator } from '../emulator.ts'
+import { ourMachine } from '../machines.ts'
 import { type Flashing, watchFlashing } from './flashing.ts'
 import type { Request } from './pointed.ts'
 import type { Setup, Source } from './script.ts'
@@ -120,6 +120,7 @@ async function live({ setup, factory, offered, violations }: Birth, dead?: Dead)
   const { fastify, takeUp } = createApp({
     clock,
     spool,
+    passwords,
     maxImageBytes: 2 ** 20,
     stallMs: STALL_MS,
     monitorEnding: 'response',
@@ -159,7 +160,7 @@ async function estateOf(dead: Dead | undefined) {
 }
 
 function machineOf({ machine: name, adapted, devices }: Setup): Machine {
-  const machine = loadMachine(name)
+  const machine = ourMachine(name)
   const components = [...machine.components].map(([id, facts]) => {
     const behaviour = { ...facts.behaviour, bandwidthBytesPerSecond: BANDWIDTH, ...devices[id] }
     return [id, { ...facts, behaviour }] as const
