@@ -59,7 +59,7 @@ import type { Directory } from './events/directory.ts'
 const MAX_URL_BYTES = 65_536
 
 /** So many pushed images come at the same time, on all BMCs together; others wait before their first byte. */
-const MAX_ARRIVALS = 64
+const MAX_ARRIVALS = 16
 
 /** What the app is made of, beside its engines; everything that touches the outside comes in here. */
 export interface AppOptions extends EngineOptions {

@@ -75,6 +75,7 @@ export class SpoolFile implements StoredBytes {
     const { clock } = this.#options
     const handle = await clock.io((this.#handle ??= open(this.#path, 'r')))
     for (let at = start; at < end;) {
+      await clock.breathe()
       const wanted = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at))
       const { bytesRead } = await clock.io(handle.read(wanted, 0, wanted.byteLength, at))
       if (bytesRead === 0) return
