@@ -1,52 +1,52 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Machine } from '../../src/bmc/machine.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { rackmountWith } from '../support/behaviours.ts'
 import { type Death, leftBy, toldOf, watchDeaths } from '../support/crashes.ts'
 import { startEmulator, type TestEmulator, type TestOptions } from '../support/emulator.ts'
 import { ask, devicesOf, imagesOf, perform, versions } from '../support/flows/perform.ts'
-import { flowCases } from '../support/flows/table.ts'
+import { type FlowCase, flowCases, flowsIn } from '../support/flows/table.ts'
 import { watchWork } from '../support/flows/watching.ts'
 import { push } from '../support/multipart.ts'
+import { isProof } from '../support/sample.ts'
 import { LONG_MS, reset } from '../support/updates.ts'
 
-const isProof = process.env['PROOF'] !== undefined
 const before: Readonly<Record<string, string>> = { BIOS: '1.8.2', 'NIC-1': '22.41.1000' }
 /** What the BIOS falls back to that was damaged. */
 const RECOVERY = '1.8.0'
 /** Every moment before an issue is resolved, and else every so many: each flow begins at another. */
-const STEP = isProof ? 1 : 5
+const STEP = isProof ? 1 : 7
 const PROOF_MS = 1_200_000
 
 /** What a device does whose manager is away: a crash of the service is the same to it. */
 const habits = ['fails', 'starts-again', 'goes-on'] as const
-type Flow = (typeof flowCases)[number]
 
 /** In every run some of each shape; before an issue is resolved, all. */
-const chosen = flowCases.filter(
+const some = flowCases.filter(
   ({ applyTime, devices }, index) =>
     isProof ||
     (devices !== 'no reset' && ['Immediate', 'OnStartUpdateRequest'].includes(applyTime) && index % 2 === 0),
 )
 
-describe.each(habits)('devices of which an update %s', (habit) => {
-  test.each(chosen)(
-    'the service dies at any commit of: $applyTime, $devices, awaitReset $awaitReset, $startUpdate',
-    async (flow) => {
-      const options = optionsOf(flow, habit)
-      const { deaths, image } = await live(flow, options)
-      expect(deaths.length).toBeGreaterThan(10)
-      const first = isProof ? 0 : chosen.indexOf(flow) % STEP
-      for (let index = first; index < deaths.length; index += STEP)
-        await judge(deaths[index], flow, { options, image, index, habit })
-    },
-    PROOF_MS,
-  )
-})
+const chosen = flowsIn(habits, some)
+
+test.each(chosen)(
+  'devices of which an update $circumstance, and the service dies at any commit of: $applyTime, $devices, awaitReset $awaitReset, $startUpdate',
+  async (flow) => {
+    const { circumstance: habit } = flow
+    const options = optionsOf(flow, habit)
+    const { deaths, image } = await live(flow, options)
+    expect(deaths.length).toBeGreaterThan(10)
+    const first = isProof ? 0 : chosen.indexOf(flow) % STEP
+    for (let index = first; index < deaths.length; index += STEP)
+      await judge(deaths[index], flow, { options, image, index, habit })
+  },
+  PROOF_MS,
+)
 
 function optionsOf(
-  { awaitReset, startUpdate, devices }: Flow,
+  { awaitReset, startUpdate, devices }: FlowCase,
   onManagerReset: (typeof habits)[number],
 ): TestOptions {
   const machine: Machine = rackmountWith(
@@ -56,7 +56,7 @@ function optionsOf(
 }
 
 /** A whole life of one update, and every moment at which it could have been cut short. */
-async function live(flow: Flow, options: TestOptions) {
+async function live(flow: FlowCase, options: TestOptions) {
   const emulator = await startEmulator(options)
   const { look } = watchWork(emulator.bmc)
   const deaths = watchDeaths(emulator)
@@ -82,7 +82,7 @@ interface Circumstances {
 /** Lives on after a death, and judges what became of everything that was promised. */
 async function judge(
   death: Death | undefined,
-  { devices }: Flow,
+  { devices }: FlowCase,
   { options, image, index, habit }: Circumstances,
 ): Promise<void> {
   if (death === undefined) throw new Error('nothing to judge')

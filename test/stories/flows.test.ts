@@ -1,19 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
 import { applyTimes } from '../../src/redfish/apply-times.ts'
 import { startEmulator } from '../support/emulator.ts'
 import type { Seen } from '../support/flows/flow.ts'
-import {
-  ask,
-  devicesOf,
-  fetcherOf,
-  perform,
-  prepare,
-  versions,
-  type Way,
-  ways,
-} from '../support/flows/perform.ts'
-import { flowCases as cases } from '../support/flows/table.ts'
+import { ask, devicesOf, fetcherOf, perform, prepare, versions, ways } from '../support/flows/perform.ts'
+import { flowCases as cases, flowsIn } from '../support/flows/table.ts'
 import { watchWork } from '../support/flows/watching.ts'
 
 test('the table knows what becomes of every apply time, however many devices and however a wait is shown', () => {
@@ -28,9 +19,10 @@ test('the table knows what becomes of every apply time, however many devices and
   expect(known.toSorted()).toEqual(wanted.toSorted())
 })
 
-describe.each(ways)('after %s', (way: Way) => {
-  test.each(cases)('$applyTime, $devices, awaitReset $awaitReset, $startUpdate', async (one) => {
-    const { awaitReset, startUpdate, acts, devices } = one
+test.each(flowsIn(ways))(
+  'after $circumstance: $applyTime, $devices, awaitReset $awaitReset, $startUpdate',
+  async (one) => {
+    const { circumstance: way, awaitReset, startUpdate, acts, devices } = one
     const emulator = await startEmulator({
       adapted: { awaitReset, startUpdate },
       fetcher: fetcherOf(devices),
@@ -55,8 +47,8 @@ describe.each(ways)('after %s', (way: Way) => {
       devicesOf[devices].map((id) => ({ Version: versions[id], Status: { State: 'Enabled', Health: 'OK' } })),
     )
     expect(emulator.spool.entries.size).toBe(stored)
-  })
-})
+  },
+)
 
 /** The log repeats what tasks and jobs tell: it counts where they do not. */
 function comparable({ log, ...seen }: Seen, expected: Seen): Seen {

@@ -9,8 +9,8 @@ import { clientOf } from '../support/kills/lives.ts'
 import { judge, judgeFolder, look, unfinished } from '../support/kills/looking.ts'
 import { beginLife, type Life } from '../support/kills/service.ts'
 import { createWorld } from '../support/kills/world.ts'
+import { isProof } from '../support/sample.ts'
 
-const isProof = process.env['PROOF'] !== undefined
 /** More than the update has. */
 const MAX_COMMITS = 200
 /** Every commit before an issue is resolved, and else every so many; just before it and just after by turns. */

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { Chance } from '../support/kills/chance.ts'
 import { comeToAnEnd, dieOnce } from '../support/kills/lives.ts'
 import { createWorld } from '../support/kills/world.ts'
+import { isProof } from '../support/sample.ts'
 
-const isProof = process.env['PROOF'] !== undefined
-const KILLS = isProof ? 200 : 10
+const KILLS = isProof ? 200 : 5
 /** After so many lives everything is brought to its end. */
-const LIVES = 10
+const LIVES = isProof ? 10 : KILLS
 const BMCS = 3
 /** What others may have taken from this machine's processors. */
 const TIMEOUT_MS = isProof ? 3_600_000 : 240_000

@@ -4,6 +4,7 @@ import { uris } from '../../src/redfish/uris.ts'
 import { isInstalled, uploadClients } from '../support/clients.ts'
 import { basic } from '../support/emulator.ts'
 import { multipartBody, pushParts, type WrittenPart } from '../support/multipart.ts'
+import { rotated, sample } from '../support/sample.ts'
 import { head, rawClient, startWire, type Wire } from '../support/wire.ts'
 
 const MIB = 2 ** 20
@@ -80,8 +81,20 @@ async function occupy({ port }: Wire): Promise<void> {
   expect((await other.answer()).status).toBe(100)
 }
 
-describe.each(uploadClients)('$name', ({ program, exchange }) => {
-  test.for(refusals)('learns of $name ($status)', async (refusal, { skip }) => {
+/** What a client meets: whether the body was looked at, and how its end is known. */
+const learning = sample(
+  rotated(refusals, uploadClients).map(([refusal, client]) => ({ refusal, client })),
+  ({ refusal: { name, status, isChunked = false }, client }) => [
+    name,
+    `${client.name} ${status}`,
+    `${client.name} ${isChunked ? 'in chunks' : 'with a length'}`,
+  ],
+)
+
+test.for(learning)(
+  '$client.name learns of $refusal.name ($refusal.status)',
+  async ({ refusal, client }, { skip }) => {
+    const { program, exchange } = client
     skip(program !== undefined && !isInstalled(program), `${program} is not installed`)
     const { status, options = {}, prepare, headers = {}, body = bodyOf(parts), isChunked = false } = refusal
     const wire = await startWire(options)
@@ -101,8 +114,8 @@ describe.each(uploadClients)('$name', ({ program, exchange }) => {
     expect(closed.statuses).toEqual([status, 200])
     expect(closed.connections ?? 2).toBe(2)
     if (prepare !== occupy) await wire.spoolIsEmpty()
-  })
-})
+  },
+)
 
 describe('a client that waits for 100 Continue', () => {
   const early: readonly Refusal[] = refusals.slice(0, 4).concat(refusals.slice(6, 9))
