@@ -1,6 +1,7 @@
 import type { Component } from '../bmc/bmc.ts'
 import type { Speed } from '../lib/clock.ts'
 import type { Result } from '../lib/result.ts'
+import type { Message } from '../redfish/messages/message.ts'
 
 /** A device that takes firmware. Every implementation passes `test/contracts/flasher.ts`. */
 export interface Flasher {
@@ -42,11 +43,14 @@ export interface Strikes {
 }
 
 export interface FlashJob extends ActivationJob {
+  /** The part of the image that is for this device. */
   readonly image: FirmwareImage
+  /** The image as it came, for devices that read such images themselves. */
+  readonly package: FirmwareImage & { readonly fileName: string }
 }
 
-/** The bytes for one device. */
-interface FirmwareImage {
+/** Bytes that can be read as often as it takes. */
+export interface FirmwareImage {
   readonly sizeBytes: number
   readonly sha256: string
   readonly read: () => AsyncIterable<Uint8Array>
@@ -60,5 +64,5 @@ export type FlashProblem =
   | { readonly kind: 'no-power' }
   | { readonly kind: 'corrupt' }
   | { readonly kind: 'nothing-installed' }
-  /** The device gives up and does not say why. */
-  | { readonly kind: 'failed' }
+  /** The device gives up, and may say why. */
+  | { readonly kind: 'failed'; readonly why?: readonly Message[] }

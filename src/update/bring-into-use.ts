@@ -143,6 +143,7 @@ async function activateNow(
     return conclude(device, completed, [success], change)
   }
   const failed = { state: 'Exception', status: activate.failedStatus } as const
-  const told = [activate.failed(image.image, target)]
+  const why = result?.ok === false && result.problem.kind === 'failed' ? result.problem.why : undefined
+  const told = [activate.failed(image.image, target), ...(why ?? [])]
   return conclude(device, failed, told, failedActivation(bmc, component))
 }

@@ -31,6 +31,8 @@ export interface DeviceUpdate extends DeviceWork {
   readonly signer: string | undefined
   /** Its bytes, from the first on each time. */
   readonly read: () => AsyncIterable<Uint8Array>
+  /** The image that it is part of. */
+  readonly whole: FlashJob['package']
   readonly applyTime: ApplyTime
   readonly stage: boolean
   /** The reset that the image asks for, where that is more than its component always needs. */
@@ -203,7 +205,8 @@ async function settle(
     shop.flasher.release({ bmcId: bmc.id, component })
     return beginAgain(device, stage.damages)
   }
-  return result.ok ? 'done' : failAt(device, stage)
+  if (result.ok) return 'done'
+  return failAt(device, stage, result.problem.kind === 'failed' ? result.problem.why : [])
 }
 
 /** The service ended in the middle of a stage: to a device, that is as if its manager had been reset. */
@@ -226,12 +229,13 @@ function beginAgain(device: DeviceUpdate, isDamaged: boolean): 'struck' {
   return 'struck'
 }
 
-function failAt(device: DeviceUpdate, stage: DeviceStage): Ending {
+function failAt(device: DeviceUpdate, stage: DeviceStage, why: readonly Message[] = []): Ending {
   const { bmc, component, shop } = device
   const [target, name] = named(device)
   shop.flasher.release({ bmcId: bmc.id, component })
   const ending = { state: 'Exception', status: stage.failedStatus } as const
-  return conclude(device, ending, [stage.failed(name, target)], failedUpdate(bmc, component, stage.damages))
+  const told = [stage.failed(name, target), ...why]
+  return conclude(device, ending, told, failedUpdate(bmc, component, stage.damages))
 }
 
 /** Nothing was done to the device, and nothing will be. */
@@ -253,7 +257,7 @@ function leaveStaged(device: DeviceUpdate, image: PendingImage): Ending {
 }
 
 function flashJob(device: DeviceUpdate, signal: AbortSignal, progress: FlashJob['progress']): FlashJob {
-  const { image, read } = device
+  const { image, read, whole } = device
   return {
     ...deviceJob(device, image.version, signal),
     image: {
@@ -261,6 +265,7 @@ function flashJob(device: DeviceUpdate, signal: AbortSignal, progress: FlashJob[
       sha256: image.sha256,
       read,
     },
+    package: whole,
     progress,
   }
 }

@@ -1,5 +1,6 @@
 import { type Bmc, findComponent } from '../bmc/bmc.ts'
 import type { Operation, PlannedImage, VerifiedImage } from '../bmc/operation.ts'
+import type { FlashJob } from '../devices/flasher.ts'
 import { componentBytes } from '../image/component-bytes.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import { openerOf } from './apply-time.ts'
@@ -127,6 +128,7 @@ export function piecesOf(
       image: part,
       signer,
       read: () => componentBytes(image, part, shop.clock),
+      whole: wholeOf(image),
       applyTime,
       stage,
       reset,
@@ -151,6 +153,10 @@ export function piecesOf(
       },
     }
   })
+}
+
+function wholeOf({ fileName, sizeBytes, sha256, spooled }: ReceivedImage): FlashJob['package'] {
+  return { fileName, sizeBytes, sha256, read: () => spooled.read(0, sizeBytes) }
 }
 
 /** Which of some components wait for their moment, and which are written: for those that come after them. */

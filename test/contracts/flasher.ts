@@ -48,16 +48,18 @@ export function flashJob(options: JobOptions = {}): FlashJob & { readonly shares
   const bytes = Buffer.alloc(sizeBytes, 7)
   const { delivered = bytes, signal = new AbortController().signal, strikes = newStrikes() } = options
   const shares: number[] = []
+  const image = {
+    sizeBytes,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    read: () => chunks(delivered),
+  }
   return {
     bmcId,
     version: '2.0.0',
     speed: 1,
     component: { ...component(id), behaviour: { ...behaviour, ...options.behaviour } },
-    image: {
-      sizeBytes,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      read: () => chunks(delivered),
-    },
+    image,
+    package: { ...image, fileName: 'image.bin' },
     hasPower,
     signal,
     strikes,

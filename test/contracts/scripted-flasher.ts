@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Flasher, FlashJob, FlashProblem, FlashResult } from '../../src/devices/flasher.ts'
+import type { ActivationJob, Flasher, FlashJob, FlashProblem, FlashResult } from '../../src/devices/flasher.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { fail, succeed } from '../../src/lib/result.ts'
 
@@ -18,7 +18,7 @@ export function scriptedFlasher(
   const key = ({ bmcId, component }: Pick<FlashJob, 'bmcId' | 'component'>): string =>
     `${bmcId} ${component.id}`
 
-  const begin = async (job: Omit<FlashJob, 'image'>, stage: Stage): Promise<FlashResult> => {
+  const begin = async (job: ActivationJob, stage: Stage): Promise<FlashResult> => {
     const call = `${job.component.id} ${stage}`
     calls.push(call)
     await clock.sleep(0, job.signal)
