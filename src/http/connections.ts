@@ -9,6 +9,8 @@ export class Connections {
   readonly #claimed = new WeakMap<Socket, Bmc>()
   /** The TCP connections beneath those of TLS. */
   readonly #carriers = new WeakMap<Socket, Socket>()
+  /** Those of TLS, by what is beneath them. */
+  readonly #secured = new WeakMap<Socket, Socket>()
 
   /** A connection that was accepted; without a BMC, its requests say for whom. */
   add(socket: Socket, bmc: Bmc | undefined): void {
@@ -20,6 +22,7 @@ export class Connections {
   /** TLS is spoken over a connection now. */
   secure(secured: Socket, carrier: Socket): void {
     this.#carriers.set(secured, carrier)
+    this.#secured.set(carrier, secured)
   }
 
   /** Whose a request's connection is by itself. */
@@ -38,12 +41,12 @@ export class Connections {
   /** Ends one as a machine does that is not there. */
   reset(socket: Socket): void {
     const carrier = this.#carrierOf(socket)
-    if (this.#setOf(carrier)?.has(carrier) === true) reset(carrier)
+    if (this.#setOf(carrier)?.has(carrier) === true) reset(carrier, this.#secured.get(carrier))
   }
 
   /** Resets every connection of a BMC. */
   cut(bmc: Bmc): void {
-    for (const socket of this.#open.get(bmc) ?? []) reset(socket)
+    for (const socket of this.#open.get(bmc) ?? []) reset(socket, this.#secured.get(socket))
   }
 
   cutAll(): void {
@@ -78,10 +81,11 @@ export class Connections {
 
 /**
  * Ends a connection as a machine does that is not there. At once: Node lets go of a connection that it cannot reset any
- * more without closing it, and it cannot while it says goodbye, which is what it would begin with.
+ * more without closing it, and it cannot while it says goodbye, which is what it would begin with. Over TLS it is
+ * the secured one that says it: what is beneath knows nothing of that.
  */
-export function reset(socket: Socket): void {
-  if (socket.writableEnded) return void socket.destroy()
+export function reset(socket: Socket, secured: Socket = socket): void {
+  if (socket.writableEnded || secured.writableEnded) return void socket.destroy()
   socket.destroySoon = () => socket.destroy()
   socket.resetAndDestroy()
 }
