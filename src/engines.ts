@@ -146,8 +146,9 @@ export async function forgetBmc(
 ): Promise<void> {
   // At once: another may have its Id by the time that all has ended.
   flasher.forget?.(bmc.id)
-  await Promise.all([resets.forget(bmc), tasks.forget(bmc), jobs.forget(bmc)])
-  await Promise.all([events.forget(bmc), images.forget(bmc)])
+  // Events first: nobody is told how the work ends, and nothing is kept for whoever has its Id next.
+  await Promise.all([events.forget(bmc), resets.forget(bmc), tasks.forget(bmc), jobs.forget(bmc)])
+  await images.forget(bmc)
   sessions.forget(bmc)
   logins.forget(bmc)
   bmc.listeners.clear()

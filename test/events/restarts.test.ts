@@ -295,6 +295,16 @@ describe('nothing is kept', () => {
         return app.forget(bmc)
       },
     ],
+    [
+      'of the end of work for a BMC that is gone',
+      async (emulator) => {
+        const { app, bmc, journal } = emulator
+        await push(emulator, await bundleOf({ 'NIC-1': '99.1.0' }))
+        await emulator.clock.advance(10_000)
+        journal.forget(bmc.id)
+        return app.forget(bmc)
+      },
+    ],
   ])('%s', async (_whom, end) => {
     const emulator = await live({ takes: () => false })
     const uri = await subscribe(emulator, { DeliveryRetryPolicy: 'TerminateAfterRetries' })
