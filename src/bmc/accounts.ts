@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
+import { hash as digestOf, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Account } from './state.ts'
 
@@ -62,7 +62,7 @@ export class PasswordChecker {
   /** Whether this is the account's password; without an account it is not, after as long a time. */
   async check(account: PasswordHash | undefined, password: string): Promise<boolean> {
     const { salt, hash } = account ?? this.#nobody
-    const digest = createHmac('sha256', this.#key).update(salt).update(password).digest('base64')
+    const digest = digestOf('sha256', Buffer.concat([this.#key, salt, Buffer.from(password)]), 'base64')
     if (account !== undefined && this.#verified.get(digest) === hash) return true
     const matches = await this.#compare(digest, { salt, hash }, password)
     if (!matches || account === undefined) return false
