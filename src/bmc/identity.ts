@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { ofEach } from '../lib/of-each.ts'
+import { memberPointer, setPointer } from '../redfish/pointer.ts'
 import { isObject, type Json, type JsonObject } from '../redfish/resource.ts'
 
 /** Whose identity it is: BMCs of one seed and different Ids differ, and so do those of different seeds. */
@@ -26,31 +27,40 @@ const members: ReadonlyMap<string, Derive> = new Map<string, Derive>([
   ['FQDN', hostName],
 ])
 
-const isTelling = ofEach<JsonObject, { readonly any: boolean }>((document) => ({ any: tells(document) }))
+/** A member of a document that tells a machine from its like. */
+interface Place {
+  readonly pointer: string
+  readonly original: string
+  readonly derive: Derive
+}
+
+const placesOf = ofEach<JsonObject, { readonly all: readonly Place[] }>((document) => ({
+  all: placesIn(document, '', ''),
+}))
 
 /**
  * A machine's document as this one of its like shows it: derived from what the machine shows, never stored. What is the
  * same in two places of the machine is the same in both places here.
  */
 export function identified<T extends JsonObject>({ id, seed }: Identity, document: T): T {
-  if (seed === undefined || !isTelling(document).any) return document
+  if (seed === undefined) return document
   const digestOf = (original: string): Uint8Array => hash('sha256', `${seed}\0${id}\0${original}`, 'buffer')
-  const shown = (value: Json | undefined, name: string): Json | undefined => {
-    if (Array.isArray(value)) return value.map((item: Json) => shown(item, name) ?? null)
-    if (isObject(value)) return shownMembers(value)
-    const derive = typeof value === 'string' && value !== '' ? members.get(name) : undefined
-    return derive && typeof value === 'string' ? derive(value, digestOf(value), id) : value
-  }
-  const shownMembers = <O extends JsonObject>(object: O): O => {
-    const entries = Object.entries(object).map(([name, value]) => [name, shown(value, name)] as const)
-    return Object.fromEntries(entries) as O // the same members, each of its kind
-  }
-  return shownMembers(document)
+  return placesOf(document).all.reduce(
+    (shown, { pointer, original, derive }) =>
+      setPointer(shown, pointer, derive(original, digestOf(original), id)),
+    document,
+  )
 }
 
-function tells(value: Json | undefined): boolean {
-  if (Array.isArray(value)) return value.some((item: Json) => tells(item))
-  return isObject(value) && Object.entries(value).some(([name, member]) => members.has(name) || tells(member))
+function placesIn(value: Json | undefined, name: string, pointer: string): Place[] {
+  if (Array.isArray(value))
+    return value.flatMap((item: Json, index) => placesIn(item, name, `${pointer}/${index}`))
+  if (isObject(value))
+    return Object.entries(value).flatMap(([member, one]) =>
+      placesIn(one, member, memberPointer(pointer, member)),
+    )
+  const derive = typeof value === 'string' && value !== '' ? members.get(name) : undefined
+  return derive && typeof value === 'string' ? [{ pointer, original: value, derive }] : []
 }
 
 /** Digits stay digits and letters letters, large and small. */

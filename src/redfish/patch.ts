@@ -11,7 +11,7 @@ import {
   ownFacts,
 } from './schema-facts.ts'
 import { judgeScalar, type ValueFacts, type Verdict, wrong } from './patch-value.ts'
-import { memberPointer } from './validation.ts'
+import { memberPointer } from './pointer.ts'
 
 /** The members that a service lets clients write: all of a member (what its schema does not keep), or some below it. */
 export interface Writable {

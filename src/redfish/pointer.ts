@@ -15,6 +15,11 @@ export function setPointer<T extends JsonObject>(document: T, pointer: string, v
   return { ...document, [first]: replaced(document[first], rest, value) }
 }
 
+/** The RFC 6901 pointer to a member of what `pointer` names. */
+export function memberPointer(pointer: string, name: string): string {
+  return `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
+
 function replaced(current: Json | undefined, path: readonly string[], value: Json): Json | undefined {
   const [first, ...rest] = path
   if (first === undefined) return value

@@ -3,7 +3,7 @@ import formats from 'ajv-formats'
 import type { Static, TSchema } from 'typebox'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { about, type Message, message } from './messages/message.ts'
-import { getPointer } from './pointer.ts'
+import { getPointer, memberPointer } from './pointer.ts'
 import type { Json } from './resource.ts'
 import { withoutSecrets } from './secrets.ts'
 
@@ -136,11 +136,6 @@ function toMistake(error: ErrorObject): Mistake[] {
     default:
       return mistake('format', error.message ?? error.keyword)
   }
-}
-
-/** The RFC 6901 pointer to a member of what `pointer` names. */
-export function memberPointer(pointer: string, name: string): string {
-  return `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
 /** The value as it may stand in a message: short, and never a secret. */
