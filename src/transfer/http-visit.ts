@@ -1,7 +1,7 @@
 import { type Agent, type Dispatcher, errors } from 'undici'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { FetchError, type FetchProblem, type FetchRequest } from './fetcher.ts'
-import { authorizationFor, type Credentials, isStale, parseChallenges } from './http-authorization.ts'
+import { authorizationFor, type Credentials, isStale, parseChallenges } from '../lib/http-authorization.ts'
 
 export type Answer = Dispatcher.ResponseData
 export type Headers = Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { authorizationFor, parseChallenges } from '../../src/transfer/http-authorization.ts'
+import { authorizationFor, parseChallenges } from '../../src/lib/http-authorization.ts'
 import { ask, bytesOf } from '../contracts/fetcher.ts'
 import { basicUserOf, serveHttp } from '../support/image-server.ts'
 

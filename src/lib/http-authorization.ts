@@ -16,6 +16,8 @@ export interface Asked {
   readonly method: string
   /** Path and query. */
   readonly target: string
+  /** How often the nonce has been used with this request; once unless given. */
+  readonly count?: number
 }
 
 /** Algorithms of RFC 7616, the best first. */
@@ -93,7 +95,7 @@ function wantsAuth(parameters: Challenge['parameters']): boolean | undefined {
 function digest(
   parameters: Challenge['parameters'],
   { username, password }: Credentials,
-  { method, target }: Asked,
+  { method, target, count = 1 }: Asked,
 ): string {
   const algorithm = algorithmOf(parameters)
   const isSession = algorithm.endsWith('-SESS')
@@ -102,7 +104,7 @@ function digest(
       .update(parts.join(':'))
       .digest('hex')
   const [realm, nonce] = [parameters.get('realm') ?? '', parameters.get('nonce') ?? '']
-  const [cnonce, nc] = [randomBytes(16).toString('hex'), '00000001']
+  const [cnonce, nc] = [randomBytes(16).toString('hex'), count.toString(16).padStart(8, '0')]
   const secret = hash(username, realm, password)
   const a1 = isSession ? hash(secret, nonce, cnonce) : secret
   const a2 = hash(method, target)
