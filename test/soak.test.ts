@@ -57,9 +57,11 @@ test.each([[[]], [['--data']]])(
     const script = resolve(import.meta.dirname, '../scripts/soak.ts')
     const printed = await run(process.execPath, [script, '--minutes', '0.1', '--bmcs', '8', ...args])
     const table = printed.slice(0, printed.indexOf('\n\n')).split('\n')
-    expect(table[0]).toMatch(/^seconds .*heap MB .*descriptors .*lag p99 ms .*failures$/)
+    expect(table[0]).toMatch(/^seconds .*heap MB .*descriptors .*database MB .*lag p99 ms .*failures$/)
     expect(table).toHaveLength(41)
-    expect(printed).toMatch(/^done: .*abort an upload \d+, .*login \d+, .*pull \d+, push \d+/m)
+    expect(printed).toMatch(
+      /^done: .*abort an upload \d+, .*come by TLS \d+, .*login \d+, .*pull \d+, push \d+/m,
+    )
     expect(printed).toMatch(/no failure; too short to judge leaks\n$/)
   },
   2 * PATIENCE_MS,

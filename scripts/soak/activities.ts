@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AUDIT_LOG, JOB_LOG, uris } from '../../src/redfish/uris.ts'
-import type { Answer, Client } from './client.ts'
+import { type Answer, Client } from './client.ts'
 
 /** What activities need beside their BMC. */
 export interface Surroundings {
@@ -32,6 +32,14 @@ export const activities = {
     const read = [uris.updateService, uris.firmwareInventory, SYSTEM, MANAGER]
     await Promise.all(read.map((path) => client.ask(path, 200, { headers: token })))
     await client.ask(location, 204, { method: 'DELETE', headers: token })
+  },
+  'come by TLS': async ({ httpsUrl }) => {
+    const client = new Client([httpsUrl])
+    try {
+      for (const path of [`${uris.root}/`, SYSTEM]) await client.ask(path, 200)
+    } finally {
+      client.close()
+    }
   },
   push: async (client, { push: { body, type } }) => {
     const asked = { method: 'POST', headers: { 'Content-Type': type }, body } as const

@@ -11,6 +11,8 @@ export interface Tally {
 const names = Object.keys(activities) as ActivityName[] // its own keys
 /** What tells BMCs apart: no two answers are the same. */
 const DIFFERENT = [uris.system('1'), uris.manager('1'), `${uris.chassis}/1`, `${uris.root}/`]
+/** More than a service keeps what it speaks TLS with for. */
+const CERTIFICATES = 600
 /** How often a BMC leaves, and another comes in its place. */
 const LEAVING_SHARE = 0.02
 
@@ -41,11 +43,13 @@ export async function playAll(play: Play, size: number): Promise<void> {
 /** Reads so much of all BMCs that what a service keeps of its answers is full: what is filled later looks like a leak. */
 export async function fillCaches(controlUrl: string): Promise<void> {
   let next: string | undefined = '/bmcs?top=1000'
+  let certificates = 0
   while (next !== undefined) {
     const page: Page = await control<Page>({ controlUrl }, next)
-    const client = new Client(page.bmcs[0]?.urls[0] ?? '')
-    for (const { id } of page.bmcs) {
+    const client = new Client(page.bmcs[0]?.urls ?? [])
+    for (const { id, urls } of page.bmcs) {
       await Promise.all(DIFFERENT.map((path) => client.ask(`/bmc/${id}${path}`, 200)))
+      if (certificates++ < CERTIFICATES) await activities['come by TLS'](new Client(urls))
     }
     client.close()
     ;({ next } = page)
@@ -55,7 +59,7 @@ export async function fillCaches(controlUrl: string): Promise<void> {
 async function playOne(play: Play, first: Listed): Promise<void> {
   const { random, signal, tally } = play
   let bmc = first
-  let client = new Client(bmc.urls[0] ?? '')
+  let client = new Client(bmc.urls)
   while (!signal.aborted) {
     const name = names[Math.floor(random() * names.length)] ?? 'wait'
     await attempt(tally, `${name} (${bmc.id})`, name, () => activities[name](client, play))
@@ -63,7 +67,7 @@ async function playOne(play: Play, first: Listed): Promise<void> {
     await attempt(tally, `replace ${bmc.id}`, 'replace', async () => {
       client.close()
       bmc = await replace(play, bmc)
-      client = new Client(bmc.urls[0] ?? '')
+      client = new Client(bmc.urls)
     })
   }
   client.close()

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Agent, type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http'
+import { Agent as SecureAgent, request as sendSecurely } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -24,10 +25,17 @@ export interface Answer {
 /** An administrator of one BMC, whose connections are kept. */
 export class Client {
   readonly url: string
-  readonly #agent = new Agent({ keepAlive: true })
+  /** Where the same BMC is reached by HTTPS. */
+  readonly httpsUrl: string
+  readonly #agent: Agent
 
-  constructor(url: string) {
-    this.url = url
+  /** Of all the URLs of a BMC, the first one without TLS is asked; else, the first. */
+  constructor(urls: readonly string[]) {
+    this.httpsUrl = urls.find(isSecure) ?? ''
+    this.url = urls.find((url) => !isSecure(url)) ?? this.httpsUrl
+    this.#agent = isSecure(this.url)
+      ? new SecureAgent({ keepAlive: true, rejectUnauthorized: false })
+      : new Agent({ keepAlive: true })
   }
 
   /** Expects one of these statuses. */
@@ -55,7 +63,8 @@ export class Client {
 
   /** A request whose body is still to come. */
   begin(path: string, { method = 'GET', headers = {} }: Asked): ClientRequest {
-    return sendRequest(this.url + path, {
+    const send = isSecure(this.url) ? sendSecurely : sendRequest
+    return send(this.url + path, {
       method,
       agent: this.#agent,
       headers: { Authorization: AUTHORIZATION, ...headers },
@@ -75,4 +84,8 @@ export class Client {
   close(): void {
     this.#agent.destroy()
   }
+}
+
+function isSecure(url: string): boolean {
+  return url.startsWith('https:')
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +15,8 @@ export interface Taken extends Gauged {
   readonly descriptors: number | undefined
   /** The images in its spool. */
   readonly images: number
+  /** What it keeps beside images. */
+  readonly databaseBytes: number
 }
 
 /** The service under test, in a process of its own. */
@@ -29,7 +31,7 @@ export interface Served extends AsyncDisposable {
 export async function startServed(folder: string, args: readonly string[]): Promise<Served> {
   const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
   const gauge = new URL('../../bench/gauge.ts', import.meta.url).href
-  const serve = ['serve', '--port', '0', '--no-https', '--control-port', '0', '--log-level', 'error']
+  const serve = ['serve', '--port', '0', '--https-port', '0', '--control-port', '0', '--log-level', 'error']
   const child = spawn(
     process.execPath,
     ['--expose-gc', '--import', gauge, fileOf('../../src/main.ts'), ...serve, ...args],
@@ -61,7 +63,7 @@ export async function startServed(folder: string, args: readonly string[]): Prom
   const look = async (): Promise<Taken> => ({
     ...(await ask()),
     descriptors: existsSync(descriptors) ? readdirSync(descriptors).length : undefined,
-    images: imagesBelow(folder),
+    ...storedBelow(folder),
   })
   const controlUrl = await Promise.race([controlUrlFrom(stdout), died]).catch(async (error: unknown) => {
     await end()
@@ -82,9 +84,15 @@ async function controlUrlFrom(stdout: NodeJS.ReadableStream): Promise<string> {
   throw new Error('the service did not say where it lists its fleet')
 }
 
-/** The images anywhere below a folder, whole or not; no database, and no lock. */
-function imagesBelow(folder: string): number {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile() && !/^(lock|.*\.(db|sqlite)(-\w+)?$)/.test(entry.name))
-    .length
+/** What is anywhere below a folder: images, whole or not; or a database, its log, or a lock. */
+function storedBelow(folder: string): Pick<Taken, 'images' | 'databaseBytes'> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
+  const databases = files.filter(({ name }) => /^(lock|.*\.(db|sqlite))(-\w+)?$/.test(name))
+  const sizes = databases.map(
+    ({ parentPath, name }) => statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0,
+  )
+  return {
+    images: files.length - databases.length,
+    databaseBytes: sizes.reduce((sum, size) => sum + size, 0),
+  }
 }
