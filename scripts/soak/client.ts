@@ -4,7 +4,8 @@ import { Agent as SecureAgent, request as sendSecurely } from 'node:https'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const PATIENCE_MS = 30_000
+/** On a busy machine all takes its time; what hangs is found even so. */
+const PATIENCE_MS = 120_000
 const POLL_MS = 20
 const AUTHORIZATION = `Basic ${Buffer.from('admin:redflash').toString('base64')}`
 
