@@ -12,7 +12,8 @@ export type Listener = (change: Change, before: Change) => void
 /** One emulated BMC: what it shares with its like, and what it has for itself. */
 export interface Bmc {
   readonly id: string
-  readonly machine: Machine
+  /** Shared by its like; that of a console follows what is attached to it. */
+  machine: Machine
   /** What its serial numbers and UUIDs are derived from; `undefined`: they are the machine's own. */
   readonly seed: string | undefined
   readonly state: BmcState
@@ -78,6 +79,8 @@ export function createBmc(
       resets: new Map(),
       userJobs: new Map(),
       strikes: new Map(),
+      devices: new Map(),
+      aggregates: new Map(),
     },
   }
 }

@@ -1,3 +1,4 @@
+import { withDevices } from './attached.ts'
 import type { Bmc } from './bmc.ts'
 import type { Account, BmcState, Change, Entries, Role } from './state.ts'
 
@@ -35,7 +36,10 @@ export function commit(bmc: Bmc, change: Change): void {
     resets: write(state.resets, change.resets),
     userJobs: write(state.userJobs, change.userJobs),
     strikes: write(state.strikes, change.strikes),
+    devices: write(state.devices, change.devices),
+    aggregates: write(state.aggregates, change.aggregates),
   }
+  if (change.devices) bmc.machine = withDevices(bmc.machine, change.devices)
   state.version++
   for (const listener of bmc.listeners) listener(change, before)
 }

@@ -1,4 +1,5 @@
 import type { Journal, JournalRecord } from '../journal/journal.ts'
+import { withDevices } from './attached.ts'
 import type { Bmc, Listener } from './bmc.ts'
 import type { Network } from './network.ts'
 import { highest, lastNumber, type Numbered, numbered, numbersWereGiven } from './numbers.ts'
@@ -89,6 +90,7 @@ export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
       else map.set(key, value)
     }
   }
+  bmc.machine = withDevices(bmc.machine, state.devices)
   // Before one of them goes: its number is known by it alone.
   for (const table of numbered) numbersWereGiven(bmc, table, lastNumber(bmc, table))
   for (const { table, key, value } of records)

@@ -56,10 +56,12 @@ export interface ComponentFacts {
   readonly relatedItems: readonly string[]
   readonly behaviour: DeviceBehaviour
   readonly factory: ComponentState
+  /** Of a console: the managed device that it is on, and which of its firmware it is. */
+  readonly on?: { readonly device: string; readonly firmware: string }
 }
 
 /** How a device behaves about which the machine's data says nothing. */
-const ordinary: DeviceBehaviour = {
+export const ordinaryBehaviour: DeviceBehaviour = {
   bandwidthBytesPerSecond: 16 * 2 ** 20,
   verifyMs: 2_000,
   installMs: 15_000,
@@ -206,7 +208,7 @@ function rawRules(components: Machine['components']): RawRule[] {
   )
 }
 
-function componentFacts(resource: Resource, behaviour: DeviceBehaviour = ordinary): ComponentFacts {
+function componentFacts(resource: Resource, behaviour: DeviceBehaviour = ordinaryBehaviour): ComponentFacts {
   const id = lastSegment(resource['@odata.id'])
   const status = isObject(resource['Status']) ? resource['Status'] : {}
   return {

@@ -11,6 +11,8 @@ export const numbered = [
   'jobLog',
   'subscriptions',
   'localImages',
+  'devices',
+  'aggregates',
 ] as const satisfies readonly (keyof BmcState)[]
 export type Numbered = (typeof numbered)[number]
 

@@ -4,6 +4,7 @@ import type { Message } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
 import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
 import type { DeviceIdentity } from './device-identity.ts'
+import type { Aggregate, ManagedDevice } from './managed-device.ts'
 import type { Network } from './network.ts'
 import type { Operation } from './operation.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
@@ -58,6 +59,9 @@ export interface BmcState {
   readonly userJobs: Map<string, UserJob>
   /** How often each fault that is planned has struck. */
   readonly strikes: Map<string, number>
+  /** Of a console: what it manages. */
+  readonly devices: Map<string, ManagedDevice>
+  readonly aggregates: Map<string, Aggregate>
 }
 
 /** A reset that was asked for and is not over. */
@@ -390,5 +394,7 @@ export interface Change {
   readonly resets?: Entries<ResetUnderWay>
   readonly userJobs?: Entries<UserJob>
   readonly strikes?: Entries<number>
+  readonly devices?: Entries<ManagedDevice>
+  readonly aggregates?: Entries<Aggregate>
   readonly notices?: readonly Notice[]
 }

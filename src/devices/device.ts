@@ -1,43 +1,8 @@
+import type { DeviceAddress, DeviceFacts, FirmwareFacts } from '../bmc/managed-device.ts'
 import type { Result } from '../lib/result.ts'
-import type { FlashJob, Flasher, FlashResult, ActivationJob } from './flasher.ts'
+import type { ActivationJob, Flasher, FlashJob, FlashResult } from './flasher.ts'
 
-/** How a console reaches a device, and as whom. */
-export interface DeviceAddress {
-  /** As a client gives it in an AggregationSource: a URL, or a host name or address with a port or without. */
-  readonly hostName: string
-  readonly userName: string
-  readonly password: string
-}
-
-/** What an adapter found out about a device. */
-export interface DeviceFacts {
-  readonly name: string
-  readonly manufacturer?: string | undefined
-  readonly model?: string | undefined
-  readonly serialNumber?: string | undefined
-  readonly uuid?: string | undefined
-  /** Of its system; absent where it does not say. */
-  readonly power?: 'On' | 'Off' | undefined
-  /** The ResetTypes (Resource.ResetType) that its system, and its manager, can be asked for. */
-  readonly resetTypes: readonly string[]
-  readonly managerResetTypes: readonly string[]
-  readonly firmware: readonly FirmwareFacts[]
-}
-
-/** A piece of firmware that runs on a device. */
-export interface FirmwareFacts {
-  /** One of the device's: of letters, digits, `-`, `_` and `.`. */
-  readonly id: string
-  readonly name: string
-  readonly version: string
-  /** What images name it by. */
-  readonly softwareId?: string | undefined
-  readonly updateable: boolean
-  /** What of the device it belongs to. */
-  readonly of: 'system' | 'manager' | 'chassis'
-  /** What the device itself calls it, where that is not its Id. */
-  readonly nativeId?: string | undefined
-}
+export type { DeviceAddress, DeviceFacts, FirmwareFacts }
 
 /** Why a device could not be asked, or did not do what it was asked for. */
 export interface DeviceProblem {

@@ -101,6 +101,14 @@ export const uris = {
   httpsCertificates: (manager: string) => `${manager}/NetworkProtocol/HTTPS/Certificates`,
   httpsCertificate: (manager: string) => `${manager}/NetworkProtocol/HTTPS/Certificates/1`,
 
+  aggregationService: `${v1}/AggregationService`,
+  aggregationSources: `${v1}/AggregationService/AggregationSources`,
+  aggregationSource: (id: string) => `${v1}/AggregationService/AggregationSources/${id}`,
+  aggregates: `${v1}/AggregationService/Aggregates`,
+  aggregate: (id: string) => `${v1}/AggregationService/Aggregates/${id}`,
+  connectionMethods: `${v1}/AggregationService/ConnectionMethods`,
+  connectionMethod: (id: string) => `${v1}/AggregationService/ConnectionMethods/${id}`,
+
   certificateService: `${v1}/CertificateService`,
   certificateLocations: `${v1}/CertificateService/CertificateLocations`,
 

@@ -1,0 +1,56 @@
+/** How a console reaches a device, and as whom. */
+export interface DeviceAddress {
+  /** As a client gives it in an AggregationSource: a URL, or a host name or address with a port or without. */
+  readonly hostName: string
+  readonly userName: string
+  readonly password: string
+}
+
+/** What an adapter found out about a device. */
+export interface DeviceFacts {
+  readonly name: string
+  readonly manufacturer?: string | undefined
+  readonly model?: string | undefined
+  readonly serialNumber?: string | undefined
+  readonly uuid?: string | undefined
+  /** Of its system; absent where it does not say. */
+  readonly power?: 'On' | 'Off' | undefined
+  /** The ResetTypes (Resource.ResetType) that its system, and its manager, can be asked for. */
+  readonly resetTypes: readonly string[]
+  readonly managerResetTypes: readonly string[]
+  readonly firmware: readonly FirmwareFacts[]
+}
+
+/** A piece of firmware that runs on a device. */
+export interface FirmwareFacts {
+  /** One of the device's: of letters, digits, `-`, `_` and `.`. */
+  readonly id: string
+  readonly name: string
+  readonly version: string
+  /** What images name it by. */
+  readonly softwareId?: string | undefined
+  readonly updateable: boolean
+  /** What of the device it belongs to. */
+  readonly of: 'system' | 'manager' | 'chassis'
+  /** What the device itself calls it, where that is not its Id. */
+  readonly nativeId?: string | undefined
+}
+
+/** A device that a console manages: an AggregationSource, and what is behind it as it was seen last. */
+export interface ManagedDevice {
+  readonly id: string
+  /** The Id of the ConnectionMethod by which it is reached. */
+  readonly method: string
+  readonly address: DeviceAddress
+  readonly facts: DeviceFacts
+  readonly isReachable: boolean
+  /** When it was seen last, in milliseconds since the epoch. */
+  readonly seenAt: number
+}
+
+/** Resources that are reset, or updated, together. */
+export interface Aggregate {
+  readonly id: string
+  /** Their URIs. */
+  readonly elements: readonly string[]
+}
