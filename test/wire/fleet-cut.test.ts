@@ -5,7 +5,8 @@ import { createEmulator } from '../../src/index.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { RawClient, filesBelow, head, temporaryFolder } from '../support/wire.ts'
 
-const BMCS = 20
+/** Fewer than images may come at once. */
+const BMCS = 12
 
 /** The open connections of this process. */
 const connections = (): number =>
