@@ -8,7 +8,7 @@ import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { isObject, type Json, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { uris } from '../../redfish/uris.ts'
-import { durationMistakes, neverRuns, readSchedule } from './schedule-body.ts'
+import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
 
 const closed = { additionalProperties: false }
 const MAX_TEXT = 256

@@ -12,7 +12,7 @@ import { uris } from '../../redfish/uris.ts'
 import { isFinalJob, jobKey } from '../../tasks/job.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import { jobActions, jobView } from '../../tasks/job-resource.ts'
-import { durationMistakes, neverRuns, readSchedule } from './schedule-body.ts'
+import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
 import type { UserJobs } from './user-jobs.ts'
 
 interface Engines {

@@ -1,13 +1,13 @@
-import type { Schedule } from '../../bmc/state.ts'
-import { millisecondsOf } from '../../lib/clock.ts'
-import { fail, type Result, succeed } from '../../lib/result.ts'
-import { type Static, Type } from '../../lib/schema.ts'
-import { DURATION_PATTERN, parseDuration } from '../../redfish/duration.ts'
-import { about, type Message, message } from '../../redfish/messages/message.ts'
-import { isObject, type Json } from '../../redfish/resource.ts'
-import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
-import { parseInterval } from '../../tasks/interval.ts'
-import { daysOfWeek, EVERY, monthsOfYear } from '../../tasks/schedule.ts'
+import type { Schedule } from '../bmc/state.ts'
+import { millisecondsOf } from '../lib/clock.ts'
+import { fail, type Result, succeed } from '../lib/result.ts'
+import { type Static, Type } from '../lib/schema.ts'
+import { DURATION_PATTERN, parseDuration } from '../redfish/duration.ts'
+import { about, type Message, message } from '../redfish/messages/message.ts'
+import { isObject, type Json } from '../redfish/resource.ts'
+import { judge, type Mistake, propertyMessages } from '../redfish/validation.ts'
+import { parseInterval } from './interval.ts'
+import { daysOfWeek, EVERY, monthsOfYear } from './schedule.ts'
 
 const MAX_TEXT = 256
 const MAX_INTERVALS = 100
@@ -48,14 +48,14 @@ const ScheduleBody = Type.Object(
 type Body = Static<typeof ScheduleBody>
 const judgeSchedule = judge(ScheduleBody)
 
-/** What a client says of a job's Schedule, or everything that is wrong with it. */
-export function readSchedule(value: Json): Result<Schedule, readonly Message[]> {
+/** What a client says of a Schedule, which is at this pointer, or everything that is wrong with it. */
+export function readSchedule(value: Json, at = '/Schedule'): Result<Schedule, readonly Message[]> {
   const judged = judgeSchedule(value)
   const problem = judged.ok ? [] : judged.problem
   const body = judged.ok ? judged.value : rightMembers(value, problem)
   const mistakes = [
-    ...propertyMessages(problem.map((one) => ({ ...one, pointer: `/Schedule${one.pointer}` }))),
-    ...mistakesOf(body),
+    ...propertyMessages(problem.map((one) => ({ ...one, pointer: `${at}${one.pointer}` }))),
+    ...mistakesOf(body, at),
   ]
   return mistakes.length > 0 ? fail(mistakes) : succeed(scheduleOf(body))
 }
@@ -83,7 +83,7 @@ export function neverRuns(): Message {
   return about(message('Base.PropertyValueError', 'Schedule'), '/Schedule')
 }
 
-function mistakesOf(body: Body): Message[] {
+function mistakesOf(body: Body, at: string): Message[] {
   const { EnabledDaysOfMonth: days = [], EnabledIntervals: intervals = [] } = body
   const alone = [
     ['EnabledDaysOfWeek', body.EnabledDaysOfWeek?.includes(EVERY)],
@@ -91,16 +91,16 @@ function mistakesOf(body: Body): Message[] {
     ['EnabledDaysOfMonth', days.includes(0)],
   ] as const
   return [
-    ...durationMistakes(body.Lifetime, '/Schedule/Lifetime', 1),
-    ...durationMistakes(body.RecurrenceInterval, '/Schedule/RecurrenceInterval', MIN_RECURRENCE_MS),
+    ...durationMistakes(body.Lifetime, `${at}/Lifetime`, 1),
+    ...durationMistakes(body.RecurrenceInterval, `${at}/RecurrenceInterval`, MIN_RECURRENCE_MS),
     // What stands for all of them stands alone (Schedule v1_2_5).
     ...alone.flatMap(([name, hasAll]) =>
       hasAll === true && (body[name]?.length ?? 0) > 1
-        ? [about(message('Base.PropertyValueError', `Schedule/${name}`), `/Schedule/${name}`)]
+        ? [about(message('Base.PropertyValueError', `${at.slice(1)}/${name}`), `${at}/${name}`)]
         : [],
     ),
     ...intervals.flatMap((text, index) => {
-      const name = `Schedule/EnabledIntervals/${index}`
+      const name = `${at.slice(1)}/EnabledIntervals/${index}`
       return parseInterval(text) === undefined
         ? [about(message('Base.PropertyValueFormatError', text.slice(0, MAX_TEXT), name), `/${name}`)]
         : []
