@@ -24,6 +24,7 @@ import type { ImageStore } from './image/store.ts'
 import type { JournalRecord } from './journal/journal.ts'
 import type { ResourceTypeName } from './redfish/types.gen.ts'
 import { certificateRows } from './services/certificate-service/index.ts'
+import { aggregationRows } from './services/aggregation-service/index.ts'
 import { accountServiceRows } from './services/account-service/index.ts'
 import { machineRows } from './services/chassis-systems-managers/index.ts'
 import { jobRows } from './services/job-service/index.ts'
@@ -162,6 +163,7 @@ function makeRows(
 ): readonly Row[] {
   const {
     clock,
+    devices,
     pageSize,
     imageFolders = new Map<string, string>(),
     updateMethods: methods = allUpdateMethods,
@@ -179,7 +181,8 @@ function makeRows(
     ...jsonSchemaRows(types),
     ...logRows(pageSize),
     ...certificateRows(certificates),
-    ...machineRows({ clock, resets, updates }),
+    ...(devices ? aggregationRows({ clock, devices, tasks }) : []),
+    ...machineRows({ clock, resets, updates, devices }),
   ]
 }
 

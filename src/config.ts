@@ -1,3 +1,4 @@
+import { CONSOLE } from './bmc/mockup-folder.ts'
 import { parseDestinations } from './events/destinations.ts'
 import { DEFAULT_PASSWORD, parseSpeed } from './fleet/bmc-settings.ts'
 import { isLoopbackAddress, type ReachKind, reachKinds } from './http/reach.ts'
@@ -94,6 +95,7 @@ function complete({
 }: AllSettings): Config {
   return {
     ...rest,
+    machine: rest.console ? CONSOLE : rest.machine,
     speed: parseSpeed(speed),
     reach: new Set(reachKinds.filter((kind) => reach.split(/[ ,]+/).includes(kind))),
     controlPort: controlPort === '' ? undefined : Number(controlPort),
@@ -146,6 +148,7 @@ function fleetConflicts(config: Config, nameOf: (name: SettingName) => string): 
   if (!isFleet(config)) return fleetless(config, nameOf)
   const rules: readonly (readonly [broken: boolean, conflict: string])[] = [
     [bmcs > 1 && fleet !== '', `${nameOf('bmcs')}, ${nameOf('fleet')}: give one of them`],
+    [config.console, `${nameOf('console')}: a console is one service, and no fleet`],
     [ssdp, `${nameOf('ssdp')}: a fleet is not searched for`],
     [httpMode === 'redirect', `${nameOf('httpMode')}: a fleet does not redirect`],
     [

@@ -7,6 +7,7 @@ import { LOOPBACK, requireDestinations } from './events/destinations.ts'
 import type { EventSink } from './events/event-sink.ts'
 import { Events } from './events/events.ts'
 import { createHttpSink } from './events/http-sink.ts'
+import type { Devices } from './console/devices.ts'
 import type { Flasher } from './devices/flasher.ts'
 import { createSimulatedFlasher } from './devices/simulated/simulated-flasher.ts'
 import { withFaults } from './faults/faulty-flasher.ts'
@@ -58,6 +59,8 @@ export interface EngineOptions {
   readonly passwords?: PasswordChecker
   /** Devices other than the simulated ones. */
   readonly flasher?: Flasher
+  /** Of a console: the devices that it manages; a service without them is one BMC, or many. */
+  readonly devices?: Devices | undefined
   /** Whether devices fail as the machine's data says. */
   readonly hasFaults?: boolean
   /** Told of every fault on purpose as it strikes. */
@@ -110,14 +113,14 @@ export type Engines = ReturnType<typeof createEngines>
 /** Ends all work. */
 export async function closeEngines(
   { tasks, jobs, resets, events }: Engines,
-  { journal, spool }: EngineOptions,
+  { journal, spool, devices }: EngineOptions,
 ): Promise<void> {
   // What is to go on after a restart is not kept as what its end makes of it.
   try {
     journal?.close()
   } finally {
     // At once: a boot may be held by the work that is to end.
-    await Promise.all([resets.close(), tasks.close(), jobs.close()])
+    await Promise.all([resets.close(), tasks.close(), jobs.close(), devices?.close()])
     await events.close()
     await spool.close()
   }
@@ -128,8 +131,10 @@ export async function takeUpBmc(
   bmc: Bmc,
   records: readonly JournalRecord[],
   { updates, resets, logins, events, images }: Engines,
-  { clock }: EngineOptions,
+  { clock, devices }: EngineOptions,
 ): Promise<void> {
+  // Before an update that goes on asks for one of them.
+  devices?.takeUp(bmc)
   // Before anything new happens.
   events.takeUp(bmc, records)
   images.takeUp(bmc)
@@ -155,10 +160,10 @@ export async function forgetBmc(
 }
 
 /** The devices, and where anything is to go wrong with them, what makes it so. */
-function withPlannedFaults({ clock, logger, flasher, hasFaults }: EngineOptions): Flasher {
-  const devices = flasher ?? createSimulatedFlasher(clock)
-  if (hasFaults !== true) return devices
-  return withFaults(devices, { clock, struck: (fault) => logger?.warn(fault, 'fault injected') })
+function withPlannedFaults({ clock, logger, flasher, devices, hasFaults }: EngineOptions): Flasher {
+  const all = flasher ?? devices?.flasher ?? createSimulatedFlasher(clock)
+  if (hasFaults !== true) return all
+  return withFaults(all, { clock, struck: (fault) => logger?.warn(fault, 'fault injected') })
 }
 
 /** Fetches images from wherever the configuration lets them come. */

@@ -4,6 +4,7 @@ import type { App } from './app.ts'
 import type { Bmc } from './bmc/bmc.ts'
 import type { Machine } from './bmc/machine.ts'
 import { type Config, isFleet, isStrict } from './config.ts'
+import type { Devices } from './console/devices.ts'
 import type { Data } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
 import { hasFaults } from './faults/plan.ts'
@@ -49,6 +50,7 @@ export async function makeService(
   const { createApp } = await import('./app.ts')
   const reach = reachOf(config, fleet)
   const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
+  const devices = config.console ? await devicesOf(config, { clock, failed }) : undefined
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
     ...(config.spool !== '' && { parent: config.spool }),
@@ -67,6 +69,7 @@ export async function makeService(
     ...config,
     clock,
     spool,
+    devices,
     journal: data?.journal,
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
@@ -130,6 +133,19 @@ function certificatesOf(
   })
   if (isFleet(config) && config.tlsCert === '') certificates.takeUpOwn(given.journal?.read() ?? [])
   return certificates
+}
+
+/** Nothing but a console loads what speaks to devices. */
+async function devicesOf(
+  { consoleRefresh }: Config,
+  { clock, failed }: Pick<Surroundings, 'clock' | 'failed'>,
+): Promise<Devices> {
+  const [{ Devices: Managed }, { makeMethods }] = await Promise.all([
+    import('./console/devices.ts'),
+    import('./console/methods.ts'),
+  ])
+  const refreshMs = consoleRefresh * 1_000
+  return new Managed({ clock, methods: await makeMethods({ clock }), refreshMs, failed })
 }
 
 /** Most runs never load what counts. */

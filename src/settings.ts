@@ -80,6 +80,19 @@ export const settings = {
     expected: 'a file name',
   },
   ...bmcSettings,
+  console: {
+    schema: Type.Boolean(),
+    default: false,
+    help: 'be a console over devices that clients attach, and no machine of its own',
+    expected: 'true or false',
+  },
+  consoleRefresh: {
+    schema: Type.Number({ exclusiveMinimum: 0 }),
+    default: 60,
+    placeholder: 'seconds',
+    help: 'how often a console looks at its devices',
+    expected: 'a number of seconds above 0',
+  },
   bmcs: {
     schema: Type.Integer({ minimum: 1, maximum: MAX_BMCS }),
     default: 1,

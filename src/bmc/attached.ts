@@ -22,7 +22,7 @@ export function withDevices(
   const models = new Set(machine.models)
   for (const [id, device] of changed) {
     for (const [component, { on }] of components) if (on?.device === id) components.delete(component)
-    for (const uri of placesOf(id)) {
+    for (const uri of deviceUris(id)) {
       resources.delete(uri)
       shown.delete(uri)
     }
@@ -42,7 +42,7 @@ export function withDevices(
 }
 
 /** Where a device shows itself. */
-function placesOf(id: string): string[] {
+export function deviceUris(id: string): string[] {
   return [uris.system(id), uris.manager(id), uris.chassisMember(id)]
 }
 
@@ -64,7 +64,7 @@ function membersOf(
 }
 
 function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource[] {
-  const [system = '', manager = '', chassis = ''] = placesOf(id)
+  const [system = '', manager = '', chassis = ''] = deviceUris(id)
   const { name, manufacturer, model, serialNumber, uuid, power } = facts
   const Status = isReachable ? { State: 'Enabled', Health: 'OK' } : { State: 'UnavailableOffline' }
   const who = { Manufacturer: manufacturer, Model: model, SerialNumber: serialNumber }
@@ -131,7 +131,7 @@ function componentOf({ id: device, facts }: ManagedDevice, firmware: FirmwareFac
   const { name, version, softwareId, updateable, of } = firmware
   const id = firmwareId(device, firmware.id)
   const uri = uris.firmware(id)
-  const [system = '', manager = '', chassis = ''] = placesOf(device)
+  const [system = '', manager = '', chassis = ''] = deviceUris(device)
   const related = { system, manager, chassis }[of]
   return {
     id,

@@ -12,6 +12,9 @@ const ofMockupFiles: ReadonlySet<string> = new Set(['@Redfish.Copyright', '@odat
 /** The machines that come with redflash. */
 export const machineNames: readonly string[] = ['rackmount', 'bladed']
 
+/** What a console is itself: the rest is attached to it. */
+export const CONSOLE = 'console'
+
 /** The rules of real update services that come with redflash. */
 export const profileNames: readonly string[] = ['lenovo-xcc3']
 
@@ -27,7 +30,7 @@ export function loadProfile(name: string): GivenRules {
  * URI segment is a folder and every resource an `index.json`. Throws an Error that names what cannot be read.
  */
 export function loadMachine(nameOrFolder: string): Machine {
-  const isOurs = machineNames.includes(nameOrFolder)
+  const isOurs = nameOrFolder === CONSOLE || machineNames.includes(nameOrFolder)
   const folder = isOurs ? fileURLToPath(new URL(`${nameOrFolder}/`, ownMachines)) : nameOrFolder
   const documents = new Map<string, JsonObject>()
   let file: unknown

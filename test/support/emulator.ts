@@ -18,10 +18,13 @@ import { type JsonObject } from '../../src/redfish/resource.ts'
 import type { MonitorEnding } from '../../src/services/task-service/monitor.ts'
 import type { OverWritePolicy } from '../../src/tasks/engine.ts'
 import type { UpdateMethod } from '../../src/services/update-service/methods.ts'
+import { Devices, type Method } from '../../src/console/devices.ts'
 import type { Fetcher } from '../../src/transfer/fetcher.ts'
 import { parseImageFolders } from '../../src/transfer/image-folders.ts'
 import { ourMachine } from './machines.ts'
 
+/** How often a console looks at its devices. */
+export const REFRESH_MS = 60_000
 export const PASSWORD = 'redflash'
 export const basic = (user: string, password = PASSWORD): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
@@ -47,6 +50,8 @@ export interface TestOptions {
   readonly maxImageBytes?: number
   readonly monitorEnding?: MonitorEnding
   readonly flasher?: Flasher
+  /** The ways in which it reaches managed devices: it is a console by them. */
+  readonly methods?: readonly Method[]
   /** What is to go wrong with devices. */
   readonly devices?: DevicePlans
   readonly spoolBytes?: number
@@ -121,6 +126,7 @@ export async function startEmulator(options: TestOptions = {}) {
     ...(options.maxTasks !== undefined && { maxTasks: options.maxTasks }),
     ...(options.taskOverWritePolicy && { taskOverWritePolicy: options.taskOverWritePolicy }),
     ...(options.flasher && { flasher: options.flasher }),
+    ...(options.methods && { devices: devicesBy(options.methods, clock) }),
     ...(options.fetcher && { fetcher: options.fetcher }),
     ...(options.imageSources !== undefined && { imageSources: options.imageSources }),
     imageFolders: parseImageFolders(options.imageFolders ?? '') ?? new Map<string, string>(),
@@ -151,6 +157,13 @@ export async function startEmulator(options: TestOptions = {}) {
   }
   const get = async (url: string): Promise<JsonObject> => (await send(url)).json
   return { app, bmc, clock, spool, journal, send, get }
+}
+
+function devicesBy(methods: readonly Method[], clock: Clock): Devices {
+  const failed = (error: unknown): never => {
+    throw error
+  }
+  return new Devices({ clock, methods, refreshMs: REFRESH_MS, failed })
 }
 
 export type TestEmulator = Awaited<ReturnType<typeof startEmulator>>

@@ -2,11 +2,13 @@ import { type Static, Type } from '../../lib/schema.ts'
 import { type Bmc, type BmcAction, machineResource, type Row } from '../../bmc/bmc.ts'
 import type { Resets } from '../../bmc/reset.ts'
 import { allowedTypes } from '../../bmc/reset-types.ts'
+import type { Devices } from '../../console/devices.ts'
+import { problemMessage, problemStatus } from '../../console/problems.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { link, type Resource } from '../../redfish/resource.ts'
-import type { Params } from '../../redfish/resource-table.ts'
+import type { Answer, Params } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { Updates } from '../../update/updates.ts'
 import { biosRows } from './bios.ts'
@@ -30,10 +32,13 @@ export interface MachineOptions {
   readonly clock: Clock
   readonly resets: Resets
   readonly updates: Updates
+  /** Of a console: their resets are their own. */
+  readonly devices: Devices | undefined
 }
 
 /** The machine's own resources: all of its data as it is, systems and managers with their resets. */
-export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
+export function machineRows({ clock, resets, updates, devices }: MachineOptions): Row[] {
+  const resetting = { resets, devices }
   return [
     {
       path: uris.system(':id'),
@@ -41,7 +46,7 @@ export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
       view: (bmc, { id = '' }) => machineResource(bmc, uris.system(id)),
       patch: machinePatch(({ id = '' }) => uris.system(id)),
       actions: {
-        'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, resets),
+        'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, resetting),
       },
     },
     {
@@ -51,7 +56,7 @@ export function machineRows({ clock, resets, updates }: MachineOptions): Row[] {
       patch: managerPatch(clock, updates),
       actions: {
         [FORCE_FAILOVER]: forceFailover({ clock, resets, updates }),
-        'Manager.Reset': resetAction('Manager.Reset', uris.manager, resets),
+        'Manager.Reset': resetAction('Manager.Reset', uris.manager, resetting),
       },
     },
     failoverInfoRow,
@@ -91,7 +96,11 @@ function managerView(bmc: Bmc, uri: string): Resource | undefined {
 }
 
 /** A reset answers first and happens then; which types there are is what the resource itself allows. */
-function resetAction(name: string, uriOf: (id: string) => string, resets: Resets): BmcAction {
+function resetAction(
+  name: string,
+  uriOf: (id: string) => string,
+  { resets, devices }: Pick<MachineOptions, 'resets' | 'devices'>,
+): BmcAction {
   return {
     parameters: ResetParameters,
     run: ({ bmc, params, body }) => {
@@ -102,7 +111,16 @@ function resetAction(name: string, uriOf: (id: string) => string, resets: Resets
         const problem = message('Base.ActionParameterValueNotInList', type, 'ResetType', name)
         throw new RedfishError(400, about(problem, '/ResetType'))
       }
-      return { status: 204, afterwards: resets.promise(bmc, uri, type) }
+      const asked = devices?.reset(bmc, uri, type)
+      return asked
+        ? asked.then((done) => answerOf(done, uri))
+        : { status: 204, afterwards: resets.promise(bmc, uri, type) }
     },
   }
+}
+
+/** A device was asked: it says whether it does it. */
+function answerOf(done: Awaited<NonNullable<ReturnType<Devices['reset']>>>, uri: string): Answer {
+  if (done.ok) return { status: 204 }
+  throw new RedfishError(problemStatus(done.problem), problemMessage(done.problem, uri))
 }

@@ -1,0 +1,26 @@
+import type { DeviceProblem } from '../devices/device.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
+
+/** What a client is told of a device that could not be asked; `name` is how the client calls it. */
+export function problemMessage({ kind, detail }: DeviceProblem, name: string): Message {
+  switch (kind) {
+    case 'unreachable':
+    case 'untrusted':
+      return message('Base.CouldNotEstablishConnection', name)
+    case 'unauthorized':
+      return message('Base.ResourceAtUriUnauthorized', name, detail)
+    case 'unsupported':
+      return message('Base.OperationNotAllowed')
+    case 'busy':
+      return message('Base.ResourceInUse')
+    case 'failed':
+      return message('Base.OperationFailed')
+  }
+}
+
+/** The status of an answer that says so: what the client gave is wrong, or the device is. */
+export function problemStatus({ kind }: DeviceProblem): number {
+  return { unreachable: 400, untrusted: 400, unauthorized: 400, unsupported: 400, busy: 503, failed: 500 }[
+    kind
+  ]
+}

@@ -1,0 +1,107 @@
+import type { Bmc, BmcAction, Row } from '../../bmc/bmc.ts'
+import { commit } from '../../bmc/commit.ts'
+import { nextNumber } from '../../bmc/numbers.ts'
+import type { Aggregate } from '../../bmc/managed-device.ts'
+import { type Static, Type } from '../../lib/schema.ts'
+import { bodyAs } from '../../redfish/body.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { about, type Message, message } from '../../redfish/messages/message.ts'
+import { collection, isObject, link, type Resource, resource } from '../../redfish/resource.ts'
+import type { Answer, Call } from '../../redfish/resource-table.ts'
+import { referencePath, uris } from '../../redfish/uris.ts'
+import { AGGREGATE_RESET, aggregateReset, References, type ResetOptions } from './reset.ts'
+
+const closed = { additionalProperties: false }
+const ADD = 'Aggregate.AddElements'
+const REMOVE = 'Aggregate.RemoveElements'
+const Elements = Type.Object({ Elements: References }, closed)
+
+/** Aggregates: resources that are reset, or updated, together. */
+export function aggregateRows(options: ResetOptions): Row[] {
+  return [
+    {
+      path: uris.aggregates,
+      type: 'AggregateCollection',
+      view: ({ state }) =>
+        collection(
+          'AggregateCollection',
+          uris.aggregates,
+          'Aggregates',
+          [...state.aggregates.keys()].map(uris.aggregate),
+        ),
+      post: create,
+    },
+    {
+      path: uris.aggregate(':id'),
+      type: 'Aggregate',
+      view: ({ state }, { id = '' }) => {
+        const aggregate = state.aggregates.get(id)
+        return aggregate && aggregateView(aggregate)
+      },
+      delete: ({ bmc, params: { id = '' } }) => {
+        commit(bmc, { aggregates: [[id, undefined]] })
+        return { status: 204 }
+      },
+      actions: {
+        [ADD]: elementsAction((elements, given) => [...new Set([...elements, ...given])]),
+        [REMOVE]: elementsAction((elements, given) => elements.filter((uri) => !given.includes(uri))),
+        [AGGREGATE_RESET]: aggregateReset(options),
+      },
+    },
+  ]
+}
+
+function aggregateView({ id, elements }: Aggregate): Resource {
+  const uri = uris.aggregate(id)
+  const actions = [ADD, REMOVE, AGGREGATE_RESET]
+  return {
+    ...resource('Aggregate', uri, `Aggregate ${id}`),
+    Elements: elements.map(link),
+    'Elements@odata.count': elements.length,
+    ElementsCount: elements.length,
+    Actions: Object.fromEntries(actions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
+  }
+}
+
+const NewAggregate = Type.Object({ Name: Type.Optional(Type.String()), Elements: References }, closed)
+
+function create({ bmc, body }: Call<Bmc>): Answer {
+  const { Elements: given } = bodyAs(NewAggregate, body, (whole) => missing(bmc, whole['Elements']))
+  const id = String(nextNumber(bmc, 'aggregates'))
+  const aggregate = { id, elements: [...new Set(pathsOf(given))] }
+  commit(bmc, { aggregates: [[id, aggregate]] })
+  return { status: 201, headers: { Location: uris.aggregate(id) }, body: aggregateView(aggregate) }
+}
+
+function elementsAction(
+  change: (elements: readonly string[], given: readonly string[]) => readonly string[],
+): BmcAction {
+  return {
+    parameters: Elements,
+    run: ({ bmc, params: { id = '' }, body }) => {
+      const { Elements: given } = body as Static<typeof Elements>
+      const mistakes = missing(bmc, given)
+      if (mistakes.length > 0) throw new RedfishError(400, mistakes)
+      const aggregate = bmc.state.aggregates.get(id)
+      if (aggregate !== undefined) {
+        const elements = change(aggregate.elements, pathsOf(given))
+        commit(bmc, { aggregates: [[id, { ...aggregate, elements }]] })
+      }
+      return { status: 204 }
+    },
+  }
+}
+
+function pathsOf(given: Static<typeof References>): string[] {
+  return given.map((one) => referencePath(one['@odata.id']))
+}
+
+/** Each of the elements that there is not. */
+function missing({ machine }: Bmc, given: unknown): Message[] {
+  if (!Array.isArray(given)) return []
+  return given.flatMap((one: unknown, index) => {
+    const reference = isObject(one) ? one['@odata.id'] : undefined
+    if (typeof reference !== 'string' || machine.resources.has(referencePath(reference))) return []
+    return [about(message('Base.ResourceMissingAtURI', reference), `/Elements/${index}/@odata.id`)]
+  })
+}

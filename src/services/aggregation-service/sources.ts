@@ -1,0 +1,145 @@
+import { deviceUris } from '../../bmc/attached.ts'
+import type { Bmc, Row } from '../../bmc/bmc.ts'
+import type { DeviceAddress, ManagedDevice } from '../../bmc/managed-device.ts'
+import type { Devices, Method } from '../../console/devices.ts'
+import { problemMessage, problemStatus } from '../../console/problems.ts'
+import type { DeviceProblem } from '../../devices/device.ts'
+import type { Result } from '../../lib/result.ts'
+import { Type } from '../../lib/schema.ts'
+import { bodyAs } from '../../redfish/body.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { about, message } from '../../redfish/messages/message.ts'
+import { collection, link, type Resource, resource } from '../../redfish/resource.ts'
+import type { Answer, Call } from '../../redfish/resource-table.ts'
+import { referencePath, uris } from '../../redfish/uris.ts'
+
+const closed = { additionalProperties: false }
+const MAX_TEXT = 1_024
+const Text = Type.String({ minLength: 1, maxLength: MAX_TEXT })
+const Secret = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: MAX_TEXT })
+const Reference = Type.Object({ '@odata.id': Text }, closed)
+
+const NewSource = Type.Object(
+  {
+    Name: Type.Optional(Type.String({ maxLength: MAX_TEXT })),
+    HostName: Text,
+    UserName: Type.Optional(Secret),
+    Password: Type.Optional(Secret),
+    AggregationType: Type.Optional(Type.Unsafe<'Full'>({ enum: ['Full'] })),
+    Links: Type.Object({ ConnectionMethod: Reference }, closed),
+  },
+  closed,
+)
+
+const SourcePatch = Type.Object(
+  {
+    HostName: Type.Optional(Text),
+    UserName: Type.Optional(Secret),
+    Password: Type.Optional(Secret),
+  },
+  closed,
+)
+
+interface SourceOptions {
+  readonly devices: Devices
+}
+
+/** AggregationSources: each is a device that is attached, looked at before it is. */
+export function sourceRows({ devices }: SourceOptions): Row[] {
+  return [
+    {
+      path: uris.aggregationSources,
+      type: 'AggregationSourceCollection',
+      view: ({ state }) =>
+        collection(
+          'AggregationSourceCollection',
+          uris.aggregationSources,
+          'Aggregation sources',
+          [...state.devices.keys()].map(uris.aggregationSource),
+        ),
+      post: (call) => attach(call, devices),
+    },
+    {
+      path: uris.aggregationSource(':id'),
+      type: 'AggregationSource',
+      view: ({ state }, { id = '' }) => {
+        const device = state.devices.get(id)
+        return device && sourceView(device)
+      },
+      patch: { schema: SourcePatch, apply: (call) => change(call, devices) },
+      delete: ({ bmc, params: { id = '' } }) => {
+        devices.detach(bmc, id)
+        return { status: 204 }
+      },
+    },
+  ]
+}
+
+function sourceView({ id, method, address, facts, isReachable }: ManagedDevice): Resource {
+  const uri = uris.aggregationSource(id)
+  return {
+    ...resource('AggregationSource', uri, facts.name),
+    HostName: address.hostName,
+    UserName: address.userName,
+    // Never shown (AggregationSource v1_5, Password).
+    Password: null,
+    AggregationType: 'Full',
+    Status: isReachable
+      ? { State: 'Enabled', Health: 'OK' }
+      : { State: 'UnavailableOffline', Health: 'Critical' },
+    Links: {
+      ConnectionMethod: link(uris.connectionMethod(method)),
+      ResourcesAccessed: deviceUris(id).map(link),
+      'ResourcesAccessed@odata.count': deviceUris(id).length,
+    },
+  }
+}
+
+async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answer> {
+  const { HostName, UserName, Password, Links } = bodyAs(NewSource, body)
+  const reference = Links.ConnectionMethod['@odata.id']
+  const method = methodAt(devices, reference)
+  if (method === undefined) {
+    const pointer = '/Links/ConnectionMethod/@odata.id'
+    throw new RedfishError(400, about(message('Base.ResourceMissingAtURI', reference), pointer))
+  }
+  const address = { hostName: HostName, userName: UserName ?? '', password: Password ?? '' }
+  const known = [...bmc.state.devices.values()].find(
+    (one) => one.method === method.id && one.address.hostName === HostName,
+  )
+  if (known !== undefined)
+    throw new RedfishError(
+      409,
+      message('Base.ResourceAlreadyExists', 'AggregationSource', 'HostName', HostName),
+    )
+  const attached = await devices.attach(bmc, method, address)
+  if (!attached.ok) throw refusal(attached.problem, HostName)
+  const { id } = attached.value
+  return {
+    status: 201,
+    headers: { Location: uris.aggregationSource(id) },
+    body: sourceView(attached.value),
+  }
+}
+
+function methodAt(devices: Devices, reference: string): Method | undefined {
+  const path = referencePath(reference)
+  return devices.methods.find(({ id }) => path === uris.connectionMethod(id))
+}
+
+async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: Devices): Promise<void> {
+  const device = bmc.state.devices.get(id)
+  if (device === undefined) return
+  const { HostName, UserName, Password } = bodyAs(SourcePatch, body)
+  const address: DeviceAddress = {
+    hostName: HostName ?? device.address.hostName,
+    userName: UserName === undefined ? device.address.userName : (UserName ?? ''),
+    password: Password === undefined ? device.address.password : (Password ?? ''),
+  }
+  const changed: Result<void, DeviceProblem> = await devices.change(bmc, device, address)
+  if (!changed.ok) throw refusal(changed.problem, address.hostName)
+}
+
+function refusal(problem: DeviceProblem, hostName: string): RedfishError {
+  return new RedfishError(problemStatus(problem), problemMessage(problem, hostName))
+}

@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest'
+import { uris } from '../../src/redfish/uris.ts'
+import { REFRESH_MS, startEmulator, type TestEmulator } from '../support/emulator.ts'
+import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
+import { messageKeys } from '../support/multipart.ts'
+
+const source = (hostName: string, members: object = {}) => ({
+  HostName: hostName,
+  UserName: 'root',
+  Password: DEVICE_PASSWORD,
+  Links: { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } },
+  ...members,
+})
+
+/** A console, and the devices that it can reach; those that are named are attached. */
+async function startConsole(names: readonly string[] = [], devices: Record<string, LabDevice> = {}) {
+  const all = { ...Object.fromEntries(names.map((name) => [name, labDevice(name)])), ...devices }
+  const emulator = await startEmulator({ machine: 'console', methods: [labMethod(all)] })
+  for (const name of names) await attach(emulator, name)
+  return { ...emulator, devices: all as Readonly<Record<string, LabDevice>> }
+}
+
+async function attach({ send }: Pick<TestEmulator, 'send'>, hostName: string, members: object = {}) {
+  return send(uris.aggregationSources, { method: 'POST', body: source(hostName, members) })
+}
+
+describe('attaching a device', () => {
+  test('makes it a source, a system, a manager, a chassis and its firmware', async () => {
+    const { send, get } = await startConsole([], { 'lab-1': labDevice('lab-1') })
+    const attached = await attach({ send }, 'lab-1')
+    expect(attached).toMatchObject({ status: 201, headers: { location: uris.aggregationSource('1') } })
+    expect(attached.json).toMatchObject({
+      HostName: 'lab-1',
+      UserName: 'root',
+      Password: null,
+      Status: { State: 'Enabled' },
+    })
+    expect(await get(uris.systems)).toMatchObject({ Members: [{ '@odata.id': uris.system('1') }] })
+    expect(await get(uris.system('1'))).toMatchObject({
+      Name: 'lab-1',
+      Model: 'Lab 1',
+      PowerState: 'On',
+      BiosVersion: '1.0.0',
+      Links: { ManagedBy: [{ '@odata.id': uris.manager('1') }] },
+    })
+    expect(await get(uris.manager('1'))).toMatchObject({ FirmwareVersion: '1.0.0' })
+    expect(await get(uris.chassisMember('1'))).toMatchObject({ SerialNumber: 'SN-lab-1' })
+    expect(await get(uris.firmware('1-BIOS'))).toMatchObject({
+      Version: '1.0.0',
+      SoftwareId: 'lab-bios',
+      RelatedItem: [{ '@odata.id': uris.system('1') }],
+    })
+    expect(await get(uris.connectionMethod('Lab'))).toMatchObject({
+      Links: { AggregationSources: [{ '@odata.id': uris.aggregationSource('1') }] },
+    })
+  })
+
+  test('that cannot be reached, or not by this password, attaches nothing', async () => {
+    const { send, get } = await startConsole([], { 'lab-1': labDevice('lab-1') })
+    const missing = await attach({ send }, 'lab-2')
+    expect([missing.status, messageKeys(missing.json)]).toEqual([400, ['CouldNotEstablishConnection']])
+    const wrong = await attach({ send }, 'lab-1', { Password: 'guess' })
+    expect([wrong.status, messageKeys(wrong.json)]).toEqual([400, ['ResourceAtUriUnauthorized']])
+    expect(JSON.stringify(wrong.json)).not.toContain('guess')
+    expect(await get(uris.aggregationSources)).toMatchObject({ 'Members@odata.count': 0 })
+  })
+
+  test('tells every mistake of a request at once', async () => {
+    const { send } = await startConsole()
+    const answer = await send(uris.aggregationSources, {
+      method: 'POST',
+      body: { UserName: 7, Surprise: true, Links: {} },
+    })
+    expect(answer.status).toBe(400)
+    expect(messageKeys(answer.json).toSorted()).toEqual([
+      'PropertyMissing',
+      'PropertyMissing',
+      'PropertyUnknown',
+      'PropertyValueTypeError',
+    ])
+  })
+
+  test('by a method that there is not is refused, and twice the same device is', async () => {
+    const { send } = await startConsole(['lab-1'])
+    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Smoke') } }
+    const unknown = await attach({ send }, 'lab-1', { Links })
+    expect([unknown.status, messageKeys(unknown.json)]).toEqual([400, ['ResourceMissingAtURI']])
+    const again = await attach({ send }, 'lab-1')
+    expect([again.status, messageKeys(again.json)]).toEqual([409, ['ResourceAlreadyExists']])
+  })
+})
+
+describe('an attached device', () => {
+  test('is gone with all that it showed when it is detached', async () => {
+    const { send, get, bmc } = await startConsole(['lab-1', 'lab-2'])
+    await send(uris.aggregates, { method: 'POST', body: { Elements: [{ '@odata.id': uris.system('1') }] } })
+    expect(await send(uris.aggregationSource('1'), { method: 'DELETE' })).toMatchObject({ status: 204 })
+    const gone = [uris.aggregationSource('1'), uris.system('1'), uris.manager('1'), uris.firmware('1-BIOS')]
+    for (const uri of gone) expect(await send(uri)).toMatchObject({ status: 404 })
+    expect(await get(uris.systems)).toMatchObject({ Members: [{ '@odata.id': uris.system('2') }] })
+    expect(await get(uris.aggregate('1'))).toMatchObject({ ElementsCount: 0 })
+    expect(bmc.state.devices.size).toBe(1)
+    await attach({ send }, 'lab-1')
+    expect(await send(uris.system('3'))).toMatchObject({ status: 200 })
+  })
+
+  test('that cannot be reached any more shows it, and again when it is back', async () => {
+    const { get, clock, devices } = await startConsole(['lab-1'])
+    const device = devices['lab-1'] ?? expect.fail()
+    device.isUp = false
+    await clock.advance(REFRESH_MS)
+    expect(await get(uris.aggregationSource('1'))).toMatchObject({ Status: { State: 'UnavailableOffline' } })
+    expect(await get(uris.system('1'))).toMatchObject({ Status: { State: 'UnavailableOffline' } })
+    device.isUp = true
+    runs(device, 'BIOS', '1.1.0')
+    await clock.advance(REFRESH_MS)
+    expect(await get(uris.system('1'))).toMatchObject({ Status: { State: 'Enabled' }, BiosVersion: '1.1.0' })
+  })
+
+  test('is looked at with its new password before that counts', async () => {
+    const { send, bmc } = await startConsole(['lab-1'])
+    const change = async (Password: string) =>
+      send(uris.aggregationSource('1'), { method: 'PATCH', body: { Password } })
+    expect(await change('wrong')).toMatchObject({ status: 400 })
+    expect(bmc.state.devices.get('1')?.address.password).toBe(DEVICE_PASSWORD)
+    expect((await change(DEVICE_PASSWORD)).status).toBeLessThan(300)
+  })
+
+  test('is reset itself, and a device that is away is not', async () => {
+    const { send, get, clock, devices } = await startConsole(['lab-1'])
+    const reset = async (ResetType: string) =>
+      send(uris.action(uris.system('1'), 'ComputerSystem.Reset'), { method: 'POST', body: { ResetType } })
+    expect(await reset('ForceOff')).toMatchObject({ status: 204 })
+    await clock.advance(0)
+    expect(devices['lab-1']?.asked).toEqual(['ForceOff system'])
+    expect(await get(uris.system('1'))).toMatchObject({ PowerState: 'Off' })
+    expect(messageKeys((await reset('Nmi')).json)).toEqual(['ActionParameterValueNotInList'])
+    ;(devices['lab-1'] ?? expect.fail()).isUp = false
+    const away = await reset('On')
+    expect([away.status, messageKeys(away.json)]).toEqual([400, ['CouldNotEstablishConnection']])
+  })
+
+  test('is still attached after a restart of the console', async () => {
+    const emulator = await startConsole(['lab-1'])
+    const device = emulator.devices['lab-1'] ?? expect.fail()
+    runs(device, 'BIOS', '2.0.0')
+    const { get, clock } = await startEmulator({
+      machine: 'console',
+      methods: [labMethod(emulator.devices)],
+      after: emulator,
+    })
+    expect(await get(uris.system('1'))).toMatchObject({ Name: 'lab-1' })
+    await clock.advance(0)
+    expect(await get(uris.system('1'))).toMatchObject({ BiosVersion: '2.0.0' })
+  })
+})
+
+describe('many that are reset', () => {
+  const elements = (ids: readonly string[]) => ids.map((id) => ({ '@odata.id': uris.system(id) }))
+  const resetsOf = (devices: Readonly<Record<string, LabDevice>>) =>
+    Object.values(devices).map(({ asked }) => asked.length)
+
+  test('are reset in batches, with a delay between them', async () => {
+    const { send, get, clock, devices } = await startConsole(['lab-1', 'lab-2', 'lab-3'])
+    await send(uris.aggregates, { method: 'POST', body: { Elements: elements(['1', '2', '3']) } })
+    const accepted = await send(uris.action(uris.aggregate('1'), 'Aggregate.Reset'), {
+      method: 'POST',
+      body: { ResetType: 'ForceRestart', BatchSize: 2, DelayBetweenBatchesInSeconds: 30 },
+    })
+    expect(accepted).toMatchObject({ status: 202, headers: { location: uris.taskMonitor('1') } })
+    await clock.advance(29_000)
+    expect(resetsOf(devices)).toEqual([1, 1, 0])
+    expect(await get(uris.task('1'))).toMatchObject({ TaskState: 'Running' })
+    await clock.advance(1_000)
+    expect(resetsOf(devices)).toEqual([1, 1, 1])
+    expect(await get(uris.task('1'))).toMatchObject({ TaskState: 'Completed', PercentComplete: 100 })
+  })
+
+  test('of which one is away: the task tells, and the others are reset', async () => {
+    const { send, get, clock, devices } = await startConsole(['lab-1', 'lab-2'])
+    ;(devices['lab-1'] ?? expect.fail()).isUp = false
+    await send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
+      method: 'POST',
+      body: { TargetURIs: elements(['1', '2']), ResetType: 'ForceRestart' },
+    })
+    await clock.advance(0)
+    const task = await get(uris.task('1'))
+    expect(task).toMatchObject({ TaskState: 'Exception' })
+    expect(messageKeys(task)).toContain('CouldNotEstablishConnection')
+    expect(resetsOf(devices)).toEqual([0, 1])
+  })
+
+  test('must be there: what is not is told, and nothing is reset', async () => {
+    const { send, devices } = await startConsole(['lab-1'])
+    const answer = await send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
+      method: 'POST',
+      body: { TargetURIs: elements(['1', '7']), ResetType: 'ForceRestart' },
+    })
+    expect([answer.status, messageKeys(answer.json)]).toEqual([400, ['ResourceMissingAtURI']])
+    expect(resetsOf(devices)).toEqual([0])
+  })
+})
+
+describe('an aggregate', () => {
+  test('takes elements and gives them up', async () => {
+    const { send, get } = await startConsole(['lab-1', 'lab-2'])
+    const Elements = (id: string) => ({ Elements: [{ '@odata.id': uris.system(id) }] })
+    expect(await send(uris.aggregates, { method: 'POST', body: Elements('1') })).toMatchObject({
+      status: 201,
+    })
+    const act = async (name: string, id: string) =>
+      send(uris.action(uris.aggregate('1'), `Aggregate.${name}Elements`), {
+        method: 'POST',
+        body: Elements(id),
+      })
+    expect(await act('Add', '2')).toMatchObject({ status: 204 })
+    expect(await get(uris.aggregate('1'))).toMatchObject({ ElementsCount: 2 })
+    expect(await act('Remove', '1')).toMatchObject({ status: 204 })
+    expect(await get(uris.aggregate('1'))).toMatchObject({ Elements: [{ '@odata.id': uris.system('2') }] })
+    expect(await act('Add', '9')).toMatchObject({ status: 400 })
+    expect(await send(uris.aggregate('1'), { method: 'DELETE' })).toMatchObject({ status: 204 })
+    expect(await send(uris.aggregate('1'))).toMatchObject({ status: 404 })
+  })
+})
