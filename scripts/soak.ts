@@ -21,6 +21,8 @@ const MIN_JUDGED_MINUTES = 3
 const MAX_TOLD = 20
 /** So many fill what the service keeps of its answers. */
 const FILLING = 9_000
+/** So many handles may stay that were not there at the beginning: a thread and its pipes. */
+const STAYING = 8
 /** Devices work in some hundredths of a second, and a manager boots in a quarter. */
 const SPEED = 200
 
@@ -60,11 +62,12 @@ async function soak(forMinutes: number, size: number, from: number): Promise<boo
     const over = new AbortController()
     const { controlUrl } = served
     if (isJudged) await fillCaches(controlUrl)
+    const before = await served.look()
     const playing = playAll({ ...around, controlUrl, tally, signal: over.signal }, size)
     const seen = await Promise.race([watch(served, tally, forMinutes * 60_000), served.died])
     over.abort()
     await Promise.race([playing, served.died])
-    const left = await settled(served)
+    const left = await settled(served, before)
     return judged({ seen, left, tally, isJudged })
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -85,19 +88,29 @@ async function watch(served: Served, tally: Tally, durationMs: number): Promise<
   return seen
 }
 
-/** What the spool still has when nobody does anything any more. */
-async function settled(served: Served): Promise<number> {
+/** What is still there when nobody does anything any more, and was not before anybody did, in words. */
+async function settled(served: Served, before: Taken): Promise<string[]> {
   for (let tries = 0; ; tries++) {
-    const { images } = await served.look()
-    if (images === 0 || tries === 20) return images
+    const left = leftOf(before, await served.look())
+    if (left.length === 0 || tries === 20) return left
     await sleep(250)
   }
 }
 
+function leftOf(before: Taken, { images, resources, descriptors = 0 }: Taken): string[] {
+  const more = (now: number, then = 0): number => (now - then > STAYING ? now - then : 0)
+  const left = {
+    'images in the spool': images,
+    handles: more(resources, before.resources),
+    descriptors: more(descriptors, before.descriptors),
+  }
+  return Object.entries(left).flatMap(([name, count]) => (count > 0 ? [`${count} ${name}`] : []))
+}
+
 interface Findings {
   readonly seen: readonly Taken[]
-  /** Images in the spool. */
-  readonly left: number
+  /** What was still there at the end. */
+  readonly left: readonly string[]
   readonly tally: Tally
   readonly isJudged: boolean
 }
@@ -107,10 +120,10 @@ function judged({ seen, left, tally: { done, failures }, isJudged }: Findings): 
   const counts = [...done].map(([name, count]) => `${name} ${count}`)
   console.log(`\ndone: ${counts.toSorted().join(', ')}`)
   for (const failure of failures.slice(0, MAX_TOLD)) console.log(`FAILED ${failure}`)
-  if (left > 0) console.log(`LEFT ${left} images in the spool`)
+  for (const one of left) console.log(`LEFT ${one}`)
   for (const name of leaking) console.log(`LEAK ${name}`)
-  const isGood = failures.length === 0 && left === 0 && leaking.length === 0
+  const isGood = failures.length === 0 && left.length === 0 && leaking.length === 0
   const verdict = isJudged ? 'no failure, no leak' : 'no failure; too short to judge leaks'
-  console.log(isGood ? verdict : `${failures.length} failures, ${leaking.length} leaks`)
+  console.log(isGood ? verdict : `${failures.length} failures, ${leaking.length} leaks, ${left.length} left`)
   return isGood
 }
