@@ -138,5 +138,7 @@ function stateOf(bmc: Bmc, { id, now }: Component): ComponentState {
 }
 
 function changed(bmc: Bmc, component: Component, members: Partial<ComponentState>): ComponentChange {
+  // Of a device that was detached meanwhile nothing is kept.
+  if (!bmc.machine.components.has(component.id)) return {}
   return { components: [[component.id, { ...stateOf(bmc, component), ...members }]] }
 }

@@ -1,4 +1,5 @@
 import { type Bmc, type Component, findComponent, listComponents } from '../bmc/bmc.ts'
+import type { Aggregate } from '../bmc/managed-device.ts'
 import { linkUris } from '../redfish/resource.ts'
 import { referencePath, uris } from '../redfish/uris.ts'
 
@@ -10,7 +11,7 @@ export type Target =
 
 /**
  * Resolves a reference by UpdateService v1_17's target rules: an inventory item, a device that it is related to, a
- * collection (each applicable member), or a system (the components inside it).
+ * collection (each applicable member), a system (the components inside it), or an aggregate (those of its elements).
  */
 export function resolveTarget(bmc: Bmc, reference: string): Target {
   const path = referencePath(reference)
@@ -21,6 +22,11 @@ export function resolveTarget(bmc: Bmc, reference: string): Target {
   // A component that is updated only when named is named by its own URI, not by a device or a collection.
   const others = listComponents(bmc).filter(({ behaviour }) => behaviour.onlyWhenNamed !== true)
   if (path === uris.firmwareInventory) return updateable(path, others)
+  const aggregate = aggregateAt(bmc, path)
+  if (aggregate !== undefined) {
+    const parts = others.filter((component) => isPartOf(component, aggregate.elements))
+    return updateable(path, parts)
+  }
   const resource = bmc.machine.resources.get(path)
   const isKnown = resource !== undefined || isSoftware(bmc, path)
   if (!isKnown) return { kind: 'unknown', path }
@@ -29,6 +35,12 @@ export function resolveTarget(bmc: Bmc, reference: string): Target {
     path,
     others.filter((component) => isPartOf(component, devices)),
   )
+}
+
+function aggregateAt({ state }: Bmc, path: string): Aggregate | undefined {
+  return path.startsWith(`${uris.aggregates}/`)
+    ? state.aggregates.get(path.slice(uris.aggregates.length + 1))
+    : undefined
 }
 
 /** Whether a component belongs to one of the resources: lives on its power, or is related to it or to something below it. */

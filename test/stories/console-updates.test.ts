@@ -1,0 +1,97 @@
+import { buffer } from 'node:stream/consumers'
+import { describe, expect, test } from 'vitest'
+import { buildBundle } from '../../src/image/build/bundle.ts'
+import { uris } from '../../src/redfish/uris.ts'
+import { startEmulator } from '../support/emulator.ts'
+import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice } from '../support/managed-devices.ts'
+import { messageKeys, push } from '../support/multipart.ts'
+
+const image = (versions: Readonly<Record<string, string>>) =>
+  buffer(
+    buildBundle(
+      Object.entries(versions).map(([name, version]) => ({
+        name,
+        version,
+        softwareId: `lab-${name.toLowerCase()}`,
+        sizeBytes: 1_024,
+      })),
+    ),
+  )
+
+/** A console with three devices. */
+async function startConsole() {
+  const names = ['lab-1', 'lab-2', 'lab-3']
+  const devices = Object.fromEntries(names.map((name) => [name, labDevice(name)]))
+  const emulator = await startEmulator({ machine: 'console', methods: [labMethod(devices)] })
+  for (const HostName of names) {
+    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } }
+    const body = { HostName, Password: DEVICE_PASSWORD, Links }
+    await emulator.send(uris.aggregationSources, { method: 'POST', body })
+  }
+  return { ...emulator, device: (name: string): LabDevice => devices[name] ?? expect.fail() }
+}
+
+const stages = (id: string) => ['transfer', 'verify', 'install', 'activate'].map((stage) => `${stage} ${id}`)
+
+describe('an update of a console', () => {
+  test('goes to the device that is named, and its version follows', async () => {
+    const emulator = await startConsole()
+    const Targets = [uris.firmware('2-BIOS')]
+    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets })
+    await emulator.clock.advance(60_000)
+    expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
+    expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked)).toEqual([
+      [],
+      stages('BIOS'),
+      [],
+    ])
+    expect(await emulator.get(uris.system('2'))).toMatchObject({ BiosVersion: '2.0.0' })
+    expect(await emulator.get(uris.system('1'))).toMatchObject({ BiosVersion: '1.0.0' })
+  })
+
+  test.each([
+    ['a system', () => [uris.system('1')], [true, false, false]],
+    ['a manager, of which the image has nothing', () => [uris.manager('1')], [false, false, false]],
+    ['an aggregate', () => [uris.aggregate('1')], [false, true, true]],
+    ['nobody in particular', () => [], [true, true, true]],
+  ])('of which %s is the target goes where that is', async (_what, targets, updated) => {
+    const emulator = await startConsole()
+    const Elements = ['2', '3'].map((id) => ({ '@odata.id': uris.system(id) }))
+    await emulator.send(uris.aggregates, { method: 'POST', body: { Elements } })
+    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: targets() })
+    await emulator.clock.advance(60_000)
+    expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked.length > 0)).toEqual(updated)
+  })
+
+  test('fails where its device does, and goes on elsewhere', async () => {
+    const emulator = await startConsole()
+    emulator.device('lab-2').problems.install = { kind: 'failed' }
+    await push(emulator, await image({ BMC: '2.0.0' }))
+    await emulator.clock.advance(60_000)
+    const task = await emulator.get(uris.task('1'))
+    expect(task).toMatchObject({ TaskState: 'Exception' })
+    expect(messageKeys(task)).toContain('ApplyFailed')
+    expect(await emulator.get(uris.manager('1'))).toMatchObject({ FirmwareVersion: '2.0.0' })
+    expect(await emulator.get(uris.manager('3'))).toMatchObject({ FirmwareVersion: '2.0.0' })
+  })
+
+  test('does not begin on a device that was detached, and ends', async () => {
+    const emulator = await startConsole()
+    await push(emulator, await image({ BIOS: '2.0.0' }), {
+      Targets: [uris.firmware('2-BIOS')],
+      '@Redfish.OperationApplyTime': 'OnStartUpdateRequest',
+    })
+    await emulator.clock.advance(10_000)
+    await emulator.send(uris.aggregationSource('2'), { method: 'DELETE' })
+    await emulator.send(uris.action(uris.updateService, 'UpdateService.StartUpdate'), {
+      method: 'POST',
+      body: {},
+    })
+    await emulator.clock.advance(60_000)
+    expect(emulator.device('lab-2').asked).toEqual([])
+    const tasks = [...emulator.bmc.state.tasks.values()].map(({ state }) => state)
+    expect(tasks.every((state) => state === 'Exception' || state === 'Completed')).toBe(true)
+    expect(tasks).toContain('Exception')
+    expect(emulator.bmc.state.components.has('2-BIOS')).toBe(false)
+  })
+})
