@@ -1,9 +1,18 @@
 import { defineConfig } from 'vitest/config'
 import { TotalsReporter } from './test/support/totals-reporter.ts'
 
+/** Tests that look at nothing of their process: no sockets, no descriptors, no memory. */
+const within = ['events', 'fleet', 'services', 'stories', 'tasks', 'trust'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+)
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      // To load everything anew would cost each of these files a second.
+      { extends: true, test: { name: 'within', include: within, isolate: false } },
+      { extends: true, test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: within } },
+    ],
     reporters: ['default', new TotalsReporter()],
     expect: { requireAssertions: true },
     testTimeout: 30_000,
