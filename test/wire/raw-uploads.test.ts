@@ -5,6 +5,7 @@ import { uris } from '../../src/redfish/uris.ts'
 import { isInstalled, uploadClients } from '../support/clients.ts'
 import { basic } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
+import { rotated, sample } from '../support/sample.ts'
 import { errorKeys, head, type RawClient, rawClient, startWire, type Wire } from '../support/wire.ts'
 import { expectNicUpdated, nic, uploadRaw, uploadRawChunked } from '../support/wire-push.ts'
 
@@ -115,8 +116,18 @@ const others: readonly Refusal[] = [
   { name: 'a push that is switched off', status: 404, options: { updateMethods: 'multipart,simple' } },
 ]
 
-describe.each(uploadClients)('$name', ({ program, exchange }) => {
-  test.for([...refusals, ...others])('learns of $name ($status)', async (refusal, { skip }) => {
+const learning = sample(
+  rotated([...refusals, ...others], uploadClients).map(([refusal, client]) => ({ refusal, client })),
+  ({ refusal: { name, isChunked = false }, client }) => [
+    name,
+    `${client.name} ${isChunked ? 'in chunks' : 'with a length'}`,
+  ],
+)
+
+test.for(learning)(
+  '$client.name learns of $refusal.name ($refusal.status)',
+  async ({ refusal, client }, { skip }) => {
+    const { program, exchange } = client
     skip(program !== undefined && !isInstalled(program), `${program} is not installed`)
     const { status, options = {}, prepare, headers = {}, isChunked = false } = refusal
     const wire = await startWire(options)
@@ -133,8 +144,8 @@ describe.each(uploadClients)('$name', ({ program, exchange }) => {
       isKeptAlive: true,
     })
     expect(statuses).toEqual([status, 200])
-  })
-})
+  },
+)
 
 describe('a client that waits for 100 Continue', () => {
   test.each(refusals)('learns of $name ($status) without being asked', async (refusal) => {
