@@ -14,6 +14,7 @@ import { insideSender } from './http/inside.ts'
 import { Passes } from './http/passes.ts'
 import { createTargets } from './http/targets.ts'
 import { Turns } from './lib/turns.ts'
+import type { Published } from './console/published.ts'
 import { Certificates } from './http/certificates.ts'
 import { createDirectory } from './http/directory.ts'
 import { type Endpoint, mountEndpoints, mountRows } from './http/mount.ts'
@@ -24,6 +25,7 @@ import type { ImageStore } from './image/store.ts'
 import type { JournalRecord } from './journal/journal.ts'
 import type { ResourceTypeName } from './redfish/types.gen.ts'
 import { certificateRows } from './services/certificate-service/index.ts'
+import { publishedImages } from './services/aggregation-service/published-images.ts'
 import { aggregationRows } from './services/aggregation-service/index.ts'
 import { accountServiceRows } from './services/account-service/index.ts'
 import { machineRows } from './services/chassis-systems-managers/index.ts'
@@ -79,6 +81,8 @@ export interface AppOptions extends EngineOptions {
   readonly rewritePath?: (path: string) => string
   /** Those that the server shows; without a server nobody sees the ones that are made. */
   readonly certificates?: Certificates
+  /** Of a console: the images that its devices fetch. */
+  readonly published?: Published | undefined
   /** How connections are made: see `http/server.ts`. */
   readonly serverFactory?: FastifyServerFactory
 }
@@ -206,6 +210,7 @@ function makeEndpoints(
     imageData(images),
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,
+    ...(options.published ? [publishedImages(options.published)] : []),
     eventStream(events, options.journal),
     ...(counters ? [counters.endpoint()] : []),
   ]

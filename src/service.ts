@@ -5,10 +5,12 @@ import type { Bmc } from './bmc/bmc.ts'
 import type { Machine } from './bmc/machine.ts'
 import { type Config, isFleet, isStrict } from './config.ts'
 import type { Devices } from './console/devices.ts'
+import { Published } from './console/published.ts'
 import type { Data } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
 import { hasFaults } from './faults/plan.ts'
 import type { Fleet } from './fleet/fleet.ts'
+import { urlAt } from './fleet/urls.ts'
 import { type CertificateOptions, Certificates } from './http/certificates.ts'
 import { Doors } from './http/doors.ts'
 import { readKeyPair } from './http/key-pair-files.ts'
@@ -50,7 +52,8 @@ export async function makeService(
   const { createApp } = await import('./app.ts')
   const reach = reachOf(config, fleet)
   const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
-  const devices = config.console ? await devicesOf(config, { clock, failed }) : undefined
+  const published = config.console ? new Published(() => imagesUrl(config, fleet)) : undefined
+  const devices = published && (await devicesOf(config, { clock, failed, published }))
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
     ...(config.spool !== '' && { parent: config.spool }),
@@ -70,6 +73,7 @@ export async function makeService(
     clock,
     spool,
     devices,
+    published,
     journal: data?.journal,
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
@@ -135,17 +139,29 @@ function certificatesOf(
   return certificates
 }
 
+/** Where devices fetch images: unencrypted where that is served, for most trust no certificate that we made. */
+function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet): string {
+  if (consoleUrl !== '') return consoleUrl
+  const [only] = fleet.members()
+  const { httpPort, httpsPort } = only?.bmc.state.network ?? {}
+  return urlAt('http', httpPort, host) ?? urlAt('https', httpsPort, host) ?? ''
+}
+
 /** Nothing but a console loads what speaks to devices. */
 async function devicesOf(
   { consoleRefresh }: Config,
-  { clock, failed }: Pick<Surroundings, 'clock' | 'failed'>,
+  {
+    clock,
+    failed,
+    published,
+  }: Pick<Surroundings, 'clock' | 'failed'> & { readonly published: Published },
 ): Promise<Devices> {
   const [{ Devices: Managed }, { makeMethods }] = await Promise.all([
     import('./console/devices.ts'),
     import('./console/methods.ts'),
   ])
   const refreshMs = consoleRefresh * 1_000
-  return new Managed({ clock, methods: await makeMethods({ clock }), refreshMs, failed })
+  return new Managed({ clock, methods: await makeMethods({ clock, published }), refreshMs, failed })
 }
 
 /** Most runs never load what counts. */

@@ -93,6 +93,13 @@ export const settings = {
     help: 'how often a console looks at its devices',
     expected: 'a number of seconds above 0',
   },
+  consoleUrl: {
+    schema: Type.String({ pattern: '^$|^https?://[^/?#]+/?$' }),
+    default: '',
+    placeholder: 'URL',
+    help: 'where devices fetch images from the console; where it listens by default',
+    expected: 'a URL of HTTP or HTTPS without a path, or nothing',
+  },
   bmcs: {
     schema: Type.Integer({ minimum: 1, maximum: MAX_BMCS }),
     default: 1,

@@ -107,6 +107,8 @@ export const uris = {
   aggregates: `${v1}/AggregationService/Aggregates`,
   aggregate: (id: string) => `${v1}/AggregationService/Aggregates/${id}`,
   connectionMethods: `${v1}/AggregationService/ConnectionMethods`,
+  /** For devices, which have no account: no Redfish resource. */
+  publishedImage: (token: string) => `/redflash/images/${token}`,
   connectionMethod: (id: string) => `${v1}/AggregationService/ConnectionMethods/${id}`,
 
   certificateService: `${v1}/CertificateService`,

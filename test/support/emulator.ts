@@ -19,6 +19,7 @@ import type { MonitorEnding } from '../../src/services/task-service/monitor.ts'
 import type { OverWritePolicy } from '../../src/tasks/engine.ts'
 import type { UpdateMethod } from '../../src/services/update-service/methods.ts'
 import { Devices, type Method } from '../../src/console/devices.ts'
+import type { Published } from '../../src/console/published.ts'
 import type { Fetcher } from '../../src/transfer/fetcher.ts'
 import { parseImageFolders } from '../../src/transfer/image-folders.ts'
 import { ourMachine } from './machines.ts'
@@ -52,6 +53,8 @@ export interface TestOptions {
   readonly flasher?: Flasher
   /** The ways in which it reaches managed devices: it is a console by them. */
   readonly methods?: readonly Method[]
+  /** The images that those may fetch. */
+  readonly published?: Published
   /** What is to go wrong with devices. */
   readonly devices?: DevicePlans
   readonly spoolBytes?: number
@@ -127,6 +130,7 @@ export async function startEmulator(options: TestOptions = {}) {
     ...(options.taskOverWritePolicy && { taskOverWritePolicy: options.taskOverWritePolicy }),
     ...(options.flasher && { flasher: options.flasher }),
     ...(options.methods && { devices: devicesBy(options.methods, clock) }),
+    ...(options.published && { published: options.published }),
     ...(options.fetcher && { fetcher: options.fetcher }),
     ...(options.imageSources !== undefined && { imageSources: options.imageSources }),
     imageFolders: parseImageFolders(options.imageFolders ?? '') ?? new Map<string, string>(),

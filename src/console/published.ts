@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto'
+import type { FirmwareImage } from '../devices/flasher.ts'
+import { uris } from '../redfish/uris.ts'
+
+/** An image with a URI of its own, which whoever knows it may fetch. */
+export interface Publication {
+  readonly uri: string
+  /** Nobody needs it any more. */
+  readonly done: () => void
+}
+
+type Image = FirmwareImage & { readonly fileName: string }
+
+/** The images that devices fetch from the console themselves, each at a URI that nobody can guess. */
+export class Published {
+  readonly #images = new Map<string, Image>()
+  readonly #baseUrl: () => string
+
+  /** `baseUrl`: where devices reach the console. */
+  constructor(baseUrl: () => string) {
+    this.#baseUrl = baseUrl
+  }
+
+  async publish(image: Image): Promise<Publication> {
+    const token = randomBytes(24).toString('base64url')
+    this.#images.set(token, image)
+    const uri = new URL(uris.publishedImage(token), this.#baseUrl()).href
+    return { uri, done: () => void this.#images.delete(token) }
+  }
+
+  find(token: string): Image | undefined {
+    return this.#images.get(token)
+  }
+}
+
+/** Some of an image's bytes: those before them are read and dropped. */
+export async function* slice(image: FirmwareImage, start: number, end: number): AsyncIterable<Uint8Array> {
+  let at = 0
+  for await (const chunk of image.read()) {
+    const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at))
+    at += chunk.byteLength
+    if (part.byteLength > 0) yield part
+    if (at >= end) return
+  }
+}
