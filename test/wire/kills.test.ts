@@ -4,7 +4,7 @@ import { comeToAnEnd, dieOnce } from '../support/kills/lives.ts'
 import { createWorld } from '../support/kills/world.ts'
 import { isProof } from '../support/sample.ts'
 
-const KILLS = isProof ? 200 : 5
+const KILLS = isProof ? 200 : 10
 /** After so many lives everything is brought to its end. */
 const LIVES = isProof ? 10 : KILLS
 const BMCS = 3
