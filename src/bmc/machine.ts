@@ -38,10 +38,14 @@ export interface Machine {
   readonly settings: Settings
 }
 
+/** Stands for whatever component a request names: a device may read images of which we know nothing. */
+export const ANY_COMPONENT = '*'
+
 /** How the version of a component's firmware is found in bytes of no format: the first group, or all that matches. */
 export interface RawRule {
   readonly component: string
-  readonly version: RegExp
+  /** `undefined`: it is not; what it was is known when it runs. */
+  readonly version: RegExp | undefined
 }
 
 /** What never changes about a firmware component. */
@@ -160,7 +164,10 @@ export function createMachine(
     awaitReset: data?.awaitReset ?? 'job',
     startUpdate: data?.startUpdate ?? 'own-task',
     updateRules: ordinaryRules,
-    rawRules: rawRules(components),
+    rawRules: [
+      ...rawRules(components),
+      ...(data?.takesAnyImage === true ? [{ component: ANY_COMPONENT, version: undefined }] : []),
+    ],
     trust: { unsigned: 'accept', revokedDigests: [], ...data?.trust },
     trustStore: emptyTrustStore,
     models: modelsOf(documents),

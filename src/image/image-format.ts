@@ -63,7 +63,7 @@ export type Fits =
   | { readonly kind: 'capsule'; readonly imageTypeId: string; readonly hardwareInstance: bigint }
   /** An OpenBMC tarball; where it names no machine, it is for any. */
   | { readonly kind: 'openbmc'; readonly machineName: string | undefined; readonly purpose: string }
-  /** No more than bytes with a version in them: for this component, when a request names it. */
+  /** No more than bytes, with a version in them or without: for this component (or any), when a request names it. */
   | { readonly kind: 'named'; readonly component: string }
 
 /** A descriptor of a device (DSP0267, Descriptor identifiers): its type's number and its data in hexadecimal. */
@@ -102,7 +102,7 @@ export type ImageProblem =
 
 /** How messages name a component's firmware. */
 export function imageName(component: Pick<ImageComponent, 'name' | 'version'>): string {
-  return `${component.name} ${component.version}`
+  return `${component.name} ${component.version}`.trimEnd()
 }
 
 /** A problem in words. */

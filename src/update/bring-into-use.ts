@@ -136,9 +136,11 @@ async function activateNow(
   claim.rest()
   if (result?.ok === true) {
     const success = message('Update.UpdateSuccessful', target, image.image)
-    // A device may say that all is well and run what it ran before.
-    const isRunning = (result.value?.version ?? image.version) === image.version
-    const runs = { ...image, activatedAt: shop.clock.now() }
+    const running = result.value?.version ?? image.version
+    // A device may say that all is well and run what it ran before; of some images only it knows the version.
+    const isRunning = image.version === '' || running === image.version
+    const version = running === '' ? component.now.version : running
+    const runs = { ...image, version, activatedAt: shop.clock.now() }
     const change = isRunning ? activated(bmc, component, runs) : disarmed(bmc, component)
     return conclude(device, completed, [success], change)
   }

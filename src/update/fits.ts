@@ -1,4 +1,5 @@
 import type { Component } from '../bmc/bmc.ts'
+import { ANY_COMPONENT } from '../bmc/machine.ts'
 import type { Fits, ImageComponent, PldmDescriptor } from '../image/image-format.ts'
 import { versionNumber, versionText } from '../image/layouts/version-number.ts'
 
@@ -32,7 +33,7 @@ export function matcher(components: readonly Component[]): (fits: Fits) => reado
 }
 
 /** Whether firmware is for a component: by what the image says, and what the machine's data says of the component. */
-function isFor(fits: Fits, { id, softwareId, behaviour }: Component): boolean {
+function isFor(fits: Fits, { id, softwareId, behaviour, on }: Component): boolean {
   const { pldm, capsule, openbmc } = behaviour.identity ?? {}
   switch (fits.kind) {
     case 'software':
@@ -52,7 +53,7 @@ function isFor(fits: Fits, { id, softwareId, behaviour }: Component): boolean {
         fits.purpose === openbmc.purpose
       )
     case 'named':
-      return fits.component === id
+      return fits.component === id || (fits.component === ANY_COMPONENT && on !== undefined)
   }
 }
 

@@ -1,6 +1,8 @@
 import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
+import { ANY_COMPONENT } from '../bmc/machine.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'
 import {
+  type Fits,
   type ImageComponent,
   type ImageContents,
   imageName,
@@ -39,7 +41,7 @@ export type Decision =
 export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest): Decision[] {
   // Bytes of no format are for a component when somebody says so.
   const images = contents.components.filter(
-    ({ fits }) => fits.kind !== 'named' || asked.targets?.has(fits.component) === true,
+    ({ fits }) => fits.kind !== 'named' || isNamed(fits.component, asked),
   )
   const isForAll = bmc.machine.updateRules.bundlesIgnoreTargets && images.length > 1
   const request = isForAll ? { ...asked, targets: undefined } : asked
@@ -53,7 +55,10 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
     // Where an image has several for a component, the first counts.
     const found = findFor(image.fits).filter(({ id }) => !taken.has(id))
     if (why !== undefined || found.length === 0) return [{ kind: 'no-target', image, why }]
-    const own = found.filter(({ id }) => free.has(id))
+    const own = onePerDevice(
+      image.fits,
+      found.filter(({ id }) => free.has(id)),
+    )
     for (const { id } of own) taken.add(id)
     const part = contents.components.indexOf(image)
     return own.map((component) =>
@@ -68,6 +73,16 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
     ...decisions,
     ...left.map((component) => ({ kind: 'not-applicable', component, image: images[0] }) as const),
   ]
+}
+
+function isNamed(component: string, { targets }: UpdateRequest): boolean {
+  return component === ANY_COMPONENT ? targets !== undefined : targets?.has(component) === true
+}
+
+/** Those for which bytes of which nothing is known may be: of each device no more than one, or nobody could tell which. */
+function onePerDevice(fits: Fits, own: readonly Component[]): readonly Component[] {
+  if (fits.kind !== 'named' || fits.component !== ANY_COMPONENT) return own
+  return own.filter(({ id, on }) => !own.some((other) => other.id !== id && other.on?.device === on?.device))
 }
 
 /** Why nothing in the image is for this machine, where that is so. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { buildBundle } from '../../src/image/build/bundle.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator } from '../support/emulator.ts'
-import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice } from '../support/managed-devices.ts'
+import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
 
 const image = (versions: Readonly<Record<string, string>>) =>
@@ -93,5 +93,31 @@ describe('an update of a console', () => {
     expect(tasks.every((state) => state === 'Exception' || state === 'Completed')).toBe(true)
     expect(tasks).toContain('Exception')
     expect(emulator.bmc.state.components.has('2-BIOS')).toBe(false)
+  })
+})
+
+describe('an image of which nothing is known here', () => {
+  const anything = Buffer.alloc(2_000, 'vendor')
+
+  test('goes whole to the device that is named, which says what it was', async () => {
+    const emulator = await startConsole()
+    const device = emulator.device('lab-2')
+    await push(emulator, anything, { Targets: [uris.firmware('2-BIOS')] })
+    runs(device, 'BIOS', '7.7')
+    await emulator.clock.advance(60_000)
+    expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
+    expect(device.asked).toEqual(stages('BIOS'))
+    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({ Version: '7.7' })
+  })
+
+  test.each([
+    ['nobody', [], 'NoTargetsDetermined'],
+    ['two of one device', [uris.firmware('2-BIOS'), uris.firmware('2-BMC')], 'UpdateNotApplicable'],
+  ])('goes to nobody where the request names %s', async (_what, Targets, told) => {
+    const emulator = await startConsole()
+    await push(emulator, anything, { Targets })
+    await emulator.clock.advance(60_000)
+    expect(messageKeys(await emulator.get(uris.task('1')))).toContain(told)
+    expect(emulator.device('lab-2').asked).toEqual([])
   })
 })

@@ -63,9 +63,10 @@ export function labMethod(devices: Readonly<Record<string, LabDevice>>): Method 
       device.asked.push(`${name} ${job.firmware.id}`)
       const problem = device.problems[name]
       if (problem !== undefined) return fail(problem)
-      if (name === 'activate') runs(device, job.firmware.id, job.version)
+      if (name === 'activate' && job.version !== '') runs(device, job.firmware.id, job.version)
       job.progress(1)
-      return succeed(undefined)
+      const version = device.facts.firmware.find(({ id }) => id === job.firmware.id)?.version ?? ''
+      return succeed(name === 'activate' ? { version } : undefined)
     }
   const adapter: DeviceAdapter = {
     look: async ({ hostName, password }) => {

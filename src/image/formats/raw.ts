@@ -19,14 +19,15 @@ const VERSION = /^[!-~](?:[ -~]{0,98}[!-~])?$/
  */
 export function* readRaw(image: ImageBytes, rules: readonly RawRule[]): Reading {
   const sha256 = image.digest({ start: 0, algorithm: 'sha256' })
-  const versions = new Map<string, string>()
+  const patterns = rules.flatMap(({ component, version }) => (version ? [{ component, version }] : []))
+  const versions = new Map(rules.flatMap(({ component, version }) => (version ? [] : [[component, '']])))
   const givenUp = new Set<string>()
   let text = ''
   for (let isLast = false; !isLast && versions.size + givenUp.size < rules.length;) {
     const bytes = yield* image.takeUpTo(PART_BYTES)
     isLast = bytes.byteLength < PART_BYTES
     text += Buffer.from(bytes).toString('latin1')
-    for (const { component, version } of rules) {
+    for (const { component, version } of patterns) {
       if (versions.has(component) || givenUp.has(component)) continue
       const seen = text
       const found = withinTime(() => findVersion(seen, version, isLast), PATIENCE_MS)
@@ -42,7 +43,10 @@ export function* readRaw(image: ImageBytes, rules: readonly RawRule[]): Reading 
     if (version === undefined) return []
     const bytes = { start: 0, sizeBytes: image.position, sha256: sha256.hex }
     const fits = { kind: 'named', component } as const
-    return [{ name: component, version, releaseDate: undefined, fits, requires: [], ...bytes }]
+    // Of what nothing is known nobody can say that it is old.
+    const isUnknown = version === '' && { name: 'Firmware image', isForced: true }
+    const facts = { name: component, version, releaseDate: undefined, fits, requires: [], ...isUnknown }
+    return [{ ...facts, ...bytes }]
   })
   return succeed({ format: 'VendorDefined', components, signatures: [] })
 }
