@@ -53,7 +53,7 @@ export async function exportData(folder: string, out: NodeJS.WritableStream): Pr
   const records: JournalRecord[] = []
   await readJournal(folder, (record) => void records.push(record))
   const lines = function* (): Iterable<string> {
-    yield `${JSON.stringify({ format: FORMAT, version: FORMAT_VERSION })}\n`
+    yield `${JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, records: records.length })}\n`
     for (const { value, ...name } of records) yield `${JSON.stringify({ ...name, value: toJson(value) })}\n`
   }
   try {
@@ -68,12 +68,17 @@ export async function exportData(folder: string, out: NodeJS.WritableStream): Pr
 export async function importData(folder: string, input: NodeJS.ReadableStream): Promise<number> {
   const records: JournalRecord[] = []
   let number = 0
+  let announced: unknown
   for await (const line of createInterface({ input, crlfDelay: Infinity })) {
     number++
-    if (number === 1) requireFormat(line)
+    if (number === 1) announced = announcedBy(line)
     else records.push(recordOf(line, number))
   }
-  if (number === 0) requireFormat('')
+  if (number === 0) announcedBy('')
+  if (records.length !== announced)
+    throw new Error(
+      `there are ${records.length} records of ${String(announced)}: this is not all that was exported`,
+    )
   const { images } = journalFiles(folder)
   const others = existsSync(folder) ? readdirSync(folder).filter((name) => join(folder, name) !== images) : []
   if (others.length > 0) throw new Error(`${folder} is not empty: ${others.join(', ')}`)
@@ -87,10 +92,12 @@ export async function importData(folder: string, input: NodeJS.ReadableStream): 
   return records.length
 }
 
-function requireFormat(line: string): void {
-  const { format, version } = parsed(line, 1) as { format?: unknown; version?: unknown }
+/** How many records follow, as the first line says; throws an Error where that says something else. */
+function announcedBy(line: string): unknown {
+  const { format, version, records } = parsed(line, 1) as Partial<Record<string, unknown>>
   if (format !== FORMAT) throw new Error('line 1: this is nothing that data export printed')
   if (version !== FORMAT_VERSION) throw new Error(`line 1: this is version ${String(version)}, known is 1`)
+  return records
 }
 
 function recordOf(line: string, number: number): JournalRecord {

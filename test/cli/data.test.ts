@@ -131,7 +131,7 @@ describe('data export and data import', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as JsonObject)
-    expect(first).toEqual({ format: 'redflash-data', version: 1 })
+    expect(first).toEqual({ format: 'redflash-data', version: 1, records: records.length })
     expect(records.find(({ table, key }) => table === 'accounts' && key === 'somebody')).toMatchObject({
       owner: '1',
       value: { username: 'somebody', roleId: 'ReadOnly', salt: { '~bytes': expect.any(String) } },
@@ -151,6 +151,11 @@ describe('data export and data import', () => {
       'a line that was cut',
       '{"format":"redflash-data","version":1}\n{"owner":"1","tab',
       /line 2: no JSON object/,
+    ],
+    [
+      'an export that was cut between two lines',
+      '{"format":"redflash-data","version":1,"records":2}\n{"owner":"1","table":"t","key":"k","value":1}\n',
+      /there are 1 records of 2/,
     ],
   ])('import refuses %s, and makes nothing', async (_what, input, problem) => {
     const folder = join(temporaryFolder(), 'data')
