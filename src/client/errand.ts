@@ -19,11 +19,20 @@ export interface PushWatcher {
   readonly waiting: (text: string) => void
 }
 
+/** A service that is away does not come back. */
+export class AwayError extends Error {
+  constructor() {
+    super('the service does not come back')
+  }
+}
+
 /** Who goes to which service, and who is told of it. */
 export interface Errand {
   readonly client: RedfishClient
   readonly watcher: PushWatcher
   readonly clock: Pick<Clock, 'now' | 'sleep'>
+  /** How long a service may be away; PATIENCE_MS unless given. */
+  readonly awayMs?: number
 }
 
 /** Waits as long as the service asks for. */
@@ -54,7 +63,7 @@ async function patiently<A extends ClientAnswer | 'lost'>(
     const answer = await ask()
     const isAway = answer === 'refused' || (answer !== 'lost' && answer.status === 503)
     if (!isAway) return answer
-    if (errand.clock.now() - since >= PATIENCE_MS) throw new Error('the service does not come back')
+    if (errand.clock.now() - since >= (errand.awayMs ?? PATIENCE_MS)) throw new AwayError()
     if (!isTold) errand.watcher.waiting('the service is away')
     await pause(errand, answer === 'refused' ? undefined : answer)
   }

@@ -26,7 +26,13 @@ export function seenIn(accepted: ClientAnswer): Seen {
   const { body, location } = accepted
   const id = body['@odata.id']
   const path = typeof id === 'string' && stateOf(body) !== undefined ? referencePath(id) : location
-  return sight(path, accepted)
+  return seenAt(path, accepted)
+}
+
+/** Where to look next: an operation that became a job goes on there. */
+export function nextPath({ isOver, isJob, messages, path }: Seen): string | undefined {
+  const job = messages.find(({ key }) => key === 'OperationTransitionedToJob')?.args[0]
+  return isOver && !isJob && job !== undefined ? job : path
 }
 
 /** Polls until it is over, or waits for somebody as `isHalt` says; a task that turns into a job is followed there. */
@@ -34,18 +40,18 @@ export async function follow(errand: Errand, from: Seen, isHalt: (seen: Seen) =>
   const told = new Set(from.messages.slice(0, from.heeded).map(keyOf))
   for (let seen = from; ;) {
     show(errand, seen, told)
-    const job = seen.messages.find(({ key }) => key === 'OperationTransitionedToJob')?.args[0]
-    const path = seen.isOver && !seen.isJob && job !== undefined ? job : seen.path
+    const path = nextPath(seen)
     if (path === undefined || (path === seen.path && (seen.isOver || isHalt(seen)))) return seen
     await pause(errand, seen.answer)
     const answer = await patientGet(errand, path)
     if (answer.status === 404) throw new Error(`${path} is gone before the update ended`)
     if (answer.status === 401 || answer.status === 403) throw new Error(errorText(answer.status, answer.body))
-    seen = sight(path, answer, path === seen.path ? seen.heeded : 0)
+    seen = seenAt(path, answer, path === seen.path ? seen.heeded : 0)
   }
 }
 
-function sight(path: string | undefined, answer: ClientAnswer, heeded = 0): Seen {
+/** What an answer at this path shows. */
+export function seenAt(path: string | undefined, answer: ClientAnswer, heeded = 0): Seen {
   const { body, status } = answer
   const state = stateOf(body)
   const isJob = 'JobState' in body

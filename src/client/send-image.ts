@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -6,7 +5,8 @@ import { isObject, type JsonObject } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Errand, PushWatcher } from './errand.ts'
 import { errorText } from './message-reading.ts'
-import type { ClientAnswer, RedfishClient, StreamedBody } from './redfish-client.ts'
+import { multipartBody, type PushedImage } from './multipart.ts'
+import type { ClientAnswer, RedfishClient } from './redfish-client.ts'
 
 const URI = /^[a-z][a-z0-9+.-]*:\/\//i
 
@@ -35,7 +35,7 @@ export async function sendImage(
 ): Promise<ClientAnswer> {
   const accepted = URI.test(image)
     ? await client.post(actionOf(service, 'SimpleUpdate'), { ...sourceOf(image), ...parameters })
-    : await client.upload(pushUriOf(service), await multipartBody(image, parameters, watcher))
+    : await client.upload(pushUriOf(service), multipartBody(await imageOf(image, watcher), parameters))
   if (accepted.status >= 300)
     throw new Error(`the service refused the image: ${errorText(accepted.status, accepted.body)}`)
   return accepted
@@ -62,35 +62,14 @@ function pushUriOf(service: JsonObject): string {
   return pushUri
 }
 
-/** The body of RFC 7578 with the parts that UpdateService names, the file streamed from disk. */
-async function multipartBody(
-  file: string,
-  parameters: JsonObject,
-  watcher: PushWatcher,
-): Promise<StreamedBody> {
+/** A file, streamed from disk. */
+async function imageOf(file: string, watcher: PushWatcher): Promise<PushedImage> {
   const { size } = await stat(file)
-  const boundary = `redflash-${randomUUID()}`
-  const part = (name: string, type: string, fileName = ''): string =>
-    `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${fileName}\r\nContent-Type: ${type}\r\n\r\n`
-  const name = `; filename="${basename(file).replaceAll('"', '%22')}"`
-  const head = Buffer.from(
-    `${part('UpdateParameters', 'application/json')}${JSON.stringify(parameters)}\r\n${part('UpdateFile', 'application/octet-stream', name)}`,
-  )
-  const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
-  async function* chunks(): AsyncIterable<Uint8Array> {
-    yield head
-    let sent = 0
-    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 18 })) {
-      yield chunk as Uint8Array
-      sent += (chunk as Uint8Array).byteLength
-      watcher.sent(sent, size)
-    }
-    yield tail
-  }
   return {
-    contentType: `multipart/form-data; boundary=${boundary}`,
-    sizeBytes: head.length + size + tail.length,
-    chunks: chunks(),
+    fileName: basename(file),
+    sizeBytes: size,
+    read: () => createReadStream(file, { highWaterMark: 2 ** 18 }),
+    sent: (bytes) => watcher.sent(bytes, size),
   }
 }
 

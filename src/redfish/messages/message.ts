@@ -90,6 +90,15 @@ export function describeMessage(messageId: string, args: readonly string[]): Mes
   }
 }
 
+/** A message that somebody else sent, as one of ours: where a registry of ours has it, and it takes so many arguments. */
+export function ownMessage(messageId: string, args: readonly string[]): Message | undefined {
+  const [prefix = '', key = ''] = [messageId.split('.', 1)[0], messageId.split('.').at(-1)]
+  const registry = byPrefix.get(prefix)
+  const template = registry?.Messages[key]
+  if (registry === undefined || template === undefined || countOf(template) !== args.length) return undefined
+  return describeMessage(`${registryName(registry)}.${key}`, args)
+}
+
 /** The same message, raised or lowered: DSP0266 lets a service change the severity that the registry suggests. */
 export function withSeverity(original: Message, raised: Severity): Message {
   return { ...original, MessageSeverity: raised }
@@ -109,6 +118,10 @@ export function worstSeverity(messages: readonly Message[]): Severity {
 /** `Base.1.22`: how a registry is named in MessageRegistryFile.Registry and in message ids. */
 export function registryName(registry: Registry): string {
   return `${registry.RegistryPrefix}.${majorMinor(registry)}`
+}
+
+function countOf({ Message: text }: Template): number {
+  return Math.max(0, ...[...text.matchAll(/%(\d)/g)].map(([, n]) => Number(n)))
 }
 
 function filled(template: string, args: readonly string[]): string {

@@ -97,6 +97,48 @@ const rows = {
   NoPower: ["'%1' has no power: '%2' is off.", 2, 'Critical', 'Switch it on.'],
   ComponentBusy: ["Another update works on '%1'.", 1, 'Critical', 'Wait until that has ended.'],
   WouldFail: ["The image '%1' would not be installed on '%2'.", 2, 'Critical', 'None.'],
+  DeviceMessage: [
+    "The device tells: '%2' (%1).",
+    2,
+    'Critical',
+    'See what the maker of the device says of it.',
+  ],
+  DeviceFailed: [
+    "'%1' could not be made to do what it was asked for: %2.",
+    2,
+    'Critical',
+    'Find out what keeps the device from it, and try again.',
+  ],
+  UserConsentRequired: [
+    "'%1' starts from nothing that its user has not consented to.",
+    1,
+    'Warning',
+    'Have the user read the code from its screen, and send it to the device.',
+  ],
+  NetworkBootNotEnabled: [
+    "'%1' does not boot by HTTPS when it is told to: that is not enabled, or its BIOS cannot.",
+    1,
+    'Warning',
+    'Enable One-Click Recovery by HTTPS in the BIOS of the device.',
+  ],
+  DeviceRefusedImage: [
+    "'%1' has booted the image '%2' and did not take it.",
+    2,
+    'Critical',
+    'Provide an image for this device, that it can fetch.',
+  ],
+  DeviceKeptVersion: [
+    "'%1' came back with the version '%2', and not with '%3'.",
+    3,
+    'Critical',
+    'Find out why the device did not take the image.',
+  ],
+  DeviceRunsRecovery: [
+    "'%1' runs its recovery firmware, version '%2', instead of '%3'.",
+    3,
+    'Critical',
+    'Install the image again.',
+  ],
   NothingChanged: ['Nothing was changed: a dry run was asked for.', 0, 'OK', 'None.'],
 } as const satisfies Readonly<Record<string, Row>>
 

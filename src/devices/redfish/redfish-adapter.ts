@@ -1,0 +1,118 @@
+import type { Seen } from '../../client/follow.ts'
+import { Background } from '../../lib/background.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
+import { isObject } from '../../redfish/resource.ts'
+import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
+import type { FlashResult } from '../flasher.ts'
+import { type Connection, type RedfishOptions, textIn, withDevice } from './connection.ts'
+import { findParts, readFacts } from './facts.ts'
+import { answerProblem, DeviceError, problemOf } from './problems.ts'
+import { offeredResets, resetAction } from './resets.ts'
+import { Stages } from './stages.ts'
+
+export type { Patience, Published, RedfishOptions } from './connection.ts'
+
+const closed: DeviceProblem = { kind: 'unreachable', detail: 'nobody is reached any more: the service ends' }
+
+/** Reaches real BMCs, and whatever else is a Redfish service. */
+export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
+  const stages = new Stages(options)
+  const ending = new AbortController()
+  const running = new Set<Promise<unknown>>()
+  const background = new Background((error) => options.failed?.(error))
+
+  /** What `work` comes to; what is under way when the adapter is closed ends as well. */
+  const run = async <T, P>(
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<Result<T, P>>,
+    whenClosed: P,
+  ): Promise<Result<T, P>> => {
+    signal.throwIfAborted()
+    const done = work(AbortSignal.any([signal, ending.signal]))
+    running.add(done)
+    try {
+      return await done
+    } catch (error) {
+      signal.throwIfAborted()
+      if (ending.signal.aborted) return fail(whenClosed)
+      throw error
+    } finally {
+      running.delete(done)
+    }
+  }
+  const stage = <J extends { readonly signal: AbortSignal }>(
+    job: J,
+    work: (job: J) => Promise<FlashResult>,
+  ): Promise<FlashResult> => run(job.signal, (signal) => work({ ...job, signal }), { kind: 'failed' })
+  const ask = <T>(
+    device: DeviceAddress,
+    asked: AbortSignal,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<Result<T, DeviceProblem>> =>
+    run(asked, (signal) => asResult(signal, () => withDevice(options, { device, signal }, work)), closed)
+
+  return {
+    look: (device, signal) => ask(device, signal, readFacts),
+    reset: (device, asked, signal) => ask(device, signal, (connection) => reset(connection, asked)),
+    transfer: (job) => stage(job, (one) => stages.transfer(one)),
+    verify: (job) => stage(job, (one) => stages.verify(one)),
+    install: (job) => stage(job, (one) => stages.install(one)),
+    activate: (job) => stage(job, (one) => stages.activate(one)),
+    release: (job) => {
+      const left = stages.release(job)
+      if (left === undefined) return
+      background.start(async (signal) => {
+        await asResult(signal, () =>
+          withDevice(options, { device: job.device, signal }, (connection) => cancel(connection, left)),
+        )
+      })
+    },
+    close: async () => {
+      ending.abort(new Error('closing'))
+      stages.close()
+      await Promise.all([Promise.allSettled(running), background.close()])
+    },
+  }
+}
+
+/** Asks for a reset, and does not wait for it. */
+async function reset(
+  connection: Connection,
+  { of, type }: { readonly of: 'system' | 'manager'; readonly type: string },
+): Promise<void> {
+  const resource = (await findParts(connection))[of]
+  const target = textIn(resetAction(resource), 'target')
+  const offered = await offeredResets(connection, resource)
+  if (target === undefined || offered?.includes(type) === false)
+    throw new DeviceError({ kind: 'unsupported', detail: `its ${of} offers no reset ${type}` })
+  try {
+    const answer = await connection.client.post(target, { ResetType: type })
+    if (answer.status >= 300) throw new DeviceError(answerProblem(`the reset ${type}`, answer))
+  } catch (error) {
+    // Some managers are gone before they have answered.
+    const isLost = of === 'manager' && problemOf(error)?.kind === 'unreachable'
+    if (!isLost) throw error
+  }
+}
+
+/** Cancels what a device is still at, if it lets anybody; a job has an action for it since it has a schema of that version. */
+async function cancel({ client }: Connection, { path, answer, isJob }: Seen): Promise<void> {
+  if (path === undefined) return
+  const actions = answer.body['Actions']
+  const offered = isJob && isObject(actions) ? actions['#Job.Cancel'] : undefined
+  const target = isObject(offered) ? textIn(offered, 'target') : undefined
+  if (target === undefined) await client.delete(path)
+  else await client.post(target, {})
+}
+
+/** What came of it, or the problem with the device. */
+async function asResult<T>(signal: AbortSignal, work: () => Promise<T>): Promise<Result<T, DeviceProblem>> {
+  try {
+    return succeed(await work())
+  } catch (error) {
+    signal.throwIfAborted()
+    const problem = problemOf(error)
+    if (problem === undefined) throw error
+    return fail(problem)
+  }
+}

@@ -1,0 +1,55 @@
+import type { ReadMessage } from '../../client/message-reading.ts'
+import { type Message, message, ownMessage } from '../../redfish/messages/message.ts'
+import { referencePath, uris } from '../../redfish/uris.ts'
+import type { DeviceProblem } from '../device.ts'
+
+/** Of what a device says, so much is passed on. */
+const MAX_MESSAGES = 16
+const MAX_TEXT = 500
+
+/** Says that an image was left alone, or why; the severity of some is OK all the same. */
+const refusals = new Set([
+  'NoTargetsDetermined',
+  'UpdateSkipped',
+  'UpdateSkippedSameVersion',
+  'UpdateSkippedVersionTooLow',
+  'UpdateNotApplicable',
+])
+
+/** Whether a message is of this inventory item, or of none: what else an image is for is somebody else's. */
+export function concerns({ args }: ReadMessage, target: string): boolean {
+  const items = target.slice(0, target.lastIndexOf('/') + 1)
+  const named = args.map(referencePath).filter((arg) => arg.startsWith(items))
+  return named.length === 0 || named.includes(target)
+}
+
+/** Whether a message says that something went wrong. */
+export function isFailure({ key, severity }: ReadMessage): boolean {
+  return refusals.has(key) || severity === 'Critical'
+}
+
+/** What a device has said of its failure, in our words where we have such. */
+export function passedOn(
+  said: readonly ReadMessage[],
+  { target, component }: { readonly target: string; readonly component: string },
+): readonly Message[] {
+  const failures = said.filter(isFailure)
+  const warnings = said.filter(({ severity }) => severity === 'Warning')
+  const told = failures.length > 0 ? failures : warnings.length > 0 ? warnings : said.slice(-1)
+  return told.slice(-MAX_MESSAGES).map((one) => ownOf(one, target, component))
+}
+
+/** A device's names are not ours: its item and its service are our component, whatever else it names makes no sense here. */
+function ownOf({ id, args, text }: ReadMessage, target: string, component: string): Message {
+  const named = args.map((arg) =>
+    [target, uris.updateService].includes(referencePath(arg)) ? component : arg,
+  )
+  const isForeign = named.some((arg) => arg !== component && arg.startsWith('/'))
+  const own = isForeign ? undefined : ownMessage(id, named)
+  return own ?? message('Redflash.DeviceMessage', id.slice(0, MAX_TEXT), text.slice(0, MAX_TEXT))
+}
+
+/** A problem with a device, as messages tell it. */
+export function problemMessage(component: string, { detail }: DeviceProblem): Message {
+  return message('Redflash.DeviceFailed', component, detail.slice(0, MAX_TEXT))
+}

@@ -1,0 +1,244 @@
+import type { Seen } from '../../client/follow.ts'
+import { fail, succeed } from '../../lib/result.ts'
+import type { OnDevice } from '../device.ts'
+import type { ActivationJob, FlashJob, FlashProblem, FlashResult } from '../flasher.ts'
+import { type Activating, readItem, seeThrough, settle } from './activation.ts'
+import { type Connection, patienceOf, type Published, type RedfishOptions, withDevice } from './connection.ts'
+import {
+  type Course,
+  courseOf,
+  follow,
+  hasTold,
+  isOver,
+  isPreparing,
+  isWaiting,
+  rankOf,
+  verdictOf,
+} from './course.ts'
+import { itemOf } from './facts.ts'
+import { answerProblem, problemOf } from './problems.ts'
+import { passedOn, problemMessage } from './remote-messages.ts'
+import { RefusalError, sendImage } from './sending.ts'
+
+type Job = FlashJob & OnDevice
+type Activation = ActivationJob & OnDevice
+
+/** An update that a device is at. */
+interface Run {
+  readonly course: Course
+  readonly published: Published | undefined
+}
+
+/** A stage came to a bad end. */
+class StageError extends Error {
+  readonly problem: FlashProblem
+
+  constructor(problem: FlashProblem) {
+    super(problem.kind)
+    this.problem = problem
+  }
+}
+
+/** The stages of updates on devices, each with a connection of its own: what a device is at goes on without us. */
+export class Stages {
+  readonly #options: RedfishOptions
+  readonly #runs = new Map<string, Run>()
+
+  constructor(options: RedfishOptions) {
+    this.#options = options
+  }
+
+  transfer(job: Job): Promise<FlashResult> {
+    return this.#stage(job, patienceOf(this.#options).beginMs, async (connection, progress) => {
+      this.#forget(job)
+      const target = itemOf(job.firmware)
+      let published: Published | undefined
+      let fetchedBytes = 0
+      const { package: image } = job
+      const counted = { ...image, read: () => counting(image.read(), (bytes) => (fetchedBytes = bytes)) }
+      const { publish } = this.#options
+      try {
+        const seen = await sendImage(connection, {
+          target,
+          image: { ...image, sent: (bytes) => progress(bytes / image.sizeBytes) },
+          publish: publish && (async () => (published ??= await publish(counted)).uri),
+        })
+        const course = await this.#fetched(connection, seen, {
+          target,
+          published,
+          progress,
+          isRead: () => fetchedBytes / image.sizeBytes,
+        })
+        this.#runs.set(keyOf(job), { course, published })
+        published = undefined
+      } finally {
+        published?.done()
+      }
+      return undefined
+    })
+  }
+
+  verify(job: Job): Promise<FlashResult> {
+    const isThere = (course: Course): boolean => isOver(course) || isWaiting(course) || !isPreparing(course)
+    return this.#followed(job, { isThere, isLater: (course) => rankOf(course) > 2, missing: 'corrupt' })
+  }
+
+  install(job: Job): Promise<FlashResult> {
+    const isThere = (course: Course): boolean => isOver(course) || isWaiting(course) || rankOf(course) > 3
+    const isLater = (course: Course): boolean => hasTold(course, 'ActivateFailed')
+    return this.#followed(job, { isThere, isLater, missing: 'nothing-installed' })
+  }
+
+  activate(job: Activation): Promise<FlashResult> {
+    const { awayMs } = patienceOf(this.#options)
+    const { firmware, version } = job
+    return this.#stage(job, awayMs, async (connection, progress) => {
+      const target = itemOf(firmware)
+      const activating: Activating = { firmware, target, version, progress }
+      const run = this.#runs.get(keyOf(job))
+      if (run === undefined) return { version: await activateUnknown(connection, activating) }
+      const { course, wasReset } = await seeThrough(connection, run.course, activating)
+      const verdict = verdictOf(course)
+      this.#forget(job)
+      if (verdict === 'bad') throw failure(job, course)
+      const told = hasTold(course, 'UpdateSuccessful') ? 'success' : verdict === 'good' ? 'end' : 'nothing'
+      return { version: await settle(connection, activating, { told, wasReset }) }
+    })
+  }
+
+  /** What is not over yet of an update that is not wanted any more. */
+  release(job: Pick<Activation, 'bmcId' | 'component'>): Seen | undefined {
+    const run = this.#forget(job)
+    return run === undefined || isOver(run.course) ? undefined : run.course.seen
+  }
+
+  close(): void {
+    for (const { published } of this.#runs.values()) published?.done()
+    this.#runs.clear()
+  }
+
+  #forget(job: Pick<Activation, 'bmcId' | 'component'>): Run | undefined {
+    const run = this.#runs.get(keyOf(job))
+    this.#runs.delete(keyOf(job))
+    run?.published?.done()
+    return run
+  }
+
+  /** Where it fetches the image itself, it has it when it has read it, or is at something else already. */
+  async #fetched(
+    connection: Connection,
+    seen: Seen,
+    { target, published, progress, isRead }: Fetching,
+  ): Promise<Course> {
+    const course = courseOf(target, seen)
+    if (published === undefined) return course
+    const isThere = (one: Course): boolean => {
+      progress(Math.min(isRead(), 1))
+      return isRead() >= 1 || isOver(one) || isWaiting(one) || rankOf(one) > 1
+    }
+    return follow(connection, course, { isThere, progress: () => {} })
+  }
+
+  #followed(job: Job, { isThere, isLater, missing }: Following): Promise<FlashResult> {
+    return this.#stage(job, patienceOf(this.#options).awayMs, async (connection, progress) => {
+      const run = this.#runs.get(keyOf(job))
+      if (run === undefined) throw new StageError({ kind: missing })
+      const course = await follow(connection, run.course, { isThere, progress })
+      this.#runs.set(keyOf(job), { ...run, course })
+      const isBad = isOver(course) && verdictOf(course) === 'bad'
+      if (isBad && !isLater(course)) throw failure(job, course)
+      return undefined
+    })
+  }
+
+  async #stage(
+    job: Activation,
+    awayMs: number,
+    work: (
+      connection: Connection,
+      progress: (share: number) => void,
+    ) => Promise<{ version: string } | undefined>,
+  ): Promise<FlashResult> {
+    const { device, signal } = job
+    try {
+      signal.throwIfAborted()
+      const progress = rising(job.progress)
+      const value = await withDevice(this.#options, { device, signal, awayMs }, (connection) =>
+        work(connection, progress),
+      )
+      progress(1)
+      return succeed(value)
+    } catch (error) {
+      signal.throwIfAborted()
+      return fail(flashProblem(job, error))
+    }
+  }
+}
+
+interface Fetching {
+  readonly target: string
+  readonly published: Published | undefined
+  readonly progress: (share: number) => void
+  readonly isRead: () => number
+}
+
+interface Following {
+  readonly isThere: (course: Course) => boolean
+  /** Whether a bad end is that of a later stage. */
+  readonly isLater: (course: Course) => boolean
+  /** What it means that nothing is known of the update. */
+  readonly missing: 'corrupt' | 'nothing-installed'
+}
+
+/** After a restart of ours: only the inventory tells what is left of it. */
+async function activateUnknown(connection: Connection, activating: Activating): Promise<string> {
+  const item = await readItem(connection, activating.target)
+  const isPending = item === undefined || item.isBusy || item.conditions.length > 0
+  if (!isPending && item.version !== activating.version) throw new StageError({ kind: 'nothing-installed' })
+  return settle(connection, activating, { told: 'nothing', wasReset: false })
+}
+
+function failure({ component, firmware }: Activation, { said, seen }: Course): StageError {
+  const why = passedOn(said, { target: itemOf(firmware), component: component.uri })
+  const silent = answerProblem(`the update ended as ${seen.state ?? 'it did'}`, seen.answer)
+  return new StageError({
+    kind: 'failed',
+    why: why.length > 0 ? why : [problemMessage(component.uri, silent)],
+  })
+}
+
+function flashProblem({ component, firmware }: Activation, error: unknown): FlashProblem {
+  if (error instanceof StageError) return error.problem
+  if (error instanceof RefusalError) {
+    if (error.problem !== undefined) return error.problem
+    const why = passedOn(error.said, { target: itemOf(firmware), component: component.uri })
+    const silent = problemMessage(component.uri, answerProblem('the image was refused', error.answer))
+    return { kind: 'failed', why: why.length > 0 ? why : [silent] }
+  }
+  const problem = problemOf(error)
+  if (problem === undefined) throw error
+  return { kind: 'failed', why: [problemMessage(component.uri, problem)] }
+}
+
+function keyOf({ bmcId, component }: Pick<Activation, 'bmcId' | 'component'>): string {
+  return `${bmcId}/${component.id}`
+}
+
+/** Tells only what is more than was told before: what is sent again begins anew. */
+function rising(progress: (share: number) => void): (share: number) => void {
+  let told = 0
+  return (share) => {
+    if (share > told) progress((told = share))
+  }
+}
+
+async function* counting(
+  chunks: AsyncIterable<Uint8Array>,
+  taken: (bytes: number) => void,
+): AsyncIterable<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of chunks) {
+    yield chunk
+    taken((bytes += chunk.byteLength))
+  }
+}
