@@ -1,0 +1,103 @@
+import { fail, type Result, succeed } from '../lib/result.ts'
+import { about, type Message, message } from '../redfish/messages/message.ts'
+import { isObject, type Json } from '../redfish/resource.ts'
+import { judge, type Mistake, propertyMessages } from '../redfish/validation.ts'
+import { durationMistakes, readSchedule } from '../tasks/schedule-body.ts'
+import { type Amount, type MaintenanceWindow, RolloutPlan } from './plan.ts'
+import { cronOpenings, isTimeZone } from './windows.ts'
+
+const judgePlan = judge(RolloutPlan)
+
+/** What a client says of a roll-out, which is at this pointer, or everything that is wrong with it. */
+export function readPlan(value: Json, at = ''): Result<RolloutPlan, readonly Message[]> {
+  const judged = judgePlan(value)
+  const problem = judged.ok ? [] : judged.problem
+  const plan = judged.ok ? judged.value : rightMembers(value, problem)
+  const mistakes = [
+    ...propertyMessages(problem.map((one) => ({ ...one, pointer: `${at}${one.pointer}` }))),
+    ...mistakesOf(plan, at),
+  ]
+  return mistakes.length > 0 ? fail(mistakes) : succeed(plan)
+}
+
+/** What the schema found nothing wrong with: other mistakes in it belong in the same answer. */
+function rightMembers(value: Json, problem: readonly Mistake[]): RolloutPlan {
+  const wrong = new Set(problem.map(({ pointer }) => pointer.split('/')[1]))
+  return Object.fromEntries(Object.entries(isObject(value) ? value : {}).filter(([name]) => !wrong.has(name)))
+}
+
+function mistakesOf(plan: RolloutPlan, at: string): Message[] {
+  const { Waves: waves = [], MaintenanceWindows: windows = [], Retries: retries } = plan
+  const thresholds = [
+    'SuccessThreshold',
+    'FailureThreshold',
+    'OverallSuccessThreshold',
+    'OverallFailureThreshold',
+  ] as const
+  return [
+    ...durationMistakes(plan.DelayBetweenWaves, `${at}/DelayBetweenWaves`, 0),
+    ...durationMistakes(plan.DeviceTimeout, `${at}/DeviceTimeout`, 1),
+    ...durationMistakes(retries?.Delay, `${at}/Retries/Delay`, 0),
+    ...durationMistakes(retries?.MaxDelay, `${at}/Retries/MaxDelay`, 0),
+    ...thresholds.flatMap((name) => amountMistakes(plan[name], `${at}/${name}`)),
+    ...waves.flatMap((wave, index) => {
+      const here = `${at}/Waves/${index}`
+      return [
+        ...amountMistakes(wave, here),
+        ...durationMistakes(wave.Delay, `${here}/Delay`, 0),
+        ...amountMistakes(wave.SuccessThreshold, `${here}/SuccessThreshold`),
+        ...amountMistakes(wave.FailureThreshold, `${here}/FailureThreshold`),
+      ]
+    }),
+    ...windows.flatMap((window, index) => windowMistakes(window, `${at}/MaintenanceWindows/${index}`)),
+  ]
+}
+
+/** A count or a percentage: neither says nothing, and both say two things. */
+function amountMistakes(amount: Amount | undefined, at: string): Message[] {
+  if (amount === undefined) return []
+  return oneOf(at, ['Count', amount.Count], ['Percent', amount.Percent])
+}
+
+type Member = readonly [name: string, value: unknown]
+
+function oneOf(at: string, [one, value]: Member, [other, otherValue]: Member): Message[] {
+  const pointer = `${at}/${one}`
+  if (value === undefined && otherValue === undefined)
+    return [about(message('Base.PropertyMissing', pointer.slice(1)), pointer)]
+  if (value === undefined || otherValue === undefined) return []
+  return [about(message('Base.PropertyValueConflict', pointer.slice(1), `${at}/${other}`.slice(1)), pointer)]
+}
+
+function windowMistakes(window: MaintenanceWindow, at: string): Message[] {
+  const { Cron: pattern, Schedule: schedule, TimeZone: timeZone = 'UTC', Duration: duration } = window
+  const isZone = isTimeZone(timeZone)
+  const cron =
+    pattern !== undefined && cronOpenings(pattern, isZone ? timeZone : 'UTC') === undefined
+      ? [formatMistake(pattern, `${at}/Cron`)]
+      : []
+  const read = schedule === undefined ? undefined : readSchedule(schedule, `${at}/Schedule`)
+  return [
+    ...oneOf(at, ['Cron', pattern], ['Schedule', schedule]),
+    ...cron,
+    ...(isZone ? [] : [formatMistake(timeZone, `${at}/TimeZone`)]),
+    // Its times say where they are.
+    ...(schedule !== undefined && window.TimeZone !== undefined
+      ? oneOf(at, ['TimeZone', timeZone], ['Schedule', schedule])
+      : []),
+    ...(read?.ok === false ? read.problem : []),
+    // How often it has opened nobody counts: who waits for a window waits for the next.
+    ...(read?.ok === true && read.value.maxOccurrences !== undefined
+      ? [unknownMember(`${at}/Schedule/MaxOccurrences`)]
+      : []),
+    ...durationMistakes(duration, `${at}/Duration`, 1),
+  ]
+}
+
+function formatMistake(value: string, pointer: string): Message {
+  return about(message('Base.PropertyValueFormatError', value, pointer.slice(1)), pointer)
+}
+
+function unknownMember(pointer: string): Message {
+  return about(message('Base.PropertyUnknown', pointer.slice(1)), pointer)
+}

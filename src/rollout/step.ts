@@ -1,0 +1,232 @@
+import type { Changes, LiveRollout } from './live.ts'
+import { canBeRetried, canBeRolledBack, cancelOperation, type Effect, rollBack, stop } from './moves.ts'
+import { endOperation } from './outcome.ts'
+import type { Selection } from './select.ts'
+import { isDue, settle, startWhoCan } from './settle.ts'
+import { isUpdating, newTarget, newWave, type Outcome, skippedTarget, type TargetRecord } from './state.ts'
+
+/** What happens to a roll-out. One that does not fit its state changes nothing. */
+export type RolloutEvent =
+  | { readonly kind: 'Begin' | 'Tick' | 'Pause' | 'Resume' | 'Cancel' | 'Restarted' }
+  | { readonly kind: 'Approved'; readonly wave: number }
+  | ({ readonly kind: 'DeviceStarted'; readonly task?: string | undefined } & OfOperation)
+  | ({ readonly kind: 'DeviceEnded'; readonly outcome: Outcome } & OfOperation)
+  /** Before it could be, the process had ended. */
+  | ({ readonly kind: 'NeverStarted' } & OfOperation)
+  /** Of all devices for which that can be, unless some are named. */
+  | { readonly kind: 'RetryFailed' | 'RollBack'; readonly targets?: readonly string[] | undefined }
+  | { readonly kind: 'Add'; readonly selection: Pick<Selection, 'chosen' | 'skipped'> }
+
+export interface OfOperation {
+  /** The Id of the device. */
+  readonly target: string
+  readonly operation: string
+}
+
+export interface Step {
+  /** To be kept before any effect is let happen. */
+  readonly changes: Changes
+  readonly effects: readonly Effect[]
+}
+
+/**
+ * What events mean for a roll-out that happened, one after the other, up to a moment. Nobody begins before all of them
+ * are heard: of a threshold that is crossed by the last of them, too. It does nothing but to the record: the same record,
+ * events and moment give the same changes and effects.
+ */
+export function step(live: LiveRollout, events: readonly RolloutEvent[], now: number): Step {
+  const effects: Effect[] = []
+  // A clock that is set back does not undo what has been.
+  live.now = Math.max(live.now, now)
+  for (const event of events) {
+    take(live, event, effects)
+    if (live.head.state !== 'New') settle(live, effects)
+  }
+  let seen: number
+  do {
+    seen = live.revision
+    startWhoCan(live, effects)
+    // Those for whom no window opens any more may have been the last.
+    if (live.revision !== seen) settle(live, effects)
+  } while (live.revision !== seen)
+  const { changes, transitions } = live.takeChanges()
+  effects.push(...transitions.map((one) => ({ kind: 'Tell' as const, ...one })))
+  const at = nextMoment(live)
+  // A timer may be early.
+  const isAsked = events.some(({ kind }) => kind === 'Tick') && at !== undefined
+  if (at !== live.wakeAt || isAsked) effects.push({ kind: 'WakeAt', at })
+  live.wakeAt = at
+  return { changes, effects }
+}
+
+function take(live: LiveRollout, event: RolloutEvent, effects: Effect[]): void {
+  switch (event.kind) {
+    case 'Tick':
+      return
+    case 'Begin':
+      if (live.head.state === 'New') live.setHead({ state: 'Scheduled', beganAt: live.now })
+      return
+    case 'Approved':
+      return approve(live, event.wave)
+    case 'DeviceStarted':
+    case 'DeviceEnded':
+    case 'NeverStarted':
+      return hearOf(live, event)
+    case 'Pause':
+      if (isUpdating(live.head.state) && live.head.pause === undefined)
+        live.setHead({ pause: { by: 'Operator', at: live.now } })
+      return
+    case 'Resume':
+      return resume(live)
+    case 'Cancel':
+      return cancel(live, effects)
+    case 'RetryFailed':
+      return retryFailed(live, event.targets)
+    case 'RollBack':
+      return rollBackByHand(live, event.targets)
+    case 'Add':
+      return add(live, event.selection)
+    case 'Restarted':
+      return askForAll(live, effects)
+  }
+}
+
+function approve(live: LiveRollout, index: number): void {
+  const wave = live.waves[index]
+  if (wave?.state === 'WaitingForApproval' && isUpdating(live.head.state))
+    live.putWave({ ...wave, state: 'Delayed', approvedAt: live.now })
+}
+
+function hearOf(
+  live: LiveRollout,
+  event: Extract<RolloutEvent, { readonly kind: 'DeviceStarted' | 'DeviceEnded' | 'NeverStarted' }>,
+): void {
+  const target = live.targets.get(event.target)
+  if (target?.attempt?.operation !== event.operation) return
+  if (event.kind === 'DeviceEnded') endOperation(live, target, event.outcome)
+  else if (event.kind === 'NeverStarted') undoStart(live, target)
+  else if (event.task !== target.attempt.task)
+    live.putTarget({ ...target, attempt: { ...target.attempt, task: event.task } })
+}
+
+/** As if nobody had meant to: whether it may begin is asked again. */
+function undoStart(live: LiveRollout, target: TargetRecord): void {
+  const { attempt, tries } = target
+  const undone: TargetRecord = { ...target, attempt: undefined }
+  if (attempt?.kind === 'RollBack') live.putTarget({ ...undone, state: 'WaitingForRollBack' })
+  else if (target.state !== 'Flashing') live.putTarget(undone)
+  else {
+    const goesOn = isUpdating(live.head.state) && attempt?.cancel !== 'Cancel'
+    live.putTarget({ ...undone, tries: tries - 1, state: goesOn ? 'Pending' : 'Cancelled' })
+  }
+}
+
+/** The threshold that was crossed is forgiven what was there; others are not. */
+function resume(live: LiveRollout): void {
+  const { pause } = live.head
+  if (pause === undefined) return
+  const wave = pause.wave === undefined ? undefined : live.waves[pause.wave]
+  if (wave && pause.by === 'FailureThreshold')
+    live.putWave({ ...wave, forgiven: live.tallyOf(wave.index).failed })
+  if (wave && pause.by === 'SuccessThreshold') live.putWave({ ...wave, isWaived: true })
+  const forgiven = pause.by === 'OverallFailureThreshold' ? live.all.failed : live.head.forgiven
+  live.setHead({ pause: undefined, forgiven })
+}
+
+function cancel(live: LiveRollout, effects: Effect[]): void {
+  const { state } = live.head
+  if (state === 'RollingBack') return stopRollingBack(live)
+  if (state !== 'New' && state !== 'Stopping' && !isUpdating(state)) return
+  stop(live, 'Cancelled')
+  for (const target of live.targets.values()) {
+    const { attempt } = target
+    if (attempt?.kind === 'Update' && attempt.cancel === undefined && target.state === 'Flashing')
+      cancelOperation(live, target, { attempt: { ...attempt, cancel: 'Cancel' }, effects })
+  }
+}
+
+/** Those whose turn has not come stay as they are. */
+function stopRollingBack(live: LiveRollout): void {
+  live.setHead({ state: 'Stopping', endsAs: 'Cancelled' })
+  for (const target of live.targets.values()) {
+    const { state, failure } = target
+    if (state === 'WaitingForRollBack')
+      live.putTarget({ ...target, state: failure === undefined ? 'Succeeded' : 'Failed' })
+  }
+}
+
+function retryFailed(live: LiveRollout, ids: readonly string[] | undefined): void {
+  const { state } = live.head
+  const isOver = state === 'Completed' || state === 'Failed'
+  const retried = isOver || isUpdating(state) ? those(live, ids).filter(canBeRetried) : []
+  if (retried.length === 0) return
+  if (isOver) live.setHead({ state: 'Running', endedAt: undefined, endsAs: undefined })
+  for (const target of retried) {
+    const wave = live.waves[target.wave ?? -1]
+    if (wave !== undefined) {
+      const forgiven = Math.max(0, wave.forgiven - 1)
+      live.putWave({ ...wave, forgiven, state: 'Running', endedAt: undefined })
+    }
+    live.putTarget({
+      ...target,
+      state: 'Pending',
+      tries: 0,
+      failure: undefined,
+      rollBackFailure: undefined,
+    })
+  }
+  live.setHead({ forgiven: Math.max(0, live.head.forgiven - retried.length) })
+}
+
+function rollBackByHand(live: LiveRollout, ids: readonly string[] | undefined): void {
+  const { state, pause } = live.head
+  const isOver = ['Completed', 'Failed', 'Cancelled', 'RolledBack'].includes(state)
+  if (!isOver && pause === undefined) return
+  const marked = those(live, ids).filter(canBeRolledBack)
+  if (marked.length === 0) return
+  live.setHead({ endedAt: undefined, endsAs: undefined })
+  const scope = ids === undefined ? ({ of: 'All' } as const) : ({ of: 'Marked' } as const)
+  rollBack(live, scope, new Set(marked.map(({ id }) => id)))
+}
+
+function those(live: LiveRollout, ids: readonly string[] | undefined): readonly TargetRecord[] {
+  return ids === undefined ? [...live.targets.values()] : ids.flatMap((id) => live.targets.get(id) ?? [])
+}
+
+/** Who comes while it goes on is of the last wave; who is there already stays as it is. */
+function add(live: LiveRollout, { chosen, skipped }: Pick<Selection, 'chosen' | 'skipped'>): void {
+  if (live.head.state !== 'New' && !isUpdating(live.head.state)) return
+  const isNew = ({ device }: { readonly device: { readonly id: string } }): boolean =>
+    !live.targets.has(device.id)
+  const coming = chosen.filter(isNew)
+  const wave = Math.max(0, live.waves.length - 1)
+  if (coming.length > 0) {
+    const last = live.waves[wave] ?? newWave(wave, live.rules.wave(wave).name)
+    const isOver = last.state === 'Completed' || last.state === 'Cancelled'
+    live.putWave(isOver ? { ...last, state: 'Running', endedAt: undefined } : last)
+  }
+  for (const one of coming) live.putTarget(newTarget(one, { order: live.places, wave }))
+  for (const one of skipped.filter(isNew)) live.putTarget(skippedTarget(one))
+}
+
+function askForAll(live: LiveRollout, effects: Effect[]): void {
+  for (const { id: target, attempt } of live.targets.values()) {
+    if (attempt !== undefined) {
+      const { operation, cancel: isCancelled } = attempt
+      effects.push({ kind: 'Ask', target, operation })
+      if (isCancelled !== undefined) effects.push({ kind: 'CancelFlash', target, operation })
+    }
+  }
+}
+
+/** When time alone changes something next. */
+function nextMoment(live: LiveRollout): number | undefined {
+  let timer = live.timers.peek()
+  while (timer !== undefined && !isDue(live, timer)) {
+    live.timers.pop()
+    timer = live.timers.peek()
+  }
+  const next = live.waves[live.opened]
+  const opening = next?.state === 'Delayed' && live.head.pause === undefined ? next.readyAt : undefined
+  return timer === undefined || (opening !== undefined && opening < timer.at) ? opening : timer.at
+}
