@@ -112,12 +112,14 @@ const adapters: readonly {
   { module: /^prom-client$/, users: ['http/metrics.ts'] },
   { module: /^commander$/, users: ['cli/'] },
   { module: /^pino$/, users: ['cli/serve.ts'] },
+  { module: /^croner$/, users: ['rollout/windows.ts'] },
 ]
 
 /** Files that hold a Date object because somebody else's library takes nothing else; the time in it is given. */
 const dateHolders: ReadonlyMap<string, string> = new Map([
   ['http/certificate.ts', 'X.509 validity, from the clock'],
   ['image/build/bundle.ts', 'tar headers, always the same'],
+  ['rollout/windows.ts', 'from when on Croner looks for the next opening'],
   ['image/trust/sign.ts', 'when a signature was made, as it is told'],
 ])
 
