@@ -16,7 +16,7 @@ const USAGE = `npm run conformance -- --tools DIR --csdl DIR [--python FILE] [--
   --tools    holds the checkouts of the DMTF tools                      (or CONFORMANCE_TOOLS)
   --csdl     holds the CSDL files of the DMTF schema bundle             (or CONFORMANCE_CSDL)
   --python   a Python that has what the tools import, default python3   (or CONFORMANCE_PYTHON)
-  --machine  rackmount, bladed; both by default
+  --machine  rackmount, bladed, console (over a fleet of three); all by default
   --tool     a word of a tool's name; all by default
   --bmcs     looks at three of a fleet of so many: the first, the middle, the last; 1 by default, which is no fleet
   --hurry    cuts the tools' own pauses short
@@ -27,7 +27,10 @@ const inhabited = {
   rackmount: { done: 'NIC-1', staged: 'NIC-2', waiting: 'BIOS', endless: 'PSU-1' },
   bladed: { done: 'PSU-2', staged: 'Blade1-BIOS', waiting: 'Blade2-BMC', endless: 'PSU-1' },
 } as const
-const machines = Object.keys(inhabited)
+const CONSOLE = 'console'
+/** How many BMCs a console manages. */
+const MANAGED = 3
+const machines = [...Object.keys(inhabited), CONSOLE]
 
 interface Line extends Outcome {
   readonly tool: string
@@ -75,9 +78,12 @@ async function runAll(): Promise<boolean> {
     for (const machine of values.machine) {
       const folder = join(reports, `${tool.name}-${machine}`.toLowerCase().replaceAll(' ', '-'))
       await mkdir(folder)
-      await using started = await startService(machine, folder, Number(values.bmcs))
+      const bmcs = machine === CONSOLE ? 1 : Number(values.bmcs)
+      await using managed = await startManaged(machine, folder)
+      await using started = await startService(machine, folder, bmcs)
       for (const { name, ...service } of started.services) {
-        await inhabit(service, machine)
+        if (managed === undefined) await inhabit(service, machine)
+        else await manage(service, managed.services)
         const own = join(folder, name)
         await mkdir(own)
         lines.push({ tool: tool.name, machine: name, ...(await tool.run(installation, service, own)) })
@@ -101,24 +107,8 @@ async function runAll(): Promise<boolean> {
  * What a service in use shows: updates that are done, run, wait in a job and are staged, a kept image, keys, a job that is
  * to come, a subscription and a test event.
  */
-async function inhabit({ url, user, password }: Service, machine: string): Promise<void> {
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
-  const post = async (uri: string, body: object): Promise<void> => {
-    const isForm = body instanceof FormData
-    const answer = await fetch(url + uri, {
-      method: 'POST',
-      headers: { authorization, ...(!isForm && { 'content-type': 'application/json' }) },
-      body: isForm ? body : JSON.stringify(body),
-    })
-    if (!answer.ok) throw new Error(`${uri} answers ${answer.status}: ${await answer.text()}`)
-    await answer.arrayBuffer()
-  }
-  const destination = 'http://127.0.0.1:9/events'
-  await post(uris.eventDestinations, {
-    Destination: destination,
-    Protocol: 'Redfish',
-    Context: 'conformance',
-  })
+async function inhabit(service: Service, machine: string): Promise<void> {
+  await subscribe(service)
   const { done, staged, waiting, endless } = inhabitedOf(machine)
   const updates = [
     [done, { LocalImage: true }],
@@ -127,23 +117,61 @@ async function inhabit({ url, user, password }: Service, machine: string): Promi
     [endless, {}],
   ] as const
   for (const [name, parameters] of updates) {
-    await post(uris.multipartPush, await formOf(machine, name, parameters))
+    const form = await formOf(machine, name, { Targets: [uris.firmware(name)], ...parameters })
+    await post(service, uris.multipartPush, form)
   }
-  await post(uris.action(uris.updateService, 'UpdateService.GenerateSSHIdentityKeyPair'), {
+  await post(service, uris.action(uris.updateService, 'UpdateService.GenerateSSHIdentityKeyPair'), {
     KeyType: 'Ed25519',
   })
-  await post(uris.jobs, {
+  await post(service, uris.jobs, {
     Payload: { HttpOperation: 'PATCH', TargetUri: uris.updateService, JsonBody: '{"ServiceEnabled":true}' },
     Schedule: { RecurrenceInterval: 'P7D', InitialStartTime: '2100-01-01T00:00:00Z' },
   })
   const event = { MessageId: 'ResourceEvent.1.4.TestMessage', Message: 'test', MessageSeverity: 'OK' }
-  await post(uris.action(uris.eventService, 'EventService.SubmitTestEvent'), event)
+  await post(service, uris.action(uris.eventService, 'EventService.SubmitTestEvent'), event)
+}
+
+/** What a console in use shows: devices, an aggregate of them, updates that go to them. */
+async function manage(service: Service, bmcs: readonly Service[]): Promise<void> {
+  await subscribe(service)
+  for (const { url, user, password } of bmcs) {
+    await post(service, uris.aggregationSources, {
+      HostName: url,
+      UserName: user,
+      Password: password,
+      Links: { ConnectionMethod: { '@odata.id': uris.connectionMethod('Redfish') } },
+    })
+  }
+  const Elements = ['1', '2'].map((id) => ({ '@odata.id': uris.system(id) }))
+  await post(service, uris.aggregates, { Elements })
+  const form = await formOf('rackmount', 'NIC-1', { Targets: [uris.aggregate('1')] })
+  await post(service, uris.multipartPush, form)
+}
+
+async function subscribe(service: Service): Promise<void> {
+  await post(service, uris.eventDestinations, {
+    Destination: 'http://127.0.0.1:9/events',
+    Protocol: 'Redfish',
+    Context: 'conformance',
+  })
+}
+
+async function post({ url, user, password }: Service, uri: string, body: object): Promise<void> {
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+  const isForm = body instanceof FormData
+  const answer = await fetch(url + uri, {
+    method: 'POST',
+    headers: { authorization, ...(!isForm && { 'content-type': 'application/json' }) },
+    body: isForm ? body : JSON.stringify(body),
+  })
+  if (!answer.ok) throw new Error(`${uri} answers ${answer.status}: ${await answer.text()}`)
+  await answer.arrayBuffer()
 }
 
 /** A push of new firmware for one component. */
 async function formOf(machine: string, name: string, parameters: object): Promise<FormData> {
   const components = componentOrders([{ name, version: '99.0' }], 65_536, machine)
-  const asked = JSON.stringify({ Targets: [uris.firmware(name)], ...parameters })
+  const asked = JSON.stringify(parameters)
   const form = new FormData()
   form.set('UpdateParameters', new Blob([asked], { type: 'application/json' }))
   form.set('UpdateFile', new Blob([await bytesOf(buildBundle(components))]), 'update.tar')
@@ -159,18 +187,20 @@ interface Started extends AsyncDisposable {
   readonly services: readonly (Service & { readonly name: string })[]
 }
 
+/** The BMCs that a console is to manage. */
+async function startManaged(machine: string, folder: string): Promise<Started | undefined> {
+  if (machine !== CONSOLE) return undefined
+  return startService('rackmount', folder, MANAGED)
+}
+
 /** A service in a process of its own, on free ports; it ends when it leaves scope. */
 async function startService(machine: string, folder: string, bmcs: number): Promise<Started> {
   const main = resolve(import.meta.dirname, '../src/main.ts')
   const ports = ['--port', '0', '--https-port', '0']
-  const devices = join(folder, 'devices.json')
-  await writeFile(
-    devices,
-    JSON.stringify({ [inhabitedOf(machine).endless]: { fail: { at: 'transfer', how: 'hangs' } } }),
-  )
   const many = bmcs > 1 ? ['--bmcs', String(bmcs)] : ['--ssdp']
-  const other = ['--machine', machine, '--speed', 'max', '--log-level', 'error']
-  const child = spawn(process.execPath, [main, 'serve', ...ports, '--devices', devices, ...other, ...many], {
+  const kind = machine === CONSOLE ? ['--console'] : await machineOptions(machine, folder)
+  const other = ['--speed', 'max', '--log-level', 'error']
+  const child = spawn(process.execPath, [main, 'serve', ...ports, ...kind, ...other, ...many], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
@@ -184,7 +214,7 @@ async function startService(machine: string, folder: string, bmcs: number): Prom
   for (;;) {
     const [url, httpsUrl] = ['http', 'https'].map((scheme) => RegExp(`${scheme}://[^/\\s]+`).exec(said)?.[0])
     if (url !== undefined && httpsUrl !== undefined && said.endsWith('\n')) {
-      const slots = bmcs > 1 ? [0, Math.floor(bmcs / 2), bmcs - 1] : [0]
+      const slots = [...new Set([0, Math.floor(bmcs / 2), bmcs - 1])]
       const services = slots.map((slot) => ({
         name: bmcs > 1 ? `${machine}-${slot + 1}` : machine,
         url: moved(url, slot),
@@ -204,6 +234,14 @@ async function startService(machine: string, folder: string, bmcs: number): Prom
       throw error
     }
   }
+}
+
+/** A machine of which one device is never done. */
+async function machineOptions(machine: string, folder: string): Promise<string[]> {
+  const devices = join(folder, 'devices.json')
+  const hangs = { fail: { at: 'transfer', how: 'hangs' } }
+  await writeFile(devices, JSON.stringify({ [inhabitedOf(machine).endless]: hangs }))
+  return ['--machine', machine, '--devices', devices]
 }
 
 /** The URL of the BMC so many places further on; without a fleet it is at a name, perhaps. */

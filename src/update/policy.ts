@@ -71,7 +71,9 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
   const left = candidates.filter(({ id }) => request.targets !== undefined && !matched.has(id))
   return [
     ...decisions,
-    ...left.map((component) => ({ kind: 'not-applicable', component, image: images[0] }) as const),
+    ...ofDevicesWithout(decisions, left).map(
+      (component) => ({ kind: 'not-applicable', component, image: images[0] }) as const,
+    ),
   ]
 }
 
@@ -83,6 +85,12 @@ function isNamed(component: string, { targets }: UpdateRequest): boolean {
 function onePerDevice(fits: Fits, own: readonly Component[]): readonly Component[] {
   if (fits.kind !== 'named' || fits.component !== ANY_COMPONENT) return own
   return own.filter(({ id, on }) => !own.some((other) => other.id !== id && other.on?.device === on?.device))
+}
+
+/** Of what a request names, that for which there is nothing: of a managed device no more than one, where none is served. */
+function ofDevicesWithout(decisions: readonly Decision[], left: readonly Component[]): readonly Component[] {
+  const told = new Set(decisions.flatMap((one) => (one.kind === 'no-target' ? [] : one.component.on?.device)))
+  return left.filter(({ on }) => on === undefined || (!told.has(on.device) && told.add(on.device)))
 }
 
 /** Why nothing in the image is for this machine, where that is so. */

@@ -36,7 +36,7 @@ const stages = (id: string) => ['transfer', 'verify', 'install', 'activate'].map
 describe('an update of a console', () => {
   test('goes to the device that is named, and its version follows', async () => {
     const emulator = await startConsole()
-    const Targets = [uris.firmware('2-BIOS')]
+    const Targets = [uris.system('2')]
     await push(emulator, await image({ BIOS: '2.0.0' }), { Targets })
     await emulator.clock.advance(60_000)
     expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
@@ -46,6 +46,7 @@ describe('an update of a console', () => {
       [],
     ])
     expect(await emulator.get(uris.system('2'))).toMatchObject({ BiosVersion: '2.0.0' })
+    expect(messageKeys(await emulator.get(uris.task('1')))).not.toContain('UpdateNotApplicable')
     expect(await emulator.get(uris.system('1'))).toMatchObject({ BiosVersion: '1.0.0' })
   })
 
@@ -53,12 +54,13 @@ describe('an update of a console', () => {
     ['a system', () => [uris.system('1')], [true, false, false]],
     ['a manager, of which the image has nothing', () => [uris.manager('1')], [false, false, false]],
     ['an aggregate', () => [uris.aggregate('1')], [false, true, true]],
+    ['an aggregate, for a manager of it', () => [uris.aggregate('1')], [false, true, true], 'BMC'],
     ['nobody in particular', () => [], [true, true, true]],
-  ])('of which %s is the target goes where that is', async (_what, targets, updated) => {
+  ])('of which %s is the target goes where that is', async (_what, targets, updated, firmware = 'BIOS') => {
     const emulator = await startConsole()
     const Elements = ['2', '3'].map((id) => ({ '@odata.id': uris.system(id) }))
     await emulator.send(uris.aggregates, { method: 'POST', body: { Elements } })
-    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: targets() })
+    await push(emulator, await image({ [firmware]: '2.0.0' }), { Targets: targets() })
     await emulator.clock.advance(60_000)
     expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked.length > 0)).toEqual(updated)
   })
