@@ -72,13 +72,22 @@ const adapters: readonly {
       'transfer/tftp.ts',
       'transfer/tls.ts',
     ],
-    types: ['http/', 'transfer/'],
+    types: ['http/', 'transfer/', 'devices/amt/simulated/'],
   },
-  { module: /^node:http$/, users: ['http/server.ts'], types: ['http/', 'services/update-service/'] },
+  {
+    module: /^node:http$/,
+    users: ['http/server.ts', 'devices/amt/simulated/amt-server.ts'],
+    types: ['http/', 'services/update-service/'],
+  },
   // certificates.ts asks only whether TLS takes a certificate
   {
     module: /^node:(https|tls|http2)$/,
-    users: ['http/handshakes.ts', 'http/certificates.ts', 'transfer/tls.ts'],
+    users: [
+      'http/handshakes.ts',
+      'http/certificates.ts',
+      'transfer/tls.ts',
+      'devices/amt/simulated/amt-server.ts',
+    ],
   },
   { module: /^node:dgram$/, users: ['http/ssdp.ts', 'transfer/tftp.ts'] },
   { module: /^node:dns(\/promises)?$/, users: ['transfer/network.ts'] },
@@ -102,11 +111,14 @@ const adapters: readonly {
     users: [
       'client/',
       'events/http-sink.ts',
+      'devices/amt/connection.ts',
+      'devices/amt/simulated/boot-fetcher.ts',
       'transfer/http.ts',
       'transfer/http-connection.ts',
       'transfer/http-visit.ts',
     ],
   },
+  { module: /^@device-management-toolkit\//, users: ['devices/amt/management.ts'] },
   { module: /^basic-ftp$/, users: ['transfer/ftp.ts'] },
   { module: /^ssh2$/, users: ['transfer/ssh.ts'], types: ['transfer/'] },
   { module: /^prom-client$/, users: ['http/metrics.ts'] },
@@ -117,6 +129,7 @@ const adapters: readonly {
 
 /** Files that hold a Date object because somebody else's library takes nothing else; the time in it is given. */
 const dateHolders: ReadonlyMap<string, string> = new Map([
+  ['devices/amt/amt-adapter.ts', 'when a machine is to wake, as it was given'],
   ['http/certificate.ts', 'X.509 validity, from the clock'],
   ['image/build/bundle.ts', 'tar headers, always the same'],
   ['rollout/windows.ts', 'from when on Croner looks for the next opening'],
