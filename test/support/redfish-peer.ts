@@ -1,3 +1,4 @@
+import { findComponent } from '../../src/bmc/bmc.ts'
 import type { DeviceAddress } from '../../src/devices/device.ts'
 import type { RedfishOptions } from '../../src/devices/redfish/redfish-adapter.ts'
 import { createRedfishAdapter } from '../../src/devices/redfish/redfish-adapter.ts'
@@ -14,7 +15,7 @@ import { startWire } from './wire.ts'
 const HURRY = 100
 
 /** Real time, of which less is waited than is asked for. */
-const hurried: Clock = {
+export const hurried: Clock = {
   ...systemClock,
   now: () => systemClock.now() * HURRY,
   sleep: (ms, signal) => systemClock.sleep(ms / HURRY, signal),
@@ -56,7 +57,9 @@ export async function startPeer(
       for (const stage of stages) if (results.every(({ ok }) => ok)) results.push(await adapter[stage](one))
       return results
     },
-    versionOf: (id: string) => wire.bmc.state.components.get(id)?.version,
+    versionOf: (id: string) => findComponent(wire.bmc, id)?.now.version,
+    /** The version that it left the factory with. */
+    before: (id: string) => findComponent(wire.bmc, id)?.factory.version,
     /** What is open on our account, the images included that the machine is still at. */
     open: async (): Promise<string[]> => {
       return [
