@@ -63,6 +63,7 @@ const adapters: readonly {
   {
     module: /^node:net$/,
     users: [
+      'devices/mqtt/broker.ts',
       'http/door.ts',
       'http/certificate.ts',
       'http/ssdp.ts',
@@ -116,12 +117,15 @@ const adapters: readonly {
       'transfer/http.ts',
       'transfer/http-connection.ts',
       'transfer/http-visit.ts',
+      'devices/mqtt/agent/download.ts',
     ],
   },
   { module: /^@device-management-toolkit\//, users: ['devices/amt/management.ts'] },
   { module: /^basic-ftp$/, users: ['transfer/ftp.ts'] },
   { module: /^ssh2$/, users: ['transfer/ssh.ts'], types: ['transfer/'] },
   { module: /^prom-client$/, users: ['http/metrics.ts'] },
+  { module: /^mqtt$/, users: ['devices/mqtt/connection.ts'] },
+  { module: /^aedes$/, users: ['devices/mqtt/broker.ts'] },
   { module: /^commander$/, users: ['cli/'] },
   { module: /^pino$/, users: ['cli/serve.ts'] },
   { module: /^croner$/, users: ['rollout/windows.ts'] },

@@ -89,6 +89,9 @@ const any = Type.Object({ reqId, d: optionalBag })
 export type ManageMessage = Static<typeof manage>
 export type ResponseMessage = Static<typeof response>
 
+/** The fields in the data of an answer. */
+export const judgeFields = judge(manyFields)
+
 /** A message's JSON, judged; what is wrong with it in words. */
 export const read = {
   manage: reader(judge(manage)),

@@ -1,0 +1,183 @@
+import { Aedes, type Client } from 'aedes'
+import { timingSafeEqual } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type Duplex, duplexPair } from 'node:stream'
+import { Bounded } from '../../lib/bounded.ts'
+import { MAX_PAYLOAD_BYTES } from './messages.ts'
+import { isOf, scoped, unscoped } from './scope.ts'
+import { type ClientIdentity, keyOf, parseClientId, parseTopic } from './topics.ts'
+
+export interface MqttBrokerOptions {
+  /** Where devices reach it; 0 is a port that is free. */
+  readonly host: string
+  readonly port: number
+  /**
+   * What clients say as their password, by `<typeId>/<deviceId>`, by `<typeId>/*` for all of a type, or by `*`.
+   * Where there are none, nobody is asked.
+   */
+  readonly tokens?: ReadonlyMap<string, string>
+}
+
+/** A broker of our own, which tells devices apart by their connections, as IBM's platform does. */
+export interface MqttBroker {
+  readonly port: number
+  /** A connection of the one who manages: it hears and says everything. */
+  readonly stream: () => Duplex
+  readonly close: () => Promise<void>
+}
+
+/** What every client says as its name. */
+export const TOKEN_USER = 'use-token-auth'
+/** So many devices that gateways spoke for are remembered. */
+const MAX_BEHIND_GATEWAYS = 100_000
+
+export async function createMqttBroker(options: MqttBrokerOptions): Promise<MqttBroker> {
+  const scopes = new Scopes(options.tokens)
+  const aedes = await createScopedBroker(scopes)
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    aedes.handle(socket)
+  })
+  server.listen(options.port, options.host)
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port, // of a TCP server that listens
+    stream: () => {
+      const [ours, its] = duplexPair()
+      // As a socket, of which no end outlives the other.
+      ours.once('close', () => its.destroy())
+      its.once('close', () => ours.destroy())
+      scopes.trust(its)
+      aedes.handle(its)
+      return ours
+    },
+    close: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      await new Promise<void>((resolve) => aedes.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+/** Who is connected, and which part of the topics is theirs. */
+class Scopes {
+  readonly #tokens: MqttBrokerOptions['tokens']
+  readonly #ours = new WeakSet<object>()
+  readonly #identities = new WeakMap<Client, ClientIdentity>()
+  /** Devices that are connected themselves, by their keys. */
+  readonly #direct = new Map<string, Client>()
+  /** By which gateway a device spoke last, by the device's key. */
+  readonly #gateways = new Bounded<string, string>(MAX_BEHIND_GATEWAYS)
+
+  constructor(tokens: MqttBrokerOptions['tokens']) {
+    this.#tokens = tokens
+  }
+
+  /** What comes by this stream is the managing side. */
+  trust(stream: object): void {
+    this.#ours.add(stream)
+  }
+
+  admit(client: Client, clientId: string): boolean {
+    const identity = parseClientId(clientId)
+    if (identity !== undefined) this.#identities.set(client, identity)
+    return this.#isOurs(client) || identity !== undefined
+  }
+
+  knows(client: Client, userName: string | undefined, password: Uint8Array | undefined): boolean {
+    const who = this.#identities.get(client)
+    return this.#isOurs(client) || (who !== undefined && isKnown(this.#tokens, who, userName, password))
+  }
+
+  came(client: Client): void {
+    const who = this.#identities.get(client)
+    if (who?.kind === 'device') this.#direct.set(keyOf(who), client)
+  }
+
+  left(client: Client): void {
+    const who = this.#identities.get(client)
+    if (who?.kind === 'device' && this.#direct.get(keyOf(who)) === client) this.#direct.delete(keyOf(who))
+  }
+
+  /** The topic on the broker of what a client says or wants to hear; nothing where it may not. */
+  topic(client: Client, deed: 'publish' | 'subscribe', topic: string): string | undefined {
+    if (this.#isOurs(client)) return topic
+    const who = this.#identities.get(client)
+    const there = who && scoped(who, deed, topic)
+    if (there === undefined || deed === 'subscribe') return there
+    const other = this.#behind(who, there)
+    // A gateway speaks for devices that are not connected themselves.
+    if (other !== undefined && this.#direct.has(other)) return undefined
+    if (other !== undefined) this.#gateways.set(other, client.id)
+    return there
+  }
+
+  /** A topic as this client knows it; nothing where it is none of its business. */
+  heard(client: Client, topic: string): string | undefined {
+    if (this.#isOurs(client)) return topic
+    const who = this.#identities.get(client)
+    const other = this.#behind(who, topic)
+    if (who === undefined || (other !== undefined && this.#gateways.get(other) !== client.id))
+      return undefined
+    return unscoped(who, topic)
+  }
+
+  /** The key of the device behind a gateway that a topic is of. */
+  #behind(who: ClientIdentity | undefined, topic: string): string | undefined {
+    const device = parseTopic(topic)?.device
+    return who?.kind === 'gateway' && device !== undefined && !isOf(who, device) ? keyOf(device) : undefined
+  }
+
+  #isOurs(client: Client): boolean {
+    return this.#ours.has(client.conn)
+  }
+}
+
+/** The broker, in which every client has its own part of the topics. */
+async function createScopedBroker(scopes: Scopes): Promise<Aedes> {
+  const aedes = await Aedes.createBroker({
+    preConnect: (client, packet, done) => {
+      // Devices say everything again when they come back: nothing is kept for who is away.
+      packet.clean = true
+      done(null, scopes.admit(client, packet.clientId))
+    },
+    authenticate: (client, userName, password, done) => done(null, scopes.knows(client, userName, password)),
+    authorizePublish: (client, packet, done) => {
+      const isShort = packet.payload.length <= MAX_PAYLOAD_BYTES
+      const topic = client && isShort && scopes.topic(client, 'publish', packet.topic)
+      if (!topic) return done(new Error('not allowed'))
+      Object.assign(packet, { topic, retain: false })
+      done()
+    },
+    authorizeSubscribe: (client, subscription, done) => {
+      const topic = scopes.topic(client, 'subscribe', subscription.topic)
+      done(null, topic === undefined ? null : Object.assign(subscription, { topic }))
+    },
+    authorizeForward: (client, packet) => {
+      const topic = scopes.heard(client, packet.topic)
+      return topic === undefined ? null : Object.assign(packet, { topic })
+    },
+  })
+  aedes.on('client', (client) => scopes.came(client))
+  aedes.on('clientDisconnect', (client) => scopes.left(client))
+  return aedes
+}
+
+function isKnown(
+  tokens: MqttBrokerOptions['tokens'],
+  who: ClientIdentity,
+  userName: string | undefined,
+  password: Uint8Array | undefined,
+): boolean {
+  if (tokens === undefined) return true
+  const names = who.kind === 'application' ? ['*'] : [keyOf(who), `${who.typeId}/*`, '*']
+  const token = names.map((name) => tokens.get(name)).find((one) => one !== undefined)
+  if (token === undefined || password === undefined || userName !== TOKEN_USER) return false
+  const [wanted, given] = [Buffer.from(token), Buffer.from(password)]
+  return wanted.byteLength === given.byteLength && timingSafeEqual(wanted, given)
+}

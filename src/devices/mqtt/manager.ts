@@ -1,0 +1,272 @@
+import { Background } from '../../lib/background.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
+import { type Action, actions, refusal } from './actions.ts'
+import type { Bag, Field } from './attributes.ts'
+import { type BrokerAddress, Connection } from './connection.ts'
+import { hear, type ManagedDevice, withFields, withTold } from './managed-device.ts'
+import { fromDevice, judgeFields, type ResponseMessage, toDevice } from './messages.ts'
+import { ANSWER_MS, type MqttProblem, Questions } from './questions.ts'
+import { ALL_DEVICES, type DeviceId, keyOf, parseKey, parseTopic, topicText } from './topics.ts'
+
+export interface MqttManagerOptions extends BrokerAddress {
+  readonly clock: Clock
+  /** Told of bugs. */
+  readonly failed: (error: unknown) => void
+  /** How long a device may take for an answer. */
+  readonly answerMs?: number
+  /** So many devices are managed at most. */
+  readonly maxDevices?: number
+}
+
+export type DeviceEvent =
+  | { readonly kind: 'managed' | 'changed' | 'dormant' | 'awake'; readonly device: ManagedDevice }
+  | { readonly kind: 'unmanaged'; readonly device: ManagedDevice }
+
+export type DeviceListener = (event: DeviceEvent) => void
+
+interface Entry {
+  device: ManagedDevice
+  cancelExpiry: () => void
+}
+
+const MAX_DEVICES = 100_000
+
+export function createMqttManager(options: MqttManagerOptions): MqttManager {
+  return new MqttManager(options)
+}
+
+/** The side that manages devices: IBM's platform, as far as device management goes. */
+export class MqttManager {
+  readonly #clock: Clock
+  readonly #options: MqttManagerOptions
+  readonly #connection: Connection
+  readonly #entries = new Map<string, Entry>()
+  readonly #questions: Questions
+  readonly #listeners = new Map<string | undefined, Set<DeviceListener>>()
+  readonly #background: Background
+  readonly #closing = new AbortController()
+
+  constructor(options: MqttManagerOptions) {
+    this.#clock = options.clock
+    this.#options = options
+    this.#background = new Background(options.failed)
+    this.#questions = new Questions({
+      clock: options.clock,
+      answerMs: options.answerMs ?? ANSWER_MS,
+      say: (device, path, message) => this.#say(device, path, message),
+    })
+    this.#connection = new Connection({
+      ...options,
+      filters: [ALL_DEVICES],
+      take: (topic, payload) => this.#take(topic, payload),
+      up: () => this.#observeAgain([...this.#entries.keys()]),
+      down: () => {},
+    })
+    this.#connection.open()
+  }
+
+  /** Aborted when nobody is managed any more. */
+  get closed(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** Whether the broker is there. */
+  get isUp(): boolean {
+    return this.#connection.isUp
+  }
+
+  device(key: string): ManagedDevice | undefined {
+    return this.#entries.get(key)?.device
+  }
+
+  devices(): readonly ManagedDevice[] {
+    return [...this.#entries.values()].map(({ device }) => device)
+  }
+
+  /** Tells of what happens to one device, or to any; the returned function ends it. */
+  watch(listener: DeviceListener, key?: string): () => void {
+    const listeners = this.#listeners.get(key) ?? new Set()
+    this.#listeners.set(key, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key)
+    }
+  }
+
+  /** Writes attributes. */
+  async write(
+    key: string,
+    fields: readonly Field[],
+    signal: AbortSignal,
+  ): Promise<Result<void, MqttProblem>> {
+    const answer = await this.#ask(key, toDevice.update, { fields }, signal)
+    if (!answer.ok) return answer
+    this.#put(key, (device) => withFields(device, fields))
+    return succeed(undefined)
+  }
+
+  /** Asks to be told of changes; what the attributes are now is learnt where the device says so. */
+  async observe(
+    key: string,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Result<void, MqttProblem>> {
+    // What comes before the answer is of what was asked for.
+    this.#setObserved(key, (observed) => [...new Set([...observed, ...names])])
+    const answer = await this.#ask(
+      key,
+      toDevice.observe,
+      { fields: names.map((field) => ({ field })) },
+      signal,
+    )
+    if (!answer.ok) return answer
+    const told = judgeFields(answer.value.d)
+    if (told.ok) this.#put(key, (device) => withTold(device, told.value.fields))
+    return succeed(undefined)
+  }
+
+  /** Ends an observation; whatever the device says of it. */
+  cancel(key: string, names: readonly string[]): void {
+    this.#setObserved(key, (observed) => observed.filter((name) => !names.includes(name)))
+    this.#background.start(async (signal) => {
+      await this.#ask(key, toDevice.cancel, { fields: names.map((field) => ({ field })) }, signal)
+    })
+  }
+
+  /** Asks devices for an action; what each of them answers, in their order. */
+  initiate(
+    action: Action,
+    keys: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly Result<void, MqttProblem>[]> {
+    const ids = keys.map(parseKey)
+    const why = refusal(
+      action,
+      ids.filter((id) => id !== undefined),
+    )
+    const { path, needs } = actions[action]
+    return Promise.all(
+      keys.map(async (key): Promise<Result<void, MqttProblem>> => {
+        if (why !== undefined) return fail({ kind: 'failed', detail: why })
+        const device = this.device(key)
+        if (device !== undefined && device.supports[needs] !== true)
+          return fail({ kind: 'unsupported', detail: `${key} takes no ${needs}` })
+        const answer = await this.#ask(key, path, undefined, signal)
+        return answer.ok ? succeed(undefined) : answer
+      }),
+    )
+  }
+
+  async close(): Promise<void> {
+    for (const { cancelExpiry } of this.#entries.values()) cancelExpiry()
+    this.#entries.clear()
+    this.#closing.abort()
+    this.#questions.close()
+    await this.#background.close()
+    await this.#connection.close()
+  }
+
+  async #ask(
+    key: string,
+    path: string,
+    d: Bag | undefined,
+    signal: AbortSignal,
+  ): Promise<Result<ResponseMessage, MqttProblem>> {
+    signal.throwIfAborted()
+    const device = this.device(key)
+    if (device === undefined || device.isDormant) {
+      const detail =
+        device === undefined ? `${key} is not managed` : `${key} has not been heard of for too long`
+      return fail({ kind: 'unreachable', detail })
+    }
+    return this.#questions.ask(device, { path, d }, signal)
+  }
+
+  #say({ typeId, deviceId }: DeviceId, path: string, message: object): Promise<boolean> {
+    const topic = topicText({ root: 'iotdm-1', device: { typeId, deviceId }, path })
+    return this.#connection.publish(topic, message)
+  }
+
+  #take(topic: string, payload: Uint8Array): void {
+    const { root, device: who, path } = parseTopic(topic) ?? {}
+    if (root !== 'iotdevice-1' || who === undefined || path === undefined) return
+    const key = keyOf(who)
+    if (parseKey(key) === undefined) return
+    this.#wake(key)
+    if (path === fromDevice.response) return this.#questions.answered(key, payload)
+    const before = this.device(key)
+    const isFull = before === undefined && this.#entries.size >= (this.#options.maxDevices ?? MAX_DEVICES)
+    const heard = hear(who, before, { path, payload })
+    const { device, reqId, ...answer } = isFull && heard.device ? { ...heard, ...full } : heard
+    if (device === 'gone') this.#remove(key)
+    else if (device !== undefined) this.#keep(device)
+    if (reqId !== undefined)
+      this.#background.start(async () => void (await this.#say(who, 'response', { ...answer, reqId })))
+    if (path !== fromDevice.manage || device === undefined) return
+    this.#expireLater(key)
+    this.#observeAgain([key])
+  }
+
+  /** A device that comes back, or whose broker does, may have forgotten what it was to tell. */
+  #observeAgain(keys: readonly string[]): void {
+    for (const key of keys) {
+      const { observed = [], isDormant = true } = this.device(key) ?? {}
+      if (observed.length === 0 || isDormant) continue
+      this.#background.start(async (signal) => void (await this.observe(key, observed, signal)))
+    }
+  }
+
+  #setObserved(key: string, change: (observed: readonly string[]) => readonly string[]): void {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) entry.device = { ...entry.device, observed: change(entry.device.observed) }
+  }
+
+  /** Keeps what became of a device; a value of a wrong form is not kept. */
+  #put(key: string, change: (device: ManagedDevice) => Result<ManagedDevice, string>): void {
+    const entry = this.#entries.get(key)
+    const changed = entry && change(entry.device)
+    if (changed?.ok) this.#keep(changed.value)
+  }
+
+  #keep(device: ManagedDevice): void {
+    const entry = this.#entries.get(device.key)
+    if (entry === undefined) this.#entries.set(device.key, { device, cancelExpiry: () => {} })
+    else entry.device = device
+    this.#tell({ kind: entry === undefined ? 'managed' : 'changed', device })
+  }
+
+  #remove(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    entry.cancelExpiry()
+    this.#entries.delete(key)
+    this.#tell({ kind: 'unmanaged', device: entry.device })
+  }
+
+  /** Whatever a dormant device says, it is there. */
+  #wake(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined || !entry.device.isDormant) return
+    entry.device = { ...entry.device, isDormant: false }
+    this.#tell({ kind: 'awake', device: entry.device })
+    this.#expireLater(key)
+  }
+
+  #expireLater(key: string): void {
+    const entry = this.#entries.get(key)
+    entry?.cancelExpiry()
+    if (entry === undefined || entry.device.lifetimeMs === 0) return
+    entry.cancelExpiry = this.#clock.schedule(entry.device.lifetimeMs, () => {
+      entry.device = { ...entry.device, isDormant: true }
+      this.#tell({ kind: 'dormant', device: entry.device })
+    })
+  }
+
+  #tell(event: DeviceEvent): void {
+    for (const key of [event.device.key, undefined])
+      for (const listener of this.#listeners.get(key) ?? []) listener(event)
+  }
+}
+
+const full = { rc: 409, message: 'no more devices are managed here', device: undefined }
