@@ -49,6 +49,8 @@ export interface Emulator extends AsyncDisposable {
   readonly httpsUrl: string | undefined
   /** Where the fleet is listed and changed; `undefined` where that is not served. */
   readonly controlUrl: string | undefined
+  /** Of a console: where devices come by MQTT, if they do. */
+  readonly mqttUrl: string | undefined
   /** As they are now: those of a fleet come and go. */
   readonly bmcs: readonly Bmc[]
   readonly clock: Clock
@@ -69,7 +71,7 @@ export interface Emulator extends AsyncDisposable {
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { clock = systemClock, logger, flasher, ...given } = options
   const parsed = parseConfig([
-    { nameOf: (name) => name, isText: false, values: { port: 0, httpsPort: 0, ...given } },
+    { nameOf: (name) => name, isText: false, values: { port: 0, httpsPort: 0, mqtt: '0', ...given } },
   ])
   if (!parsed.ok) throw new Error(`the configuration is wrong:\n${parsed.problem.join('\n')}`)
   return startEmulator(parsed.value, { clock, ...(logger && { logger }), ...(flasher && { flasher }) })
@@ -105,6 +107,7 @@ async function start(
   // Before what was kept, where a client may have said otherwise.
   for (const { bmc } of fleet.members()) if (config.ssdp) commit(bmc, { network: { ssdpEnabled: true } })
   if (data) await resume(fleet, data, service)
+  service.begin()
   // Whoever changes the fleet is told when that is kept.
   const kept = (): void => data?.journal.flush()
   const { controlUrl, close } = await openAll(config, fleet, service, { failed, kept })
@@ -113,6 +116,7 @@ async function start(
   return {
     ...urls,
     controlUrl,
+    mqttUrl: service.mqttUrl,
     get bmcs() {
       return [...fleet.members()].map(({ bmc }) => bmc)
     },

@@ -39,6 +39,10 @@ export interface Service extends Pick<App, 'endStreams' | 'forget' | 'reset' | '
   readonly spool: Spool
   readonly app: FastifyInstance
   readonly doors: Doors
+  /** Of a console: lets devices come by themselves. */
+  readonly begin: () => void
+  /** Of a console: where devices come by MQTT, if they do. */
+  readonly mqttUrl: string | undefined
   /** Whom clients can trust for all BMCs (PEM), where there is somebody. */
   readonly authority: () => Promise<string | undefined>
 }
@@ -53,7 +57,8 @@ export async function makeService(
   const reach = reachOf(config, fleet)
   const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
   const published = config.console ? new Published(() => imagesUrl(config, fleet)) : undefined
-  const devices = published && (await devicesOf(config, { clock, failed, published }))
+  const managed = published && (await devicesOf(config, { clock, failed, published }))
+  const devices = managed?.devices
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
     ...(config.spool !== '' && { parent: config.spool }),
@@ -105,7 +110,11 @@ export async function makeService(
   })
   const authority = async (): Promise<string | undefined> =>
     config.https ? certificates.authority() : undefined
-  return { app, doors: made(doors), spool, authority, endStreams, forget, reset, takeUp }
+  const [only] = fleet.members()
+  // Devices may come as soon as what was kept of them is there.
+  const begin = (): void => only && devices?.begin(only.bmc)
+  const { mqttUrl } = managed ?? {}
+  return { app, doors: made(doors), spool, authority, endStreams, forget, reset, takeUp, begin, mqttUrl }
 }
 
 function made(doors: Doors | undefined): Doors {
@@ -149,19 +158,16 @@ function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet): string {
 
 /** Nothing but a console loads what speaks to devices. */
 async function devicesOf(
-  { consoleRefresh }: Config,
-  {
-    clock,
-    failed,
-    published,
-  }: Pick<Surroundings, 'clock' | 'failed'> & { readonly published: Published },
-): Promise<Devices> {
+  { consoleRefresh, mqtt, mqttToken: token, host }: Config,
+  { clock, failed, published }: Pick<Surroundings, 'clock' | 'failed'> & { readonly published: Published },
+): Promise<{ readonly devices: Devices; readonly mqttUrl: string | undefined }> {
   const [{ Devices: Managed }, { makeMethods }] = await Promise.all([
     import('./console/devices.ts'),
     import('./console/methods.ts'),
   ])
   const refreshMs = consoleRefresh * 1_000
-  return new Managed({ clock, methods: await makeMethods({ clock, published }), refreshMs, failed })
+  const { methods, mqttUrl } = await makeMethods({ clock, published, failed, mqtt, token, host })
+  return { devices: new Managed({ clock, methods, refreshMs, failed }), mqttUrl }
 }
 
 /** Most runs never load what counts. */

@@ -19,6 +19,7 @@ const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
 const IPV4 = new RegExp(`^${OCTET}(\\.${OCTET}){3}$`)
 const COUNT_OR_NONE = /^([1-9]\d{0,8})?$/
 const PORT_OR_NONE = /^(|[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/
+const MQTT = /^$|^([1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$|^mqtts?:\/\/[^/?#]+\/?$/
 
 const port = 'a port number from 0 (any free one) to 65535'
 
@@ -99,6 +100,20 @@ export const settings = {
     placeholder: 'URL',
     help: 'where devices fetch images from the console; where it listens by default',
     expected: 'a URL of HTTP or HTTPS without a path, or nothing',
+  },
+  mqtt: {
+    schema: Type.String({ pattern: MQTT.source }),
+    default: '1883',
+    placeholder: 'port|URL',
+    help: 'where a console meets devices of MQTT: the port of a broker of its own, or the URL of another; nothing: nowhere',
+    expected: 'a port number, or a URL of mqtt or mqtts, or nothing',
+  },
+  mqttToken: {
+    schema: Type.String(),
+    default: '',
+    placeholder: 'token',
+    help: 'what devices say as their password to that broker; nobody is asked by default',
+    expected: 'a token',
   },
   bmcs: {
     schema: Type.Integer({ minimum: 1, maximum: MAX_BMCS }),

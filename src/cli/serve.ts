@@ -98,12 +98,17 @@ function announce(emulator: Emulator, { out }: Terminal): void {
   const lines = [
     ...[url, httpsUrl].filter((one) => one !== undefined).map((one) => `redflash serves ${one}${uris.root}/`),
     ...fleetLines(emulator),
-    ...(isPlanned ? [] : [`user ${config.user}, machine ${config.machine}`]),
+    ...(emulator.mqttUrl === undefined ? [] : [`MQTT devices come to ${emulator.mqttUrl}`]),
+    ...(isPlanned ? [] : [`user ${config.user}, ${whatItIs(config)}`]),
     isPlanned
       ? `try: ${curl}${uris.root}/`
       : `try: ${curl}${uris.updateService} -u ${config.user}:${password}`,
   ]
   out.write(`${lines.join('\n')}\n`)
+}
+
+function whatItIs({ console: isConsole, machine }: Config): string {
+  return isConsole ? `a console: devices are attached at ${uris.aggregationSources}` : `machine ${machine}`
 }
 
 /** What `curl` needs where a BMC is reached by a name that only this service knows. */

@@ -21,6 +21,14 @@ export interface Method {
   /** What a ConnectionMethodVariant says: which of the OEM's. */
   readonly variant: string
   readonly adapter: DeviceAdapter
+  /** Of devices that come by themselves: tells of each that is there, has changed, or is gone, until it is ended. */
+  readonly announces?: (told: (announcement: Announcement) => void) => () => void
+}
+
+export interface Announcement {
+  readonly kind: 'here' | 'gone'
+  /** Of the device's address. */
+  readonly hostName: string
 }
 
 export interface DevicesOptions {
@@ -43,6 +51,8 @@ export class Devices {
   readonly #bmcs = new Map<string, Bmc>()
   /** Aborted at the end, and with it whatever clients wait for. */
   readonly #closing = new AbortController()
+  /** Devices that came by themselves and are being looked at, by method and host name. */
+  readonly #coming = new Set<string>()
   readonly #watches = ofEach<Bmc, Map<string, AbortController>>(() => new Map())
   /** Gives every job to the adapter of its device. */
   readonly flasher: Flasher
@@ -143,6 +153,14 @@ export class Devices {
     for (const id of bmc.state.devices.keys()) this.#watch(bmc, id, true)
   }
 
+  /** From now on devices may come by themselves. */
+  begin(bmc: Bmc): void {
+    for (const method of this.methods) {
+      const end = method.announces?.((announcement) => this.#announced(bmc, method, announcement))
+      if (end) this.#closing.signal.addEventListener('abort', end, { once: true })
+    }
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new Error('closing'))
     await this.#background.close()
@@ -157,6 +175,24 @@ export class Devices {
     const done = await this.#options.clock.io(asked)
     if (done.ok) this.#lookSoon(bmc, id)
     return done
+  }
+
+  #announced(bmc: Bmc, method: Method, { kind, hostName }: Announcement): void {
+    const key = `${method.id} ${hostName}`
+    const known = [...bmc.state.devices.values()].find(
+      (device) => device.method === method.id && device.address.hostName === hostName,
+    )
+    if (known !== undefined)
+      return kind === 'here' ? this.#lookSoon(bmc, known.id) : this.detach(bmc, known.id)
+    if (kind === 'gone' || this.#coming.has(key)) return
+    this.#coming.add(key)
+    this.#background.start(async () => {
+      try {
+        await this.attach(bmc, method, { hostName, userName: '', password: '' })
+      } finally {
+        this.#coming.delete(key)
+      }
+    }, bmc)
   }
 
   #methodOf({ method }: ManagedDevice): Method | undefined {

@@ -1,18 +1,40 @@
+import type { DeviceAdapter } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Method } from './devices.ts'
+import type { MqttOptions } from './mqtt.ts'
 import type { Published } from './published.ts'
 
 /** What reaching devices takes. */
-export interface MethodOptions {
+export interface MethodOptions extends MqttOptions {
   readonly clock: Clock
   /** For devices that fetch their images. */
   readonly published: Published
 }
 
-/** The ways in which a console reaches devices. */
-export async function makeMethods({ clock, published }: MethodOptions): Promise<Method[]> {
-  const { createRedfishAdapter } = await import('../devices/redfish/redfish-adapter.ts')
+/** The ways in which a console reaches devices, and what is to be said of them. */
+export interface Methods {
+  readonly methods: readonly Method[]
+  /** Where devices come to by MQTT; `undefined`: they do not. */
+  readonly mqttUrl: string | undefined
+}
+
+/** Makes the ways in which a console reaches devices. */
+export async function makeMethods(options: MethodOptions): Promise<Methods> {
+  const { clock, published, mqtt } = options
+  const [{ createRedfishAdapter }, { createAmtAdapter }] = await Promise.all([
+    import('../devices/redfish/redfish-adapter.ts'),
+    import('../devices/amt/amt-adapter.ts'),
+  ])
   const publish: Published['publish'] = (image) => published.publish(image)
-  const adapter = createRedfishAdapter({ clock, publish })
-  return [{ id: 'Redfish', type: 'Redfish', variant: 'Redfish', adapter }]
+  const byMqtt = mqtt === '' ? undefined : await (await import('./mqtt.ts')).makeMqtt(options)
+  const methods = [
+    method('Redfish', 'Redfish', createRedfishAdapter({ clock, publish })),
+    method('AMT', 'Intel AMT', createAmtAdapter({ clock, publish })),
+    ...(byMqtt ? [byMqtt.method] : []),
+  ]
+  return { methods, mqttUrl: byMqtt?.url }
+}
+
+function method(id: string, variant: string, adapter: DeviceAdapter): Method {
+  return { id, type: id === 'Redfish' ? 'Redfish' : 'OEM', variant, adapter }
 }

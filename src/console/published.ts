@@ -9,11 +9,9 @@ export interface Publication {
   readonly done: () => void
 }
 
-type Image = FirmwareImage & { readonly fileName: string }
-
 /** The images that devices fetch from the console themselves, each at a URI that nobody can guess. */
 export class Published {
-  readonly #images = new Map<string, Image>()
+  readonly #images = new Map<string, FirmwareImage>()
   readonly #baseUrl: () => string
 
   /** `baseUrl`: where devices reach the console. */
@@ -21,14 +19,14 @@ export class Published {
     this.#baseUrl = baseUrl
   }
 
-  async publish(image: Image): Promise<Publication> {
+  async publish(image: FirmwareImage): Promise<Publication> {
     const token = randomBytes(24).toString('base64url')
     this.#images.set(token, image)
     const uri = new URL(uris.publishedImage(token), this.#baseUrl()).href
     return { uri, done: () => void this.#images.delete(token) }
   }
 
-  find(token: string): Image | undefined {
+  find(token: string): FirmwareImage | undefined {
     return this.#images.get(token)
   }
 }

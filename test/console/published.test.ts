@@ -14,7 +14,7 @@ async function publishOne() {
   const published = new Published(() => 'http://console.example:8000')
   const { send } = await startEmulator({ machine: 'console', methods: [], published })
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  const image = { fileName: 'bios.bin', sizeBytes: bytes.byteLength, sha256, read: chunks }
+  const image = { sizeBytes: bytes.byteLength, sha256, read: chunks }
   const { uri, done } = await published.publish(image)
   const get = async (headers: Readonly<Record<string, string>> = {}, path = new URL(uri).pathname) =>
     send(path, { user: null, headers })

@@ -1,0 +1,81 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Method } from './devices.ts'
+import type { Published } from './published.ts'
+
+export interface MqttOptions {
+  readonly clock: Clock
+  readonly published: Published
+  /** A port for a broker of our own, or the URL of another. */
+  readonly mqtt: string
+  /** Where our own listens. */
+  readonly host: string
+  /** What devices say as their password to our own, or we to another; nobody is asked, and nothing said, where it is empty. */
+  readonly token: string
+  readonly failed: (error: unknown) => void
+}
+
+/** Devices of IBM's device management, and where they find us. */
+export interface MqttDevices {
+  readonly method: Method
+  readonly url: string
+}
+
+const CLIENT_ID = 'a:redflash:console'
+const PORT = /^\d+$/
+
+/** Has devices come by MQTT: each that manages itself is attached, and is detached when it does no longer. */
+export async function makeMqtt({
+  clock,
+  published,
+  mqtt,
+  host,
+  token,
+  failed,
+}: MqttOptions): Promise<MqttDevices> {
+  const [{ createMqttManager }, { createMqttAdapter }, { createMqttBroker, TOKEN_USER }] = await Promise.all([
+    import('../devices/mqtt/manager.ts'),
+    import('../devices/mqtt/adapter.ts'),
+    import('../devices/mqtt/broker.ts'),
+  ])
+  const own = PORT.test(mqtt)
+    ? await createMqttBroker({
+        host,
+        port: Number(mqtt),
+        ...(token !== '' && { tokens: new Map([['*', token]]) }),
+      })
+    : undefined
+  const credentials = token === '' ? {} : { userName: TOKEN_USER, password: token }
+  const manager = createMqttManager({
+    clock,
+    failed,
+    clientId: CLIENT_ID,
+    ...(own ? { broker: own } : { broker: mqtt, ...credentials }),
+  })
+  const adapter = createMqttAdapter(manager, { clock, publish: (image) => published.publish(image) })
+  return {
+    url: own ? `mqtt://${host.includes(':') ? `[${host}]` : host}:${own.port}` : mqtt,
+    method: {
+      id: 'MQTT',
+      type: 'OEM',
+      variant: 'IBM device management by MQTT',
+      adapter: {
+        look: (device, signal) => adapter.look(device, signal),
+        reset: (device, asked, signal) => adapter.reset(device, asked, signal),
+        transfer: (job) => adapter.transfer(job),
+        verify: (job) => adapter.verify(job),
+        install: (job) => adapter.install(job),
+        activate: (job) => adapter.activate(job),
+        release: (job) => adapter.release(job),
+        close: async () => {
+          await adapter.close()
+          await own?.close()
+        },
+      },
+      announces: (told) => {
+        const tell = (kind: 'here' | 'gone', hostName: string): void => told({ kind, hostName })
+        for (const { key } of manager.devices()) tell('here', key)
+        return manager.watch(({ kind, device: { key } }) => tell(kind === 'unmanaged' ? 'gone' : 'here', key))
+      },
+    },
+  }
+}
