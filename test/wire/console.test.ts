@@ -1,0 +1,121 @@
+import { buffer } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import { buildBundle } from '../../src/image/build/bundle.ts'
+import { createEmulator, type EmulatorOptions } from '../../src/index.ts'
+import type { JsonObject } from '../../src/redfish/resource.ts'
+import { uris } from '../../src/redfish/uris.ts'
+import { account, softwareIds, startAmtPeer } from '../support/amt-peer.ts'
+import { basic, PASSWORD } from '../support/emulator.ts'
+import { bundleOf } from '../support/images.ts'
+import { startAgents } from '../support/mqtt.ts'
+import { multipartBody, pushParts } from '../support/multipart.ts'
+import { temporaryFolder } from '../support/wire.ts'
+
+const LONG = { timeout: 120_000 }
+const PATIENT = { timeout: 60_000, interval: 50 }
+
+/** A console on real sockets, asked by its administrator. */
+async function startConsole(options: EmulatorOptions = {}) {
+  const emulator = await createEmulator({ console: true, https: false, consoleRefresh: 3_600, ...options })
+  onTestFinished(() => emulator.close())
+  const ask = async (uri: string, init: RequestInit = {}) => {
+    const headers = { authorization: basic('admin'), ...(init.headers as Record<string, string>) }
+    return fetch(`${emulator.url}${uri}`, { ...init, headers })
+  }
+  const get = async (uri: string): Promise<JsonObject> => (await ask(uri)).json() as Promise<JsonObject>
+  const post = async (uri: string, body: object) =>
+    ask(uri, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const attach = async (method: string, address: object): Promise<number> => {
+    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod(method) } }
+    return (await post(uris.aggregationSources, { ...address, Links })).status
+  }
+  /** Pushes an image, and resolves to its task when that has ended. */
+  const update = async (image: Buffer, parameters: JsonObject): Promise<JsonObject> => {
+    const { headers, body } = multipartBody(pushParts(image, parameters))
+    const accepted = await ask(uris.multipartPush, { method: 'POST', headers, body: new Uint8Array(body) })
+    expect(accepted.status).toBe(202)
+    const { '@odata.id': task } = (await accepted.json()) as { '@odata.id': string }
+    await expect.poll(async () => (await get(task))['EndTime'], PATIENT).toBeDefined()
+    return get(task)
+  }
+  return { emulator, get, post, attach, update }
+}
+
+/** Resolves when the newest job has ended. */
+async function jobEnded({ get }: Pick<Awaited<ReturnType<typeof startConsole>>, 'get'>): Promise<JsonObject> {
+  await expect.poll(async () => (await get(uris.job('1')))['EndTime'], PATIENT).toBeDefined()
+  return get(uris.job('1'))
+}
+
+test('a console updates real BMCs of an aggregate, and no others', LONG, async () => {
+  const fleet = await createEmulator({ bmcs: 3, https: false, speed: 'max' })
+  onTestFinished(() => fleet.close())
+  const console = await startConsole()
+  for (const bmc of fleet.bmcs) {
+    const HostName = fleet.urlsOf(bmc)[0]?.url
+    expect(await console.attach('Redfish', { HostName, UserName: 'admin', Password: PASSWORD })).toBe(201)
+  }
+  const Elements = ['1', '3'].map((id) => ({ '@odata.id': uris.system(id) }))
+  await console.post(uris.aggregates, { Elements })
+  await console.update(await bundleOf({ 'NIC-1': '99.1.0' }), { Targets: [uris.aggregate('1')] })
+  expect(await jobEnded(console)).toMatchObject({ JobState: 'Completed' })
+  const versions = ['1', '2', '3'].map(
+    async (id) => (await console.get(uris.firmware(`${id}-NIC-1`)))['Version'],
+  )
+  expect(await Promise.all(versions)).toEqual(['99.1.0', '22.41.1000', '99.1.0'])
+  expect(fleet.bmcs.map(({ state }) => state.components.get('NIC-1')?.version)).toEqual([
+    '99.1.0',
+    undefined,
+    '99.1.0',
+  ])
+})
+
+test(
+  'devices that manage themselves by MQTT are there by themselves, fetch their image, and leave',
+  LONG,
+  async () => {
+    const console = await startConsole()
+    const devices = ['p-1', 'p-2'].map((deviceId) => ({ typeId: 'pump', deviceId }))
+    const agents = await startAgents({ broker: console.emulator.mqttUrl ?? '', devices })
+    const count = async () => (await console.get(uris.systems))['Members@odata.count']
+    await expect.poll(count, PATIENT).toBe(2)
+    const component = { name: 'pump', version: '2.0.0', softwareId: 'pump', sizeBytes: 4_096 }
+    const image = await buffer(buildBundle([component]))
+    expect(await console.update(image, {})).toMatchObject({ TaskStatus: 'OK' })
+    expect(await jobEnded(console)).toMatchObject({ JobState: 'Completed' })
+    for (const id of ['1', '2'])
+      expect(await console.get(uris.firmware(`${id}-firmware`))).toMatchObject({ Version: '2.0.0' })
+    await agents.close()
+  },
+)
+
+test('a computer with Intel AMT boots to the image that the console gives it', LONG, async () => {
+  const { machine, address } = await startAmtPeer()
+  const console = await startConsole()
+  const { userName: UserName, password: Password } = account
+  expect(await console.attach('AMT', { HostName: address.hostName, UserName, Password })).toBe(201)
+  const [softwareId = ''] = softwareIds.bios
+  const component = { name: 'BIOS', version: '1.5.0', softwareId, sizeBytes: 4_096 }
+  const task = await console.update(await buffer(buildBundle([component])), { Targets: [uris.system('1')] })
+  expect(task).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
+  expect(await console.get(uris.system('1'))).toMatchObject({ BiosVersion: '1.5.0' })
+  expect(machine.versions.bios).toBe('1.5.0')
+})
+
+test('a console that was ended and started again knows its devices', LONG, async () => {
+  const fleet = await createEmulator({ bmcs: 2, https: false, speed: 'max' })
+  onTestFinished(() => fleet.close())
+  const data = await temporaryFolder()
+  const before = await startConsole({ data })
+  for (const bmc of fleet.bmcs) {
+    const HostName = fleet.urlsOf(bmc)[0]?.url
+    await before.attach('Redfish', { HostName, UserName: 'admin', Password: PASSWORD })
+  }
+  await before.emulator.close()
+  const after = await startConsole({ data })
+  expect(await after.get(uris.systems)).toMatchObject({ 'Members@odata.count': 2 })
+  const Targets = [uris.system('2')]
+  expect(await after.update(await bundleOf({ 'NIC-1': '99.1.0' }), { Targets })).toMatchObject({
+    TaskState: 'Completed',
+  })
+})
