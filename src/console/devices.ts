@@ -136,7 +136,7 @@ export class Devices {
     bmc: Bmc,
     uri: string,
     type: string,
-    signal = this.#closing.signal,
+    signal: AbortSignal = this.#closing.signal,
   ): Promise<Result<void, DeviceProblem>> | undefined {
     const device = bmc.state.devices.get(lastSegment(uri))
     if (device === undefined) return undefined
