@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander'
+import { addAmtDeviceCommand } from './amt-device.ts'
 import { addDataCommand } from './data.ts'
 import { addDemoCommand } from './demo.ts'
 import { addImageCommand } from './image.ts'
+import { addIotDeviceCommand } from './iot-device.ts'
 import { addPushCommand } from './push.ts'
 import { addServeCommand } from './serve.ts'
 import type { Finish, Terminal } from './terminal.ts'
@@ -26,6 +28,8 @@ export function createProgram(terminal: Terminal): (argv: readonly string[]) => 
     addPushCommand(program, terminal, finish)
     addDataCommand(program, terminal, finish)
     addDemoCommand(program, terminal, finish)
+    addIotDeviceCommand(program, terminal, finish)
+    addAmtDeviceCommand(program, terminal, finish)
     try {
       await program.parseAsync([...argv])
     } catch (error) {

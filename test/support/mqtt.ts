@@ -1,3 +1,4 @@
+import { connectAsync, type IClientOptions, MqttClient } from 'mqtt'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -18,6 +19,7 @@ import {
 } from '../../src/devices/mqtt/manager.ts'
 import type { DeviceId } from '../../src/devices/mqtt/topics.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { type DeviceJob, deviceJob } from '../contracts/device-adapter.ts'
 
 const LOOPBACK = '127.0.0.1'
 export const pump: DeviceId = { typeId: 'pump', deviceId: 'p-1' }
@@ -158,4 +160,93 @@ export async function startManaged(setting: Setting = {}) {
     return seen.value
   }
   return { images, broker, manager, agents, adapter, look, url: `mqtt://${LOOPBACK}:${broker.port}` }
+}
+
+export interface Said {
+  readonly topic: string
+  readonly message: Readonly<Record<string, unknown>>
+}
+
+/** A client that does what a test says, with all that it has heard. */
+export async function startClient(
+  url: string,
+  clientId: string,
+  { filters = ['iotdm-1/#'], ...options }: IClientOptions & { readonly filters?: readonly string[] } = {},
+) {
+  const client = await connectAsync(url, { clientId, reconnectPeriod: 0, ...options }, false)
+  client.on('error', () => {}) // that it was sent away is what is tested
+  const heard: Said[] = []
+  const waiting = new Set<() => void>()
+  let left = false
+  const { promise: gone, resolve: leave } = Promise.withResolvers<void>()
+  client.once('close', () => {
+    left = true
+    leave()
+  })
+  client.on('message', (topic, payload) => {
+    heard.push({ topic, message: JSON.parse(payload.toString()) as Said['message'] }) // of our own making
+    for (const look of waiting) look()
+  })
+  onTestFinished(async () => {
+    if (!left) await client.endAsync(true)
+  })
+  const granted = await client.subscribeAsync([...filters], { qos: 1 }).catch(() => [])
+  return {
+    heard,
+    gone,
+    granted: granted.map(({ qos }) => qos),
+    say: (topic: string, message: object) => client.publish(topic, JSON.stringify(message), { qos: 1 }),
+    sayBytes: (topic: string, bytes: Buffer) => client.publish(topic, bytes, { qos: 1 }),
+    /** The first that it hears, or has heard, of these. */
+    hears: (holds: (said: Said) => boolean): Promise<Said> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const found = heard.find(holds)
+          if (found === undefined) return
+          waiting.delete(look)
+          resolve(found)
+        }
+        waiting.add(look)
+        look()
+      }),
+  }
+}
+
+/** A device that answers as it is told to, by the last part of the path; it becomes managed at once. */
+export async function startScripted(
+  url: string,
+  rcs: Readonly<Record<string, number>> = {},
+  supports: Readonly<Record<string, boolean>> = { firmwareActions: true, deviceActions: true },
+) {
+  const client = await startClient(url, 'd:org:pump:p-1')
+  const answered = new Set<Said>()
+  void client.hears(() => {
+    for (const said of client.heard.filter((one) => !answered.has(one))) {
+      answered.add(said)
+      const code = rcs[said.topic.split('/').at(-1) ?? '']
+      if (code !== undefined) client.say('iotdevice-1/response', { rc: code, reqId: said.message['reqId'] })
+    }
+    return false
+  })
+  client.say('iotdevice-1/mgmt/manage', { reqId: 'm', d: { supports, deviceInfo: { fwVersion: '1.0.0' } } })
+  await client.hears(({ message }) => message['reqId'] === 'm')
+  return client
+}
+
+/** All that is said on a broker, in its order. */
+export async function listen(broker: MqttBroker) {
+  const said: Said[] = []
+  const client = new MqttClient(() => broker.stream(), { clientId: 'listener', reconnectPeriod: 0 })
+  client.on('message', (topic, payload) =>
+    said.push({ topic, message: JSON.parse(payload.toString()) as Said['message'] }),
+  )
+  await client.subscribeAsync('#', { qos: 1 })
+  onTestFinished(() => client.endAsync(true))
+  return said
+}
+
+/** A job with an image for a device. */
+export function pumpJob(options: Parameters<typeof deviceJob>[2], hostName = 'pump/p-1'): DeviceJob {
+  const firmware = { id: 'firmware', name: 'f', version: '', updateable: true, of: 'system' } as const
+  return deviceJob(address(hostName), firmware, options)
 }

@@ -32,7 +32,7 @@ export class Connection {
   #isUp = false
   #retryMs = RETRY_MS.first
   #why = ''
-  #cancelRetry = (): void => {}
+  #retry: AbortController | undefined
   readonly #unsaid = new Set<() => void>()
 
   constructor(options: ConnectionOptions) {
@@ -45,7 +45,7 @@ export class Connection {
 
   /** Connects, where it is not connected; returns at once. */
   open(): void {
-    this.#cancelRetry()
+    this.#retry?.abort(new Error('not waited for any more'))
     if (this.#client !== undefined) return
     const { filters, take, clock } = this.#options
     const { promise: settled, resolve: settle } = Promise.withResolvers<void>()
@@ -92,7 +92,7 @@ export class Connection {
 
   /** Leaves the broker until it is opened again; what was said before is said to the end. */
   async close(): Promise<void> {
-    this.#cancelRetry()
+    this.#retry?.abort(new Error('not waited for any more'))
     const [client, isPolite] = [this.#client, this.#isUp]
     this.#forget()
     if (client === undefined) return
@@ -110,7 +110,12 @@ export class Connection {
   #lose(): void {
     this.#forget()
     this.#options.down(this.#why)
-    this.#cancelRetry = this.#options.clock.schedule(this.#retryMs, () => this.open())
+    const { signal } = (this.#retry = new AbortController())
+    // The process stays alive for a broker that is to come.
+    this.#options.clock.sleep(this.#retryMs, signal).then(
+      () => this.open(),
+      () => {}, // it was opened, or closed, before
+    )
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.longest)
   }
 

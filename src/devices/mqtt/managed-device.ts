@@ -70,7 +70,8 @@ function manage(who: DeviceId, device: ManagedDevice | undefined, payload: Uint8
       lifetimeMs: lifetime * 1_000,
       isDormant: false,
       ...(supports && { supports }),
-      ...(deviceInfo && { info: infoOf(deviceInfo) }),
+      // What it does not say again is as it was.
+      info: { ...device?.info, ...infoOf(deviceInfo) },
       ...(metadata && { metadata }),
     },
   }

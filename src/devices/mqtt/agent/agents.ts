@@ -20,6 +20,8 @@ export interface AgentsOptions {
   /** So many devices connect in a second. */
   readonly startsPerSecond?: number
   readonly told?: (device: DeviceId, what: string) => void
+  /** Told why the broker is not there, by every connection each time that it tries. */
+  readonly lost?: (why: string) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -98,7 +100,7 @@ export class Agents {
     who: DeviceId,
     { filters, agents }: { readonly filters: readonly string[]; readonly agents: () => readonly Agent[] },
   ): Connection {
-    const { clock, broker, org, token } = this.#options
+    const { clock, broker, org, token, lost = () => {} } = this.#options
     const connection = new Connection({
       clock,
       broker,
@@ -112,7 +114,8 @@ export class Agents {
       up: () => {
         for (const agent of agents()) agent.up()
       },
-      down: () => {
+      down: (why) => {
+        lost(why)
         for (const agent of agents()) agent.down()
       },
     })
