@@ -1,12 +1,29 @@
-import { collection, type JsonObject, link, type Resource, resource } from '../redfish/resource.ts'
+import { collection, type JsonObject, type Link, link, type Resource, resource } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
-import { type ComponentFacts, type Machine, ordinaryBehaviour } from './machine.ts'
+import type { Bmc } from './bmc.ts'
+import { ANY_COMPONENT, type ComponentFacts, type Machine, ordinaryBehaviour } from './machine.ts'
 import type { DeviceFacts, FirmwareFacts, ManagedDevice } from './managed-device.ts'
 
 /** The Id of a device's firmware among all of a console. */
 export function firmwareId(device: string, firmware: string): string {
   return `${device}-${firmware}`
 }
+
+/** What of a console's machine is its own, and follows its devices. */
+interface Own {
+  readonly resources: Map<string, Resource>
+  readonly components: Map<string, ComponentFacts>
+  readonly systems: Map<string, Machine['systems'] extends ReadonlyMap<string, infer S> ? S : never>
+  readonly shown: Map<string, Machine['shown'] extends ReadonlyMap<string, infer P> ? P : never>
+  readonly models: Set<string>
+  /** The members of each collection, with their links. */
+  readonly members: ReadonlyMap<string, Map<string, Link>>
+  /** The components of each device. */
+  readonly firmware: Map<string, readonly string[]>
+}
+
+/** By the machine: thousands of devices come one by one, and none may copy all others. */
+const owned = new WeakMap<Machine, Own>()
 
 /** The machine of a console once these devices are attached, changed or, where they are `undefined`, gone. */
 export function withDevices(
@@ -15,30 +32,63 @@ export function withDevices(
 ): Machine {
   const changed = [...devices]
   if (changed.length === 0) return machine
-  const resources = new Map(machine.resources)
-  const components = new Map(machine.components)
-  const systems = new Map(machine.systems)
-  const shown = new Map(machine.shown)
-  const models = new Set(machine.models)
-  for (const [id, device] of changed) {
-    for (const [component, { on }] of components) if (on?.device === id) components.delete(component)
-    for (const uri of deviceUris(id)) {
-      resources.delete(uri)
-      shown.delete(uri)
-    }
-    systems.delete(uris.system(id))
-    if (device === undefined) continue
-    for (const one of documentsOf(device)) resources.set(one['@odata.id'], one)
-    for (const firmware of device.facts.firmware) {
-      const facts = componentOf(device, firmware)
-      components.set(facts.id, facts)
-    }
-    for (const [uri, place] of versionsOf(device)) shown.set(uri, [place])
-    systems.set(uris.system(id), { shutdownMs: 0, bootMs: 0 })
-    if (device.facts.model !== undefined) models.add(device.facts.model)
+  const own = owned.get(machine) ?? ownOf(machine)
+  for (const [id, device] of changed) show(own, id, device)
+  for (const [uri, type] of collections) {
+    const members = [...(own.members.get(uri)?.values() ?? [])]
+    own.resources.set(uri, { ...collection(type, uri, titleOf(type), []), ...listed(members) })
   }
-  for (const [uri, type] of collections) resources.set(uri, membersOf(resources, uri, type))
-  return { ...machine, resources, components, systems, shown, models }
+  if (owned.has(machine)) return machine
+  const { resources, components, systems, shown, models } = own
+  const its: Machine = { ...machine, resources, components, systems, shown, models }
+  owned.set(its, own)
+  return its
+}
+
+function ownOf(machine: Machine): Own {
+  const members = collections.map(([uri]) => {
+    const inside = [...machine.resources.keys()].filter((one) => isMember(one, uri))
+    return [uri, new Map(inside.map((one) => [one, link(one)]))] as const
+  })
+  return {
+    resources: new Map(machine.resources),
+    components: new Map(machine.components),
+    systems: new Map(machine.systems),
+    shown: new Map(machine.shown),
+    models: new Set(machine.models),
+    members: new Map(members),
+    firmware: new Map(),
+  }
+}
+
+/** Lets a device be seen as it is; what is there stays in its place. */
+function show(own: Own, id: string, device: ManagedDevice | undefined): void {
+  const [system = '', manager = '', chassis = ''] = deviceUris(id)
+  const firmware = device?.facts.firmware.map((one) => componentOf(device, one)) ?? []
+  const left = new Set(firmware.map((one) => one.id))
+  for (const known of own.firmware.get(id) ?? []) if (!left.has(known)) own.components.delete(known)
+  for (const facts of firmware) own.components.set(facts.id, facts)
+  for (const uri of [system, manager, chassis]) own.shown.delete(uri)
+  if (device === undefined) {
+    own.firmware.delete(id)
+    for (const uri of [system, manager, chassis]) own.resources.delete(uri)
+    for (const members of own.members.values())
+      for (const uri of [system, manager, chassis]) members.delete(uri)
+    own.systems.delete(system)
+    return
+  }
+  own.firmware.set(id, [...left])
+  for (const document of documentsOf(device)) own.resources.set(document['@odata.id'], document)
+  for (const [uri, place] of versionsOf(device)) own.shown.set(uri, [place])
+  for (const [index, uri] of [system, manager, chassis].entries())
+    own.members.get(collections[index]?.[0] ?? '')?.set(uri, link(uri))
+  own.systems.set(system, { shutdownMs: 0, bootMs: 0 })
+  if (device.facts.model !== undefined) own.models.add(device.facts.model)
+}
+
+/** Whether devices are attached to it that take images of which it knows nothing. */
+export function isConsole({ machine }: Pick<Bmc, 'machine'>): boolean {
+  return machine.rawRules.some(({ component }) => component === ANY_COMPONENT)
 }
 
 /** Where a device shows itself. */
@@ -52,15 +102,12 @@ const collections = [
   [uris.chassis, 'ChassisCollection'],
 ] as const
 
-function membersOf(
-  resources: ReadonlyMap<string, Resource>,
-  uri: string,
-  type: (typeof collections)[number][1],
-): Resource {
-  const members = [...resources.keys()].filter(
-    (one) => one.startsWith(`${uri}/`) && !one.slice(uri.length + 1).includes('/'),
-  )
-  return collection(type, uri, type.replace(/(?<=[a-z])(?=[A-Z])/g, ' '), members)
+function isMember(uri: string, of: string): boolean {
+  return uri.startsWith(`${of}/`) && !uri.slice(of.length + 1).includes('/')
+}
+
+function titleOf(type: string): string {
+  return type.replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
 }
 
 function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource[] {
@@ -164,4 +211,8 @@ function componentOf({ id: device, facts }: ManagedDevice, firmware: FirmwareFac
 
 function links(name: string, all: readonly string[]): JsonObject {
   return { [name]: all.map(link), [`${name}@odata.count`]: all.length }
+}
+
+function listed(members: readonly Link[]): JsonObject {
+  return { Members: members, 'Members@odata.count': members.length }
 }
