@@ -3,7 +3,7 @@ import type { BootFetcher } from './update.ts'
 
 /** Whom a machine's BIOS takes images from. */
 export interface BootFetcherOptions {
-  /** Certificates (PEM) that it trusts beside those that everybody does. */
+  /** Certificates (PEM) that it trusts, instead of those that everybody does. */
   readonly ca?: readonly string[] | undefined
   /** Whether it also boots by HTTP, from the machine that it runs on. */
   readonly allowHttp: boolean
@@ -15,7 +15,7 @@ const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/
 export function createBootFetcher({ ca, allowHttp }: BootFetcherOptions): BootFetcher {
   // The machine's clock ends what takes too long.
   const agent = new Agent({
-    connect: { ...(ca && { ca: [...ca] }), timeout: 0 },
+    connect: { ...(ca && { ca: [...ca], allowPartialTrustChain: true }), timeout: 0 },
     headersTimeout: 0,
     bodyTimeout: 0,
   })
