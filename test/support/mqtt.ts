@@ -1,7 +1,7 @@
 import { connectAsync, type IClientOptions, MqttClient } from 'mqtt'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { onTestFinished } from 'vitest'
@@ -190,11 +190,15 @@ export async function startClient(
   onTestFinished(async () => {
     if (!left) await client.endAsync(true)
   })
-  const granted = await client.subscribeAsync([...filters], { qos: 1 }).catch(() => [])
+  const granted = await client.subscribeAsync([...filters], { qos: 1 }).then(
+    (grants): readonly unknown[] => grants.map(({ qos }) => qos),
+    (error: { readonly packet?: { readonly granted: readonly unknown[] } }) => error.packet?.granted ?? [],
+  )
+  if (client.stream instanceof Socket) client.stream.setNoDelay(true)
   return {
     heard,
     gone,
-    granted: granted.map(({ qos }) => qos),
+    granted,
     say: (topic: string, message: object) => client.publish(topic, JSON.stringify(message), { qos: 1 }),
     sayBytes: (topic: string, bytes: Buffer) => client.publish(topic, bytes, { qos: 1 }),
     /** The first that it hears, or has heard, of these. */

@@ -29,6 +29,8 @@ export interface MqttBroker {
 
 /** What every client says as its name. */
 export const TOKEN_USER = 'use-token-auth'
+/** A CONNACK's return code. */
+const NOT_AUTHORIZED = 5
 /** So many devices that gateways spoke for are remembered. */
 const MAX_BEHIND_GATEWAYS = 100_000
 
@@ -83,15 +85,14 @@ class Scopes {
     this.#ours.add(stream)
   }
 
-  admit(client: Client, clientId: string): boolean {
+  admit(client: Client, clientId: string): void {
     const identity = parseClientId(clientId)
     if (identity !== undefined) this.#identities.set(client, identity)
-    return this.#isOurs(client) || identity !== undefined
   }
 
   knows(client: Client, userName: string | undefined, password: Uint8Array | undefined): boolean {
     const who = this.#identities.get(client)
-    return this.#isOurs(client) || (who !== undefined && isKnown(this.#tokens, who, userName, password))
+    return this.#isOurs(client) || (who !== undefined && hasToken(this.#tokens, who, userName, password))
   }
 
   came(client: Client): void {
@@ -144,9 +145,14 @@ async function createScopedBroker(scopes: Scopes): Promise<Aedes> {
     preConnect: (client, packet, done) => {
       // Devices say everything again when they come back: nothing is kept for who is away.
       packet.clean = true
-      done(null, scopes.admit(client, packet.clientId))
+      scopes.admit(client, packet.clientId)
+      done(null, true)
     },
-    authenticate: (client, userName, password, done) => done(null, scopes.knows(client, userName, password)),
+    authenticate: (client, userName, password, done) => {
+      // Refused here, not before: a client that aedes does not let in there is left waiting.
+      const isKnown = scopes.knows(client, userName, password)
+      done(isKnown ? null : Object.assign(new Error('not known'), { returnCode: NOT_AUTHORIZED }), isKnown)
+    },
     authorizePublish: (client, packet, done) => {
       const isShort = packet.payload.length <= MAX_PAYLOAD_BYTES
       const topic = client && isShort && scopes.topic(client, 'publish', packet.topic)
@@ -168,7 +174,7 @@ async function createScopedBroker(scopes: Scopes): Promise<Aedes> {
   return aedes
 }
 
-function isKnown(
+function hasToken(
   tokens: MqttBrokerOptions['tokens'],
   who: ClientIdentity,
   userName: string | undefined,
