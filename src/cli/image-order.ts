@@ -16,6 +16,8 @@ export interface BuildOptions {
   readonly component: readonly Wanted[]
   readonly size: number
   readonly machine: string
+  /** By the names of components that are those of another machine. */
+  readonly softwareId?: Readonly<Record<string, string>>
   readonly model?: string
   readonly requires?: readonly Requirement[]
   readonly securityVersion?: number
@@ -31,7 +33,8 @@ export interface BuildOptions {
 /** The order for a builder. Throws an Error that says what cannot be ordered, or which file cannot be read. */
 export function imageOrder(options: BuildOptions): ImageOrder {
   const { model, requires, securityVersion, lowestVersion, force, activation, option } = options
-  const components = componentOrders(options.component, options.size, options.machine).map((one) => ({
+  const { component, size, machine, softwareId } = options
+  const components = componentOrders(component, size, machine, softwareId).map((one) => ({
     ...one,
     ...(requires !== undefined && { requires }),
     ...(securityVersion !== undefined && { securityVersion }),
@@ -48,14 +51,17 @@ export function imageOrder(options: BuildOptions): ImageOrder {
   }
 }
 
-/** What is known of these components of a machine. Throws an Error where it has no such component. */
+/** What is known of these components of a machine, or of others by their SoftwareIds. Throws an Error where it has no such component. */
 export function componentOrders(
   wanted: readonly Wanted[],
   sizeBytes: number,
   machine: string,
+  softwareIds: Readonly<Record<string, string>> = {},
 ): ComponentOrder[] {
   const { components } = loadMachine(machine)
-  const found = wanted.map(({ name, version }) => {
+  const found = wanted.map(({ name, version }): ComponentOrder => {
+    const given = Object.hasOwn(softwareIds, name) ? softwareIds[name] : undefined
+    if (given !== undefined) return { name, version, softwareId: given, sizeBytes }
     const facts = components.get(name)
     if (facts === undefined)
       throw new Error(`${machine} has no component ${name}; it has ${[...components.keys()].join(', ')}`)

@@ -51,6 +51,11 @@ function addBuildCommand(image: Command, terminal: Terminal): void {
     .addOption(formatOption())
     .option('--size <size>', 'size of each component’s firmware', parseSizeOption, 2 ** 20)
     .option('--machine <name|folder>', 'machine whose components these are', 'rackmount')
+    .option(
+      '--software-id <id=softwareId>',
+      'a component that the machine need not have, by its SoftwareId',
+      named,
+    )
     .option('--model <model>', 'model of the only machines that it is for (bundle)')
     .option('--requires <id=version>', 'a component and the version that it must have (bundle)', required)
     .option('--security-version <number>', 'security version of the firmware (bundle)', parseNumber)

@@ -93,6 +93,15 @@ describe('what an image has no place for', () => {
   )
 })
 
+test('a component that the machine does not have is ordered by its SoftwareId', async () => {
+  const file = await imageFile()
+  const amt = ['--component', 'CSME=16.1.30.2307', '--software-id', 'CSME=Intel-CSME']
+  expect(await build(file, ...nic, ...amt)).toMatchObject({ exitCode: 0 })
+  const { out } = await runCommand(['image', 'inspect', file])
+  expect(out).toMatch(/CSME\n +version +16\.1\.30\.2307\n +softwareId +Intel-CSME\n/)
+  expect(out).toContain('NIC-1\n')
+})
+
 describe('the files of image build', () => {
   test('leaves what was there when it fails, and nothing beside it', async () => {
     const file = await imageFile()
