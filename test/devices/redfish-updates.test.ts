@@ -45,7 +45,7 @@ describe.each(shapes)('where a wait for a reset is shown as %s, an update', (awa
 
   test('that its device fails in the reset fails at last', async () => {
     const devices: EmulatorOptions['devices'] = { BIOS: { fail: { at: 'activate' } } }
-    const peer = await start({ awaitReset, devices })
+    const peer = await start({ awaitReset, devices, adapter: { patience: { versionMs: Infinity } } })
     const results = await peer.update('BIOS', await bundleOf({ BIOS: '9.9.9' }), { version: '9.9.9' })
     // Where its task had ended before the reset, only the version tells.
     const last = awaitReset === 'completed' ? '1.8.0' : 'Update.ActivateFailed'

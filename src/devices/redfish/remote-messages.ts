@@ -7,8 +7,12 @@ import type { DeviceProblem } from '../device.ts'
 const MAX_MESSAGES = 16
 const MAX_TEXT = 500
 
-/** Says that an image was left alone, or why; the severity of some is OK all the same. */
-const refusals = new Set([
+/** Says that an image was left alone, or why, or what went wrong; some are OK by their severity, and some services send none. */
+const failures = new Set([
+  'TransferFailed',
+  'VerificationFailed',
+  'ApplyFailed',
+  'ActivateFailed',
   'NoTargetsDetermined',
   'UpdateSkipped',
   'UpdateSkippedSameVersion',
@@ -25,7 +29,7 @@ export function concerns({ args }: ReadMessage, target: string): boolean {
 
 /** Whether a message says that something went wrong. */
 export function isFailure({ key, severity }: ReadMessage): boolean {
-  return refusals.has(key) || severity === 'Critical'
+  return failures.has(key) || severity === 'Critical'
 }
 
 /** What a device has said of its failure, in our words where we have such. */
@@ -33,9 +37,9 @@ export function passedOn(
   said: readonly ReadMessage[],
   { target, component }: { readonly target: string; readonly component: string },
 ): readonly Message[] {
-  const failures = said.filter(isFailure)
+  const failed = said.filter(isFailure)
   const warnings = said.filter(({ severity }) => severity === 'Warning')
-  const told = failures.length > 0 ? failures : warnings.length > 0 ? warnings : said.slice(-1)
+  const told = failed.length > 0 ? failed : warnings.length > 0 ? warnings : said.slice(-1)
   return told.slice(-MAX_MESSAGES).map((one) => ownOf(one, target, component))
 }
 
