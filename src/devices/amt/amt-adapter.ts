@@ -37,7 +37,7 @@ export interface AmtAdapter extends DeviceAdapter {
   giveConsent(device: DeviceAddress, code: string, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
 }
 
-const ordinary: Patience = { answerMs: 30_000, installMs: 1_800_000, versionMs: 120_000, pollMs: 5_000 }
+const ordinary: Patience = { answerMs: 30_000, installMs: 1_800_000, versionMs: 60_000, pollMs: 5_000 }
 const MAX_READS = 1_000
 
 /** Reaches computers with Intel AMT, by WS-Management. */
