@@ -40,6 +40,8 @@ function wordOf(result: FlashResult): string {
   return [problem.kind, ...why].join(' ')
 }
 
+/** The path on which an installation is asked for. */
+const INSTALL = 'firmware/update'
 const allWell = { transfer: 'ok', verify: 'ok', install: 'ok', activate: 'ok' }
 
 describe('an update over MQTT', () => {
@@ -274,6 +276,38 @@ describe('a device that answers otherwise', () => {
     await client.hears(({ topic }) => topic.endsWith('firmware/download'))
     for (const value of values) notify(value)
     expect(wordOf(await ended)).toBe(expected)
+  })
+
+  test.each<readonly [string, readonly object[], object]>([
+    ['as IBM’s documents have it', [{ updateStatus: 1 }, { state: 0, updateStatus: 0 }], { install: 'ok' }],
+    [
+      'as IBM’s SDK does',
+      [
+        { state: 0, updateStatus: 1 },
+        { state: 0, updateStatus: 0 },
+      ],
+      { install: 'ok' },
+    ],
+    ['that it failed', [{ updateStatus: 1 }, { updateStatus: 5 }], { install: 'failed UpdateNotApplicable' }],
+  ])('S4-15, S4-16, S4-17: it installs and tells %s', async (_what, values, expected) => {
+    const { adapter, client, notify, manager } = await prepare({ ...willing, [INSTALL]: 202 })
+    const ended = run(adapter)
+    await client.hears(({ topic }) => topic.endsWith('firmware/download'))
+    notify({ state: 2 })
+    await client.hears(({ topic }) => topic.endsWith(INSTALL))
+    for (const value of values) notify(value)
+    expect(await ended).toMatchObject(expected)
+    // What was installed runs, though it never said so.
+    const isNew = 'ok' === Reflect.get(expected, 'install')
+    expect(manager.device('pump/p-1')?.info.fwVersion).toBe(isNew ? '2.0.0' : '1.0.0')
+  })
+
+  test('S4-14: a device that has nothing to install says so', async () => {
+    const { adapter, client, notify } = await prepare({ ...willing, [INSTALL]: 400 })
+    const ended = run(adapter)
+    await client.hears(({ topic }) => topic.endsWith('firmware/download'))
+    notify({ state: 2 })
+    expect(await ended).toEqual({ transfer: 'ok', verify: 'ok', install: 'nothing-installed' })
   })
 
   test('that it is managed no more ends an update', async () => {

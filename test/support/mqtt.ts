@@ -216,7 +216,7 @@ export async function startClient(
   }
 }
 
-/** A device that answers as it is told to, by the last part of the path; it becomes managed at once. */
+/** A device that answers as it is told to, by how the path ends (the longest goes first); it becomes managed at once. */
 export async function startScripted(
   url: string,
   rcs: Readonly<Record<string, number>> = {},
@@ -224,10 +224,11 @@ export async function startScripted(
 ) {
   const client = await startClient(url, 'd:org:pump:p-1')
   const answered = new Set<Said>()
+  const endings = Object.entries(rcs).toSorted(([one], [other]) => other.length - one.length)
   void client.hears(() => {
     for (const said of client.heard.filter((one) => !answered.has(one))) {
       answered.add(said)
-      const code = rcs[said.topic.split('/').at(-1) ?? '']
+      const [, code] = endings.find(([ending]) => said.topic.endsWith(`/${ending}`)) ?? []
       if (code !== undefined) client.say('iotdevice-1/response', { rc: code, reqId: said.message['reqId'] })
     }
     return false

@@ -42,7 +42,7 @@ export interface AgentOptions extends DeviceId {
 /** How long before the end of its lifetime a device asks again: as IBM's SDK does. */
 const EARLIER_MS = 120_000
 /** When nobody has answered that it is managed, it asks again. */
-const AGAIN_MS = 30_000
+const AGAIN_MS = 10_000
 
 /** A simulated device. */
 export class Agent {

@@ -1,0 +1,122 @@
+import { Aedes } from 'aedes'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createMqttAdapter } from '../../src/devices/mqtt/adapter.ts'
+import { type Clock, systemClock, VirtualClock } from '../../src/lib/clock.ts'
+import { stages } from '../contracts/device-adapter.ts'
+import { listen as listenOn } from '../support/image-server.ts'
+import { never, pumpJob, startAgents, startImages, startManager, until } from '../support/mqtt.ts'
+import { absent, PATIENCE_MS, works } from '../support/programs.ts'
+import { temporaryFolder } from '../support/wire.ts'
+
+const LOOPBACK = '127.0.0.1'
+const image = Buffer.alloc(100_000, 7)
+
+/** A broker that knows nothing of IBM's topics, and can go away and come back. */
+async function startPlain(port = 0) {
+  const aedes = await Aedes.createBroker()
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    aedes.handle(socket)
+  })
+  server.listen(port, LOOPBACK)
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('it does not listen')
+  let isOpen = true
+  const stop = async (): Promise<void> => {
+    if (!isOpen) return
+    isOpen = false
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await new Promise<void>((resolve) => aedes.close(resolve))
+    await closed
+  }
+  onTestFinished(stop)
+  return { port: address.port, stop }
+}
+
+/** Who manages, and a device, by a broker that others run. */
+async function startBoth(url: string, clock: Clock) {
+  const images = await startImages()
+  const manager = startManager(url, { clock })
+  // What devices say before is said to nobody.
+  await expect.poll(() => manager.isUp, { timeout: PATIENCE_MS }).toBe(true)
+  const agents = await startAgents({ clock, broker: url, scopedTopics: true })
+  const adapter = createMqttAdapter(manager, { clock, publish: images.publish })
+  return { manager, agents, adapter }
+}
+
+describe('a broker that others run', () => {
+  test('is as good, where topics name the device', async () => {
+    const { port } = await startPlain()
+    const { manager, adapter } = await startBoth(`mqtt://${LOOPBACK}:${port}`, systemClock)
+    await until(manager, () => manager.device('pump/p-1') !== undefined)
+    const job = pumpJob({ image, version: '2.0.0' })
+    for (const stage of stages) expect(await adapter[stage](job)).toMatchObject({ ok: true })
+    expect(manager.device('pump/p-1')?.info.fwVersion).toBe('2.0.0')
+  })
+
+  test('may go away in the middle of a download, which ends when it is there again', async () => {
+    const clock = new VirtualClock()
+    const broker = await startPlain()
+    const { manager, agents, adapter } = await startBoth(`mqtt://${LOOPBACK}:${broker.port}`, clock)
+    await until(manager, () => manager.device('pump/p-1') !== undefined)
+    const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
+    const job = pumpJob({ image, version: '2.0.0' })
+    const read = async function* (): AsyncIterable<Uint8Array> {
+      yield image.subarray(0, 1)
+      await goOn
+      yield image.subarray(1)
+    }
+    const transfer = adapter.transfer({ ...job, image: { ...job.image, read } })
+    await until(manager, () => manager.device('pump/p-1')?.firmware.state === 1)
+    await broker.stop()
+    await expect.poll(() => [manager.isUp, agents.managed]).toEqual([false, 0])
+    release()
+    await startPlain(broker.port)
+    while (!manager.isUp || agents.managed === 0) await clock.advance(1_000)
+    expect(await transfer).toMatchObject({ ok: true })
+    expect(await adapter.verify(job)).toMatchObject({ ok: true })
+  })
+
+  test('that is not there is not waited for', async () => {
+    const { port, stop } = await startPlain()
+    const { manager, adapter } = await startBoth(`mqtt://${LOOPBACK}:${port}`, new VirtualClock())
+    await until(manager, () => manager.device('pump/p-1') !== undefined)
+    await stop()
+    await expect.poll(() => manager.isUp).toBe(false)
+    const failed = await adapter.transfer(pumpJob({ image, version: '2.0.0' }))
+    expect(failed).toMatchObject({ problem: { kind: 'failed' } })
+    expect(await manager.write('pump/p-1', [], never())).toMatchObject({ problem: { kind: 'unreachable' } })
+  })
+
+  const hasMosquitto = works('sh', ['-c', 'command -v mosquitto'])
+  test.skipIf(!hasMosquitto)(`may be mosquitto${absent(hasMosquitto, 'mosquitto')}`, async () => {
+    // It takes no port 0: one that was free a moment ago.
+    const free = createServer()
+    const { port } = await listenOn(free)
+    const closed = once(free, 'close')
+    free.close()
+    await closed
+    const file = join(await temporaryFolder(), 'mosquitto.conf')
+    await writeFile(file, `listener ${port} ${LOOPBACK}\nallow_anonymous true\n`)
+    const mosquitto = spawn('mosquitto', ['-c', file])
+    onTestFinished(async () => {
+      const exit = once(mosquitto, 'exit')
+      mosquitto.kill()
+      await exit
+    })
+    const { manager, adapter } = await startBoth(`mqtt://${LOOPBACK}:${port}`, systemClock)
+    await until(manager, () => manager.device('pump/p-1') !== undefined)
+    const job = pumpJob({ image, version: '2.0.0' })
+    for (const stage of stages) expect(await adapter[stage](job)).toMatchObject({ ok: true })
+    expect(manager.device('pump/p-1')?.info.fwVersion).toBe('2.0.0')
+  })
+})
