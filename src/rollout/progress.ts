@@ -31,7 +31,7 @@ export function progressOf(live: LiveRollout): Progress {
 }
 
 /** Rounded down: 100 is all of them. */
-function percentOf({ total, counts, open }: Tally): number {
+export function percentOf({ total, counts, open }: Tally): number {
   const size = total - counts.Skipped
   return size === 0 ? 100 : Math.floor(((size - open) * 100) / size)
 }

@@ -1,10 +1,11 @@
+import type { Schedule } from '../bmc/state.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { about, type Message, message } from '../redfish/messages/message.ts'
 import { isObject, type Json } from '../redfish/resource.ts'
 import { judge, type Mistake, propertyMessages } from '../redfish/validation.ts'
 import { durationMistakes, readSchedule } from '../tasks/schedule-body.ts'
 import { type Amount, type MaintenanceWindow, RolloutPlan } from './plan.ts'
-import { cronOpenings, isTimeZone } from './windows.ts'
+import { cronOpenings, isTimeZone, scheduleOpenings } from './windows.ts'
 
 const judgePlan = judge(RolloutPlan)
 
@@ -86,12 +87,21 @@ function windowMistakes(window: MaintenanceWindow, at: string): Message[] {
       ? oneOf(at, ['TimeZone', timeZone], ['Schedule', schedule])
       : []),
     ...(read?.ok === false ? read.problem : []),
+    ...(read?.ok === true && !opensAtAll(read.value)
+      ? [about(message('Base.PropertyValueError', `${at}/Schedule`.slice(1)), `${at}/Schedule`)]
+      : []),
     // How often it has opened nobody counts: who waits for a window waits for the next.
     ...(read?.ok === true && read.value.maxOccurrences !== undefined
       ? [unknownMember(`${at}/Schedule/MaxOccurrences`)]
       : []),
     ...durationMistakes(duration, `${at}/Duration`, 1),
   ]
+}
+
+/** Whether any day is among those that it enables: from when on is the roll-out's. */
+function opensAtAll(schedule: Schedule): boolean {
+  const { lifetimeMs: _lifetime, initialStartTime: _start, ...days } = schedule
+  return scheduleOpenings(days, 0)(-1) !== undefined
 }
 
 function formatMistake(value: string, pointer: string): Message {

@@ -193,17 +193,17 @@ function those(live: LiveRollout, ids: readonly string[] | undefined): readonly 
   return ids === undefined ? [...live.targets.values()] : ids.flatMap((id) => live.targets.get(id) ?? [])
 }
 
-/** Who comes while it goes on is of the last wave; who is there already stays as it is. */
+/** Who comes while it goes on is of the last wave that is not cancelled; who is there already stays as it is. */
 function add(live: LiveRollout, { chosen, skipped }: Pick<Selection, 'chosen' | 'skipped'>): void {
   if (live.head.state !== 'New' && !isUpdating(live.head.state)) return
   const isNew = ({ device }: { readonly device: { readonly id: string } }): boolean =>
     !live.targets.has(device.id)
   const coming = chosen.filter(isNew)
-  const wave = Math.max(0, live.waves.length - 1)
+  // What was cancelled stays so.
+  const wave = live.waves.findLast(({ state }) => state !== 'Cancelled')?.index ?? 0
   if (coming.length > 0) {
     const last = live.waves[wave] ?? newWave(wave, live.rules.wave(wave).name)
-    const isOver = last.state === 'Completed' || last.state === 'Cancelled'
-    live.putWave(isOver ? { ...last, state: 'Running', endedAt: undefined } : last)
+    live.putWave(last.state === 'Completed' ? { ...last, state: 'Running', endedAt: undefined } : last)
   }
   for (const one of coming) live.putTarget(newTarget(one, { order: live.places, wave }))
   for (const one of skipped.filter(isNew)) live.putTarget(skippedTarget(one))
@@ -227,6 +227,7 @@ function nextMoment(live: LiveRollout): number | undefined {
     timer = live.timers.peek()
   }
   const next = live.waves[live.opened]
-  const opening = next?.state === 'Delayed' && live.head.pause === undefined ? next.readyAt : undefined
+  const mayOpen = isUpdating(live.head.state) && live.head.pause === undefined
+  const opening = mayOpen && next?.state === 'Delayed' ? next.readyAt : undefined
   return timer === undefined || (opening !== undefined && opening < timer.at) ? opening : timer.at
 }

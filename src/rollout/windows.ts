@@ -25,7 +25,7 @@ const FIVE_FIELDS = /^\S+( \S+){4}$/
  * it. A time of day that a clock change leaves out is the first moment after it; one that comes twice is the first of both.
  */
 export function cronOpenings(pattern: string, timeZone: string): WindowRule['opening'] | undefined {
-  if (!FIVE_FIELDS.test(pattern)) return undefined
+  if (!FIVE_FIELDS.test(pattern) || !isTimeZone(timeZone)) return undefined
   const cron = parseCron(pattern, timeZone)
   const opening = (after: number): number | undefined => cron?.nextRun(new Date(after))?.getTime()
   return cron === undefined || opening(0) === undefined ? undefined : opening
