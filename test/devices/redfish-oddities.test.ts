@@ -182,6 +182,14 @@ describe('a device that', () => {
     ])
   })
 
+  test('answers 201 is not done before the task is that it names', async () => {
+    const { run } = await startDevice({
+      'POST /push': { status: 201, headers: { Location: TASK } },
+      [`GET ${TASK}`]: [task('Running'), task('Exception')],
+    })
+    expect((await run()).at(-1)?.ok).toBe(false)
+  })
+
   test.each(['Exception', 'Cancelled', 'Killed'])('ends as %s without a word has failed', async (state) => {
     const { run } = await startDevice({
       'POST /push': { ...task('Running'), status: 202 },
