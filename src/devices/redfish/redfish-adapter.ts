@@ -10,7 +10,7 @@ import { answerProblem, DeviceError, problemOf } from './problems.ts'
 import { offeredResets, resetAction } from './resets.ts'
 import { Stages } from './stages.ts'
 
-export type { Patience, Published, RedfishOptions } from './connection.ts'
+export type { RedfishOptions } from './connection.ts'
 
 const closed: DeviceProblem = { kind: 'unreachable', detail: 'nobody is reached any more: the service ends' }
 

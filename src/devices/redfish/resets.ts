@@ -39,7 +39,7 @@ export async function offeredResets(
 }
 
 /** The gentlest that lets it begin anew. */
-export function gentlestOf(offered: readonly string[] | undefined): string {
+function gentlestOf(offered: readonly string[] | undefined): string {
   // What every service knows that does not say what it knows.
   return renewing.find((type) => offered?.includes(type)) ?? 'ForceRestart'
 }
