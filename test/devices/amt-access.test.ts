@@ -1,12 +1,13 @@
 import { CIM } from '@device-management-toolkit/wsman-messages'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Connections } from '../../src/devices/amt/connection.ts'
 import { first } from '../../src/devices/amt/management.ts'
 import { elementAt, readXml, textAt } from '../../src/devices/amt/xml-reader.ts'
-import { VirtualClock } from '../../src/lib/clock.ts'
+import { type Clock, VirtualClock } from '../../src/lib/clock.ts'
 import { authorizationFor, parseChallenges } from '../../src/lib/http-authorization.ts'
 import { never, startMachine } from '../support/amt-machine.ts'
 import { account } from '../support/amt-peer.ts'
+import { serveHttp } from '../support/image-server.ts'
 
 const cim = new CIM.Messages()
 const credentials = { username: account.userName, password: account.password }
@@ -90,6 +91,77 @@ describe('who asks a machine', () => {
     expect(await events()).toEqual([])
   })
 })
+
+test('an adapter goes on with a nonce, counts, and never sends a password as it is', async () => {
+  const shown: (string | undefined)[] = []
+  const challenge = 'Basic realm="x", Digest realm="r", nonce="n", qop="auth", algorithm=MD5'
+  const { origin } = await serveHttp(({ headers }, response) => {
+    shown.push(headers.authorization)
+    if (headers.authorization === undefined) response.writeHead(401, { 'www-authenticate': challenge }).end()
+    else response.end('<Envelope><Body><CIM_BIOSElement/></Body></Envelope>')
+  })
+  const connections = new Connections({ clock: new VirtualClock(), answerMs: 10_000 })
+  onTestFinished(() => connections.close())
+  const address = { hostName: origin, ...account }
+  for (let times = 0; times < 3; times++) await connections.send(address, cim.BIOSElement.Get(), never)
+  expect(shown.map((one) => /^Digest .*nc=(\w+)/.exec(one ?? '')?.[1])).toEqual([
+    undefined,
+    '00000001',
+    '00000002',
+    '00000003',
+  ])
+})
+
+test.each([
+  ['Basic realm="x"', 'unauthorized'],
+  ['', 'unauthorized'],
+])('an adapter tells nobody a password who wants it by %s', async (challenge, kind) => {
+  const shown: (string | undefined)[] = []
+  const { origin } = await serveHttp(({ headers }, response) => {
+    shown.push(headers.authorization)
+    response.writeHead(401, { 'www-authenticate': challenge }).end()
+  })
+  const connections = new Connections({ clock: new VirtualClock(), answerMs: 10_000 })
+  onTestFinished(() => connections.close())
+  const asked = connections.send({ hostName: origin, ...account }, cim.BIOSElement.Get(), never)
+  await expect(asked).rejects.toMatchObject({ problem: { kind } })
+  expect(shown).toEqual([undefined])
+})
+
+test.each([
+  ['a page', 200, '<html><Body/></html> and more', 'unsupported'],
+  ['an error', 500, 'oops', 'failed'],
+  ['nobody for now', 503, '', 'busy'],
+])('an adapter that finds %s at an address says so', async (_what, status, text, kind) => {
+  const { origin } = await serveHttp((_request, response) => response.writeHead(status).end(text))
+  const connections = new Connections({ clock: new VirtualClock(), answerMs: 10_000 })
+  onTestFinished(() => connections.close())
+  const asked = connections.send({ hostName: origin, ...account }, cim.BIOSElement.Get(), never)
+  await expect(asked).rejects.toMatchObject({ problem: { kind } })
+})
+
+test('an adapter does not wait for ever for an answer', async () => {
+  const clock = new VirtualClock()
+  const { origin, accepted } = await serveHttp(() => {})
+  const connections = new Connections({ clock: unmarked(clock), answerMs: 10_000 })
+  onTestFinished(() => connections.close())
+  const asked = connections.send({ hostName: origin, ...account }, cim.BIOSElement.Get(), never)
+  const refused = asked.catch((error: unknown) => error)
+  await expect.poll(accepted).toBe(1)
+  await clock.advance(10_000)
+  expect(await refused).toMatchObject({ problem: { kind: 'unreachable' } })
+})
+
+/** A clock that goes on while somebody waits for the network. */
+function unmarked(clock: VirtualClock): Clock {
+  return {
+    now: () => clock.now(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    schedule: (ms, run) => clock.schedule(ms, run),
+    io: (work) => work,
+    breathe: () => clock.breathe(),
+  }
+}
 
 describe('WS-Management', () => {
   test('lists what there is in as many pieces as are asked for', async () => {

@@ -34,6 +34,28 @@ describe('the boot of a machine', () => {
     expect(first(await settingsOf(management), 'OptionsCleared')).toBe('true')
   })
 
+  test.each([
+    [1, true],
+    [32_768, false],
+  ])(
+    'is from there when the configuration is the next one: by the role %i it is %s',
+    async (role, isBooted) => {
+      const { management, request, clock, screen } = await startMachine()
+      await put(management, server)
+      const next = management.cim.BootService.SetBootConfigRole(BOOT_CONFIGURATION, role as 1)
+      expect(first(await management.output(next), 'ReturnValue')).toBe('0')
+      expect(await change(management, HTTPS_BOOT)).toBe('0')
+      await request(requests.reset)
+      await clock.advance(MINUTE_MS)
+      expect(screen.includes('boots from https://127.0.0.1')).toBe(isBooted)
+      // It was for this boot only.
+      screen.length = 0
+      await request(requests.reset)
+      await clock.advance(MINUTE_MS)
+      expect(screen).toEqual([])
+    },
+  )
+
   test('is not from a server that nobody named', async () => {
     const { management } = await startMachine()
     expect(await change(management, HTTPS_BOOT)).toBe('5')

@@ -221,14 +221,19 @@ describe('why a machine is not updated', () => {
   })
 
   test('is over when its user has consented', async () => {
-    const { jobFor, run, adapter, address, screen, versionOf } = await start({ consent: 'all' })
+    const { jobFor, run, adapter, address, clock, screen, machine, versionOf } = await start({
+      consent: 'all',
+    })
     const job = await jobFor('BIOS', await bundle('BIOS'))
     await run(job, 'transfer', 'verify')
     await adapter.askConsent(address, never)
     await adapter.giveConsent(address, /\d{6}/.exec(screen[0] ?? '')?.[0] ?? '', never)
-    expect(await run(job, 'install', 'activate')).toMatchObject({ ok: true })
+    const installed = adapter.install(job)
+    await clock.advance(120_000)
+    expect(await installed).toMatchObject({ ok: true })
     expect(await versionOf('BIOS')).toBe(newer.BIOS)
-    // Consent was for this boot.
+    // Consent was for this boot, and does not wait until its time is over.
+    expect(machine.consent.isGiven).toBe(false)
     expect(whyOf(await run(job, ...stages))).toEqual(['Redflash.UserConsentRequired'])
   })
 

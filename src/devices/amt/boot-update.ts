@@ -106,7 +106,7 @@ export async function awaitVersion(options: StagesOptions, job: Activation): Pro
   }
 }
 
-export function obstacleMessage(obstacle: Obstacle, id: string): Message {
+function obstacleMessage(obstacle: Obstacle, id: string): Message {
   return obstacle === 'consent'
     ? message('Redflash.UserConsentRequired', id)
     : message('Redflash.NetworkBootNotEnabled', id)

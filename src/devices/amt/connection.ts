@@ -69,7 +69,7 @@ export class Connections {
     const fault = elementAt(body, 'Fault')
     if (fault !== undefined) {
       const subcode = textAt(fault, 'Code', 'Subcode', 'Value')?.replace(/^.*:/, '') ?? 'Fault'
-      throw new AmtError({ kind: 'failed', detail: `it answers ${subcode}` }, subcode)
+      throw new AmtError({ kind: 'failed', detail: `it answers ${subcode}` })
     }
     if (status === 503) throw new AmtError({ kind: 'busy', detail: 'it answers 503' })
     if (status !== 200) throw new AmtError({ kind: 'failed', detail: `it answers ${status}` })

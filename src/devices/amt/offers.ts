@@ -1,7 +1,7 @@
 import type { FlashJob } from '../flasher.ts'
 
 /** An image that devices can fetch. */
-export interface Published {
+interface Published {
   readonly uri: string
   /** It is not needed any more. */
   readonly done: () => void

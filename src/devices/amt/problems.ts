@@ -3,13 +3,10 @@ import type { DeviceProblem } from '../device.ts'
 /** A problem on its way to where it becomes a value. */
 export class AmtError extends Error {
   readonly problem: DeviceProblem
-  /** The subcode of the SOAP fault that said so, without its prefix. */
-  readonly fault: string | undefined
 
-  constructor(problem: DeviceProblem, fault?: string) {
+  constructor(problem: DeviceProblem) {
     super(problem.detail)
     this.problem = problem
-    this.fault = fault
   }
 }
 

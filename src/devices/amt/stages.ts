@@ -7,12 +7,11 @@ import {
   bootImage,
   followBoot,
   type Job,
-  obstacleMessage,
   Refused,
   type StagesOptions,
 } from './boot-update.ts'
 import { Offers } from './offers.ts'
-import { AmtError, problemOf } from './problems.ts'
+import { problemOf } from './problems.ts'
 import { SharedBoots } from './shared-boots.ts'
 
 /** Updates of devices, by a boot that fetches the image and installs it. */
@@ -85,8 +84,6 @@ async function outcomeOf(
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof Refused) return fail({ kind: 'failed', why: [error.why] })
-    if (error instanceof AmtError && error.fault === 'AccessDenied')
-      return fail({ kind: 'failed', why: [obstacleMessage('consent', component.id)] })
     const problem = problemOf(error)
     if (problem === undefined) throw error
     return fail({ kind: 'failed', why: [message('Redflash.DeviceFailed', component.id, problem.detail)] })

@@ -3,7 +3,7 @@ import { type AmtServer, serveAmt, type ServerOptions } from './amt-server.ts'
 import { AmtMachine, type MachineIdentity, type MachineOptions } from './machine.ts'
 
 /** A machine with the server that it is reached by. */
-export interface ServedMachine extends Omit<AmtServer, 'close'> {
+interface ServedMachine extends Omit<AmtServer, 'close'> {
   readonly machine: AmtMachine
 }
 
