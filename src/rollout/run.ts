@@ -28,7 +28,10 @@ export interface FlashPort {
   readonly start: (order: FlashOrder) => Promise<Result<{ readonly task?: string | undefined }, Failure>>
   /** Asks it to end before its time; nothing where it has ended, or does not exist. */
   readonly cancel: (operation: string) => void
-  /** Resolves when it has ended; `undefined`, at once, where nothing was ever begun by it. */
+  /**
+   * Resolves when it has ended; `undefined`, at once, where nothing was ever begun by it. Rejects with the signal's reason
+   * when that is aborted: what goes on at the device is not touched by it.
+   */
   readonly outcome: (operation: string, signal: AbortSignal) => Promise<Outcome | undefined>
 }
 

@@ -85,6 +85,19 @@ describe('of those that go on at once', () => {
   })
 })
 
+test('who waits for a place that another cannot take gets it', () => {
+  const rollout = begun({ MaxParallelPerGroup: 1, MaxParallelPerSource: 1 }, [
+    device('first', { group: 'a', source: 'x' }),
+    device('hindered', { group: 'b', source: 'x' }),
+    device('busy', { group: 'b', source: 'y' }),
+    device('free', { group: 'c', source: 'x' }),
+  ])
+  expect(rollout.flashing()).toEqual(['first', 'busy'])
+  expect(started(rollout.end('first', succeeds))).toEqual(['free'])
+  expect(started(rollout.end('busy', succeeds))).toEqual([])
+  expect(started(rollout.end('free', succeeds))).toEqual(['hindered'])
+})
+
 describe('too many failures', () => {
   test.each([
     [{ Count: 2 }, 2],
@@ -132,17 +145,17 @@ describe('too many failures', () => {
   })
 
   test.each([
-    ['RollBackWave', ['Succeeded', 'RolledBack', 'RolledBack', 'Cancelled']],
-    ['RollBackAll', ['RolledBack', 'RolledBack', 'RolledBack', 'Cancelled']],
-  ] as const)('end by %s in %o', (Action, expected) => {
+    ['RollBackWave', succeeds, ['Succeeded', 'RolledBack', 'RolledBack', 'Cancelled']],
+    ['RollBackAll', fails, ['RolledBack', 'RolledBack', 'RolledBack', 'Cancelled']],
+  ] as const)('end by %s', (Action, end, expected) => {
     const plan: RolloutPlan = { Waves: [{ Count: 1 }, { Count: 2 }], FailureThreshold: { Count: 1, Action } }
     const rollout = begun(plan, 4)
     rollout.end('d-1', succeeds)
     rollout.end('d-2', fails)
     expect(rollout.state()).toBe('RollingBack')
     expect(rollout.stateOf('d-3')).toBe('Flashing')
-    // What goes on comes to its end, and is rolled back then.
-    rollout.end('d-3', succeeds)
+    // What goes on comes to its end, whichever it is, and is rolled back then.
+    rollout.end('d-3', end)
     expect(rollout.stateOf('d-3')).toBe('RollingBack')
     for (const id of ['d-1', 'd-2', 'd-3']) rollout.end(id, succeeds)
     expect(rollout.states()).toEqual(expected)

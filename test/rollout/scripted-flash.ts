@@ -1,4 +1,5 @@
-import { type Clock } from '../../src/lib/clock.ts'
+import { unlessAborted } from '../../src/lib/abort.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import { fail, succeed } from '../../src/lib/result.ts'
 import { message } from '../../src/redfish/messages/message.ts'
 import type { FlashOrder, FlashPort } from '../../src/rollout/run.ts'
@@ -64,7 +65,10 @@ export class ScriptedFlash {
   readonly port: FlashPort = {
     start: (order) => Promise.resolve(this.#start(order)),
     cancel: (operation) => this.operations.get(operation)?.cancel(),
-    outcome: (operation) => this.operations.get(operation)?.ended ?? Promise.resolve(undefined),
+    outcome: (operation, signal) => {
+      const one = this.operations.get(operation)
+      return one === undefined ? Promise.resolve(undefined) : unlessAborted(one.ended, signal)
+    },
   }
 
   #start(order: FlashOrder): ReturnType<FlashPort['start']> extends Promise<infer R> ? R : never {

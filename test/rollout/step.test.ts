@@ -160,6 +160,18 @@ test('a restart asks for what was begun, and begins nothing twice', () => {
   expect(again.targets.get('d-1')).toMatchObject({ tries: 1, operations: 2 })
 })
 
+test('a restart tells those again to end who were told so', () => {
+  const { live, tell } = begun({}, 1)
+  tell({ kind: 'Cancel' })
+  const again = new LiveRollout(JSON.parse(JSON.stringify(live.record())))
+  const { effects } = step(again, [{ kind: 'Restarted' }], START)
+  expect(effects).toContainEqual({ kind: 'CancelFlash', target: 'd-1', operation: 'r-d-1-1' })
+  // And who had not begun does not begin any more.
+  step(again, [{ kind: 'NeverStarted', target: 'd-1', operation: 'r-d-1-1' }], START)
+  expect(again.targets.get('d-1')?.state).toBe('Cancelled')
+  expect(again.head.state).toBe('Cancelled')
+})
+
 test('nobody begins who was to follow a failure that was told in the same breath', () => {
   const { tell, live } = begun({ MaxParallel: 2, FailureThreshold: { Count: 1, Action: 'Stop' } }, 4)
   const ended = (target: string, outcome: Outcome): RolloutEvent => {
