@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Agent } from '../../src/devices/mqtt/agent/agent.ts'
+import { Downloads } from '../../src/devices/mqtt/agent/download.ts'
+import { VirtualClock } from '../../src/lib/clock.ts'
+import { failed, pump, quick } from '../support/mqtt.ts'
 import { type AgentState, answer } from '../../src/devices/mqtt/agent/answers.ts'
 import { allQuirks, failures, type Quirk } from '../../src/devices/mqtt/agent/traits.ts'
 import { type Firmware, noFirmware } from '../../src/devices/mqtt/firmware.ts'
@@ -117,5 +121,73 @@ describe('a simulated device', () => {
       'update 2',
       'update 5',
     ])
+  })
+})
+
+describe('a simulated device and its broker', () => {
+  /** A device whose words go astray where a test says so. */
+  const prepare = () => {
+    const said: (readonly [path: string, message: Readonly<Record<string, unknown>>])[] = []
+    let isHeard = true
+    const clock = new VirtualClock()
+    const downloads = new Downloads(clock)
+    const agent = new Agent({
+      ...pump,
+      clock,
+      traits: quick,
+      downloads,
+      told: () => {},
+      failed,
+      link: {
+        say: (path, message) => {
+          said.push([path, { ...message }])
+          return Promise.resolve(isHeard)
+        },
+        leave: () => Promise.resolve(),
+        come: () => {},
+      },
+    })
+    onTestFinished(async () => {
+      await agent.close()
+      await downloads.close()
+    })
+    const hear = (path: string, message: object): void =>
+      agent.hear(path, Buffer.from(JSON.stringify(message)))
+    const manage = (): void => {
+      agent.up()
+      const [, message] = said.findLast(([path]) => path === 'mgmt/manage') ?? []
+      hear('response', { rc: 200, reqId: message?.['reqId'] })
+    }
+    const spoken = (path: string): number => said.filter(([one]) => one === path).length
+    return { agent, clock, hear, manage, spoken, hearing: (is: boolean) => (isHeard = is) }
+  }
+
+  test('says again what has gone astray, when it is managed again', async () => {
+    const { agent, clock, hear, manage, spoken, hearing } = prepare()
+    manage()
+    hear('observe', { reqId: 'o', ...fields('mgmt.firmware') })
+    hear('device/update', { reqId: 'u', ...write({ uri: 'no uri' }) })
+    hearing(false)
+    hear('mgmt/initiate/firmware/download', { reqId: 'd' })
+    await clock.advance(1)
+    const before = spoken('notify')
+    hearing(true)
+    agent.down()
+    manage()
+    expect(spoken('notify')).toBe(before + 1)
+    manage()
+    expect(spoken('notify')).toBe(before + 1)
+  })
+
+  test('asks to be managed again when nobody knows it any more, or nobody has answered', async () => {
+    const { agent, clock, hear, manage, spoken } = prepare()
+    manage()
+    hear('response', { rc: 404, reqId: 'of something' })
+    expect(spoken('mgmt/manage')).toBe(2)
+    expect(agent.isManaged).toBe(false)
+    await clock.advance(10_000)
+    expect(spoken('mgmt/manage')).toBe(3)
+    manage()
+    expect(agent.isManaged).toBe(true)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startBroker, startClient, startManager, until } from '../support/mqtt.ts'
+import { listen, startBroker, startClient, startManager, until } from '../support/mqtt.ts'
 
 const tokens = new Map([
   ['pump/p-1', 'its own'],
@@ -84,6 +84,19 @@ describe('the broker of our own', () => {
     expect(manager.device('pump/p-1')?.log).toHaveLength(1)
     client.sayBytes('iotdevice-1/add/diag/log', log(131_073))
     await client.gone
+  })
+
+  test('what a device says is for who listens then', async () => {
+    const broker = await startBroker()
+    const manager = startManager(broker)
+    const client = await startClient(url(broker), 'd:org:pump:p-1')
+    client.sayBytes('iotdevice-1/mgmt/manage', Buffer.from('{"reqId":"kept"}'), true)
+    await client.hears(({ message }) => message['reqId'] === 'kept')
+    const said = await listen(broker)
+    client.say('iotdevice-1/mgmt/manage', { reqId: 'now' })
+    await client.hears(({ message }) => message['reqId'] === 'now')
+    expect(said.map(({ message }) => message['reqId'])).not.toContain('kept')
+    expect(manager.devices()).toHaveLength(1)
   })
 
   test('a gateway speaks for the devices behind it, and hears what is for them', async () => {

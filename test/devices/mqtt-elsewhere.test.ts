@@ -86,6 +86,24 @@ describe('a broker that others run', () => {
     expect(await adapter.verify(job)).toMatchObject({ ok: true })
   })
 
+  test('is asked less and less often whether it is there', async () => {
+    const clock = new VirtualClock()
+    const { port, stop } = await startPlain()
+    await stop()
+    let times = 0
+    await startAgents({ clock, broker: `mqtt://${LOOPBACK}:${port}`, lost: () => times++ })
+    for (const [passedMs, expected] of [
+      [0, 1],
+      [1_000, 2],
+      [2_000, 3],
+      [3_999, 3],
+      [1, 4],
+    ] as const) {
+      await clock.advance(passedMs)
+      expect(times).toBe(expected)
+    }
+  })
+
   test('that is not there is not waited for', async () => {
     const { port, stop } = await startPlain()
     const { manager, adapter } = await startBoth(`mqtt://${LOOPBACK}:${port}`, new VirtualClock())

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { createMqttAdapter } from '../../src/devices/mqtt/adapter.ts'
 import { MAX_ERROR_CODES, MAX_LOG_ENTRIES } from '../../src/devices/mqtt/managed-device.ts'
@@ -11,6 +12,7 @@ import {
   startImages,
   startManaged,
   startManager,
+  startScripted,
   until,
 } from '../support/mqtt.ts'
 
@@ -203,6 +205,25 @@ describe('who manages devices', () => {
     await ask('mgmt/manage')
     await client.hears(({ topic }) => topic === 'iotdm-1/observe')
     expect(manager.device(KEY)?.observed).toEqual(['mgmt.firmware'])
+  })
+
+  test('who manages observes again when the broker is there again', async () => {
+    const clock = new VirtualClock()
+    const broker = await startBroker()
+    const streams: Duplex[] = []
+    const stream = (): Duplex => {
+      streams.push(broker.stream())
+      return streams.at(-1) ?? broker.stream()
+    }
+    const manager = startManager({ stream }, { clock })
+    const client = await startScripted(`mqtt://127.0.0.1:${broker.port}`, { observe: 200 })
+    await manager.observe(KEY, ['mgmt.firmware'], never())
+    client.heard.length = 0
+    streams[0]?.destroy()
+    await expect.poll(() => manager.isUp).toBe(false)
+    await clock.advance(1_000)
+    await client.hears(({ topic }) => topic === 'iotdm-1/observe')
+    expect(streams).toHaveLength(2)
   })
 
   test('places, error codes and logs are kept, and not more of them than there is room for', async () => {

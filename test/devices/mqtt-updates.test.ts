@@ -205,10 +205,10 @@ describe('a device that answers otherwise', () => {
     }
     return { clock, manager, client, adapter, notify, images, url }
   }
-  const willing = { update: 204, observe: 200, cancel: 200, download: 202, reboot: 202 }
+  const willing = { 'device/update': 204, observe: 200, cancel: 200, download: 202, reboot: 202 }
 
   test.each<readonly [string, Readonly<Record<string, number>>]>([
-    ['takes no description', { ...willing, update: 400 }],
+    ['takes no description', { ...willing, 'device/update': 400 }],
     ['is not to be observed', { ...willing, observe: 404 }],
     ['refuses a download', { ...willing, download: 400 }],
     ['has failed at it', { ...willing, download: 500 }],
@@ -237,7 +237,7 @@ describe('a device that answers otherwise', () => {
   })
 
   test('a busy device is asked again', async () => {
-    const { clock, adapter, client } = await prepare({ ...willing, update: 409 })
+    const { clock, adapter, client } = await prepare({ ...willing, 'device/update': 409 })
     const ended = adapter.transfer(job())
     const asked = (): number => client.heard.filter(({ topic }) => topic === 'iotdm-1/device/update').length
     while (asked() < 3) {
@@ -310,6 +310,17 @@ describe('a device that answers otherwise', () => {
     expect(await ended).toEqual({ transfer: 'ok', verify: 'ok', install: 'nothing-installed' })
   })
 
+  test('what was so before it was asked is no end', async () => {
+    const { adapter, client, notify } = await prepare(willing)
+    const ended = run(adapter)
+    await client.hears(({ topic }) => topic.endsWith('firmware/download'))
+    notify({ state: 2 })
+    const { message } = await client.hears(({ topic }) => topic.endsWith(INSTALL))
+    notify({ state: 0 })
+    client.say('iotdevice-1/response', { rc: 400, reqId: message['reqId'] })
+    expect(await ended).toMatchObject({ install: 'nothing-installed' })
+  })
+
   test('that it is managed no more ends an update', async () => {
     const { adapter, client } = await prepare(willing)
     const ended = adapter.transfer(job())
@@ -318,15 +329,15 @@ describe('a device that answers otherwise', () => {
     expect(wordOf(await ended)).toBe('failed DeviceFailed')
   })
 
-  test('an answer that is lost is no failure where the device does what it was asked for', async () => {
+  test('a refusal is none where the device does what it was asked for', async () => {
     const { download: _unanswered, ...others } = willing
     const { adapter, client, notify } = await prepare(others)
     const ended = adapter.transfer(job())
     await client.hears(({ topic }) => topic.endsWith('firmware/download'))
     notify({ state: 1 })
-    notify({ state: 2 })
     const { message } = await client.hears(({ topic }) => topic.endsWith('firmware/download'))
     client.say('iotdevice-1/response', { rc: 400, reqId: message['reqId'] })
+    notify({ state: 2 })
     expect(wordOf(await ended)).toBe('ok')
   })
 

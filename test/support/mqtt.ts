@@ -11,6 +11,7 @@ import { createMqttAdapter, type PublishedImage } from '../../src/devices/mqtt/a
 import { Agents, type AgentsOptions } from '../../src/devices/mqtt/agent/agents.ts'
 import type { AgentTraits } from '../../src/devices/mqtt/agent/traits.ts'
 import { createMqttBroker, type MqttBroker, type MqttBrokerOptions } from '../../src/devices/mqtt/broker.ts'
+import type { BrokerAddress } from '../../src/devices/mqtt/connection.ts'
 import {
   createMqttManager,
   type DeviceEvent,
@@ -49,7 +50,7 @@ export async function startBroker(options: Partial<MqttBrokerOptions> = {}): Pro
 }
 
 export function startManager(
-  broker: MqttBroker | string,
+  broker: BrokerAddress['broker'],
   options: Partial<MqttManagerOptions> = {},
 ): MqttManager {
   const manager = createMqttManager({ clock: systemClock, broker, clientId: 'redflash', failed, ...options })
@@ -200,7 +201,8 @@ export async function startClient(
     gone,
     granted,
     say: (topic: string, message: object) => client.publish(topic, JSON.stringify(message), { qos: 1 }),
-    sayBytes: (topic: string, bytes: Buffer) => client.publish(topic, bytes, { qos: 1 }),
+    sayBytes: (topic: string, bytes: Buffer, retain = false) =>
+      client.publish(topic, bytes, { qos: 1, retain }),
     /** The first that it hears, or has heard, of these. */
     hears: (holds: (said: Said) => boolean): Promise<Said> =>
       new Promise((resolve) => {
