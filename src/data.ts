@@ -1,8 +1,10 @@
 import type { Bmc } from './bmc/bmc.ts'
 import { byOwner, keep, restore } from './bmc/keeping.ts'
 import type { Operation, PlannedImage } from './bmc/operation.ts'
-import type { LocalImage } from './bmc/state.ts'
+import type { LocalImage } from './bmc/local-image.ts'
+import type { RolloutPart } from './bmc/state.ts'
 import type { Config } from './config.ts'
+import { imageOfPart } from './console/rollouts/record.ts'
 import type { Fleet, Member, Place } from './fleet/fleet.ts'
 import { isKept } from './http/kept.ts'
 import type { Keeping } from './image/spool/file-spool.ts'
@@ -101,6 +103,7 @@ export function imagesOf(records: readonly JournalRecord[]): ReadonlySet<string>
 function digestsIn({ table, value }: JournalRecord): string[] {
   // What is read here is what `keep` wrote.
   if (table === 'localImages') return [(value as LocalImage).sha256]
+  if (table === 'rollouts') return [imageOfPart(value as RolloutPart) ?? []].flat()
   if (table !== 'operations') return []
   const { plans = [], parts } = value as Operation
   // Whatever an image was for may be over a moment before its operation is.

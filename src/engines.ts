@@ -8,6 +8,7 @@ import type { EventSink } from './events/event-sink.ts'
 import { Events } from './events/events.ts'
 import { createHttpSink } from './events/http-sink.ts'
 import type { Devices } from './console/devices.ts'
+import { Rollouts } from './console/rollouts/rollouts.ts'
 import type { Flasher } from './devices/flasher.ts'
 import { createSimulatedFlasher } from './devices/simulated/simulated-flasher.ts'
 import { withFaults } from './faults/faulty-flasher.ts'
@@ -27,6 +28,7 @@ import type { ImageFolders } from './transfer/image-folders.ts'
 import { Gates } from './update/apply-time.ts'
 import { resetsOfEach } from './update/resets-at-once.ts'
 import { turnsOfEach } from './update/turns.ts'
+import type { RollOuts } from './update/run.ts'
 import { Updates } from './update/updates.ts'
 
 /** What the engines work with; everything that touches the outside comes in here. */
@@ -91,7 +93,12 @@ export function createEngines(
     resets: resetsOfEach((bmc, resource, type) => resets.start(bmc, resource, type)),
   }
   const intake = { ...options, fetcher: options.fetcher ?? fetcherOf(options) }
-  const updates = new Updates({ shop, intake, jobs, images }, tasks)
+  const rollOuts: RollOuts | undefined = options.devices && {
+    begin: (plan, task) => rollouts.begin(plan, task),
+    preview: (plan, task) => rollouts.preview(plan, task),
+  }
+  const updates = new Updates({ shop, intake, jobs, images, rollOuts }, tasks)
+  const rollouts = new Rollouts({ ...options, updates, tasks, images, jobs, failed })
   const sink = keptFirst(options.eventSink ?? createHttpSink(clock), options.journal)
   const events = new Events({
     clock,
@@ -105,14 +112,14 @@ export function createEngines(
   const logins = new Logins(clock, options.passwords ?? new PasswordChecker())
   const sessions = new Sessions(clock)
   const { flasher } = shop
-  return { tasks, jobs, updates, resets, sessions, logins, events, images, flasher }
+  return { tasks, jobs, updates, rollouts, resets, sessions, logins, events, images, flasher }
 }
 
 export type Engines = ReturnType<typeof createEngines>
 
 /** Ends all work. */
 export async function closeEngines(
-  { tasks, jobs, resets, events }: Engines,
+  { tasks, jobs, rollouts, resets, events }: Engines,
   { journal, spool, devices }: EngineOptions,
 ): Promise<void> {
   // What is to go on after a restart is not kept as what its end makes of it.
@@ -120,7 +127,7 @@ export async function closeEngines(
     journal?.close()
   } finally {
     // At once: a boot may be held by the work that is to end.
-    await Promise.all([resets.close(), tasks.close(), jobs.close(), devices?.close()])
+    await Promise.all([rollouts.close(), resets.close(), tasks.close(), jobs.close(), devices?.close()])
     await events.close()
     await spool.close()
   }
@@ -130,7 +137,7 @@ export async function closeEngines(
 export async function takeUpBmc(
   bmc: Bmc,
   records: readonly JournalRecord[],
-  { updates, resets, logins, events, images }: Engines,
+  { updates, rollouts, resets, logins, events, images }: Engines,
   { clock, devices }: EngineOptions,
 ): Promise<void> {
   // Before an update that goes on asks for one of them.
@@ -140,6 +147,7 @@ export async function takeUpBmc(
   images.takeUp(bmc)
   logins.takeUp(bmc)
   await updates.takeUp(bmc)
+  await rollouts.takeUp(bmc)
   // A turn later: what is to be activated by a reset waits for it by then.
   clock.schedule(0, () => resets.takeUp(bmc))
 }
@@ -147,11 +155,12 @@ export async function takeUpBmc(
 /** Ends all work for a BMC that is gone; resolves when nothing knows of it any more. */
 export async function forgetBmc(
   bmc: Bmc,
-  { tasks, jobs, resets, sessions, logins, events, images, flasher }: Engines,
+  { tasks, jobs, rollouts, resets, sessions, logins, events, images, flasher }: Engines,
 ): Promise<void> {
   // At once: another may have its Id by the time that all has ended.
   flasher.forget?.(bmc.id)
   // Events first: nobody is told how the work ends, and nothing is kept for whoever has its Id next.
+  await rollouts.forget(bmc)
   await Promise.all([events.forget(bmc), resets.forget(bmc), tasks.forget(bmc), jobs.forget(bmc)])
   await images.forget(bmc)
   sessions.forget(bmc)

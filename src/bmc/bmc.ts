@@ -81,6 +81,7 @@ export function createBmc(
       strikes: new Map(),
       devices: new Map(),
       aggregates: new Map(),
+      rollouts: new Map(),
     },
   }
 }

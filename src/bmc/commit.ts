@@ -38,6 +38,7 @@ export function commit(bmc: Bmc, change: Change): void {
     strikes: write(state.strikes, change.strikes),
     devices: write(state.devices, change.devices),
     aggregates: write(state.aggregates, change.aggregates),
+    rollouts: write(state.rollouts, change.rollouts),
   }
   if (change.devices) bmc.machine = withDevices(bmc.machine, change.devices)
   state.version++

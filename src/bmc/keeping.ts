@@ -23,6 +23,7 @@ const tables = [
   'resets',
   'userJobs',
   'strikes',
+  'rollouts',
 ] as const satisfies readonly (keyof BmcState)[]
 type Table = (typeof tables)[number]
 

@@ -1,4 +1,5 @@
 import type { ApplyTime } from '../redfish/apply-times.ts'
+import type { JsonObject } from '../redfish/resource.ts'
 import type { Message } from '../redfish/messages/message.ts'
 import type { Actor } from './actor.ts'
 
@@ -18,6 +19,8 @@ export interface UpdateRequest {
   readonly dryRun: boolean
   /** What the client says the SHA-256 of the image is. */
   readonly sha256: string | undefined
+  /** The plan by which the image is to come to many devices: judged, and read by those who carry it out. */
+  readonly rollOut?: JsonObject | undefined
 }
 
 /** Something on devices that was accepted and is not over: all that is needed to go on with it after a restart. */

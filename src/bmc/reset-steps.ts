@@ -1,5 +1,5 @@
 import { uris } from '../redfish/uris.ts'
-import type { ResetUnderWay } from './state.ts'
+import type { ResetUnderWay } from './reset-under-way.ts'
 
 type Power = 'boot' | 'shutdown' | 'off' | 'pause' | 'resume'
 /** A manager is reset in one. */

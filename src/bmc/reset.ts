@@ -11,7 +11,8 @@ import { commit } from './commit.ts'
 import { noted } from './log.ts'
 import { bootSteps, isSystem, setupSteps, type Step, stepsOf } from './reset-steps.ts'
 import { isAtLeast, type PerformedReset, strengthOf } from './reset-types.ts'
-import type { Entries, ResetUnderWay } from './state.ts'
+import type { ResetUnderWay } from './reset-under-way.ts'
+import type { Entries } from './state.ts'
 import { ofEach } from '../lib/of-each.ts'
 
 /** What resets set in motion elsewhere. */

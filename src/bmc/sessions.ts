@@ -4,7 +4,8 @@ import { fail, type Result, succeed } from '../lib/result.ts'
 import type { Bmc } from './bmc.ts'
 import { commit } from './commit.ts'
 import { ofEach } from '../lib/of-each.ts'
-import type { Account, BmcState, Change, Session, Settings } from './state.ts'
+import type { Session } from './session.ts'
+import type { Account, BmcState, Change, Settings } from './state.ts'
 
 /** Open sessions of one BMC. */
 export const MAX_SESSIONS = 64

@@ -5,9 +5,12 @@ import type { JsonObject } from '../redfish/resource.ts'
 import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
 import type { DeviceIdentity } from './device-identity.ts'
 import type { Aggregate, ManagedDevice } from './managed-device.ts'
+import type { LocalImage } from './local-image.ts'
 import type { Network } from './network.ts'
 import type { Operation } from './operation.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
+import type { ResetUnderWay } from './reset-under-way.ts'
+import type { Session } from './session.ts'
 import type { Subscription } from './subscription.ts'
 import type { UserJob } from './user-job.ts'
 
@@ -62,18 +65,12 @@ export interface BmcState {
   /** Of a console: what it manages. */
   readonly devices: Map<string, ManagedDevice>
   readonly aggregates: Map<string, Aggregate>
+  /** Roll-outs, in parts that change on their own: each part by the Id of its roll-out's job, a slash and its own name. */
+  readonly rollouts: Map<string, RolloutPart>
 }
 
-/** A reset that was asked for and is not over. */
-export interface ResetUnderWay {
-  readonly type: string
-  /** Whether it was a system that was off when it was asked for. */
-  readonly wasOff: boolean
-  /** Whether it has brought the system down. */
-  readonly isDown?: boolean
-  /** The way up, from when everything that was before it is over. */
-  readonly boot?: { readonly leadsToSetup: boolean; readonly statesReached: number }
-}
+/** As whoever carries roll-outs out wrote it. */
+export type RolloutPart = object
 
 export interface Settings {
   readonly updateServiceEnabled: boolean
@@ -194,19 +191,6 @@ export interface HistoryEntry extends PendingImage {
   readonly activatedAt: number
 }
 
-/** An image that the service keeps. */
-export interface LocalImage {
-  readonly id: string
-  /** The file name that came with it. */
-  readonly name: string
-  readonly sizeBytes: number
-  readonly sha256: string
-  /** Of its first component, where the image is one that we can read. */
-  readonly version: string | undefined
-  readonly softwareId: string | undefined
-  readonly releaseDate: string | undefined
-}
-
 export interface Account {
   readonly id: string
   readonly username: string
@@ -232,16 +216,6 @@ export interface Role {
   readonly isPredefined: boolean
 }
 
-export interface Session {
-  readonly id: string
-  readonly username: string
-  readonly tokenHash: string
-  readonly createdAt: number
-  readonly origin: string
-  /** What the client said when it logged in. */
-  readonly context: string | null
-}
-
 export type TaskState = 'New' | 'Running' | 'Pending' | 'Cancelling' | 'Completed' | 'Exception' | 'Cancelled'
 
 export interface Task {
@@ -264,6 +238,8 @@ export interface Task {
   /** When its monitor was first asked for the final answer, where that ends the monitor. */
   readonly monitorReadAt?: number
   readonly isMonitorGone?: boolean
+  /** The operation of a roll-out that it carries out. */
+  readonly rolloutOperation?: string | undefined
   /** What the monitor answers at the end (DSP2062: as the operation would have answered synchronously). */
   readonly finalStatus: number | undefined
 }
@@ -309,6 +285,18 @@ export interface Job {
   readonly payload?: JobPayload | undefined
   readonly hidePayload?: boolean
   readonly schedule?: Schedule | undefined
+  /** Of one that shows a roll-out, or a wave or a device of it: the roll-out, which has the Id of its job. */
+  readonly rollout?: string
+  /** Of one that shows a wave. */
+  readonly wave?: number
+  /** The jobs of a roll-out's waves, in their order: they come and go with it. */
+  readonly waveJobs?: readonly WaveJob[]
+}
+
+export interface WaveJob {
+  readonly id: string
+  /** How many steps it has. */
+  readonly parts: number
 }
 
 export interface JobPayload extends Payload {
@@ -396,5 +384,6 @@ export interface Change {
   readonly strikes?: Entries<number>
   readonly devices?: Entries<ManagedDevice>
   readonly aggregates?: Entries<Aggregate>
+  readonly rollouts?: Entries<RolloutPart>
   readonly notices?: readonly Notice[]
 }

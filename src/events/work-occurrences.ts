@@ -45,7 +45,9 @@ export function ofTask(pair: Pair<Task>, originOf: OriginOf): Occurrence[] {
 
 export function ofJob(bmc: Bmc, pair: Pair<Job>, originOf: OriginOf): Occurrence[] {
   const { key, now, was } = pair
-  const steps = Array.from({ length: now?.parts ?? 0 }, (_, index) =>
+  const news = newsOf(pair)
+  // Of a roll-out there may be thousands of steps, and seldom news.
+  const steps = Array.from({ length: news.length === 0 ? 0 : (now?.parts ?? 0) }, (_, index) =>
     bmc.state.jobs.get(`${key}/${index + 1}`),
   )
   const bySteps = new Set(steps.flatMap((step) => step?.messages ?? []))
@@ -57,7 +59,7 @@ export function ofJob(bmc: Bmc, pair: Pair<Job>, originOf: OriginOf): Occurrence
     removed: message('JobEvent.JobRemoved', key),
     isOver: now !== undefined && isFinalJob(now.state),
     states: now === undefined ? [] : ofJobState(key, now, was),
-    news: newsOf(pair).filter((one) => !bySteps.has(one) && !(isUsers && isToldByOther(bmc, key, one))),
+    news: news.filter((one) => !bySteps.has(one) && !(isUsers && isToldByOther(bmc, key, one))),
   })
 }
 

@@ -27,6 +27,7 @@ export interface TaskWork {
   readonly description: string
   readonly payload: Payload
   readonly actor?: Actor | undefined
+  readonly rolloutOperation?: string | undefined
   /** The resources that it works on. */
   readonly targets?: readonly string[]
   /** Whether the task ends where nothing goes on without somebody else, while its work waits on. */
@@ -95,7 +96,7 @@ export class TaskEngine {
 
   /** Creates a task and starts its work; returns as soon as the task exists. */
   start(bmc: Bmc, work: TaskWork): Task {
-    const { name, description, payload, actor } = work
+    const { name, description, payload, actor, rolloutOperation } = work
     const id = String(nextNumber(bmc, 'tasks'))
     const task: Task = {
       id,
@@ -108,6 +109,7 @@ export class TaskEngine {
       endTime: undefined,
       payload,
       actor,
+      ...(rolloutOperation !== undefined && { rolloutOperation }),
       finalStatus: undefined,
     }
     const dropped = this.overWritePolicy === 'Oldest' ? givingWay(bmc.state.tasks, this.#maxTasks) : []

@@ -20,7 +20,7 @@ import {
 import type { Kind } from './kind.ts'
 import { failLost, LiveWorks } from './live-works.ts'
 import { told } from './progress.ts'
-import { givingWay, gone, wholes } from './retention.ts'
+import { givingWay, goneJobs, wholes } from './retention.ts'
 import type { Ending, WorkHandle } from './work.ts'
 import { ofEach } from '../lib/of-each.ts'
 
@@ -69,6 +69,11 @@ export class JobEngine {
     return wholes(jobs).length < MAX_JOBS || givingWay(jobs, MAX_JOBS).length > 0
   }
 
+  /** The change that makes room for another job. */
+  making({ state }: Bmc): Pick<Change, 'jobs' | 'rollouts'> {
+    return goneJobs(state, givingWay(state.jobs, MAX_JOBS))
+  }
+
   /** Creates a job and starts its work; returns as soon as the job exists. */
   start(bmc: Bmc, work: JobWork): Job {
     const { name, actor, type, group, startTime, maxExecutionMs, payload, hidePayload, schedule } = work
@@ -90,8 +95,8 @@ export class JobEngine {
       schedule,
       ...(hidePayload !== undefined && { hidePayload }),
     }
-    const dropped = gone<Job>(givingWay(bmc.state.jobs, MAX_JOBS))
-    commit(bmc, { ...work.also?.(id), jobs: [...dropped, [id, job]] })
+    const { jobs = [], rollouts } = this.making(bmc)
+    commit(bmc, { ...work.also?.(id), rollouts: rollouts ?? [], jobs: [...jobs, [id, job]] })
     this.#run(bmc, job, work)
     return job
   }
@@ -105,10 +110,10 @@ export class JobEngine {
     this.#limit(bmc, id)
   }
 
-  /** After a restart: what nobody goes on with has failed. */
+  /** After a restart: what nobody goes on with has failed. That of a roll-out only shows what goes on elsewhere. */
   settle(bmc: Bmc): void {
     const lost = wholes(bmc.state.jobs).filter(
-      ({ id, state }) => !isFinalJob(state) && !this.#works.find(bmc, id),
+      ({ id, state, rollout }) => !isFinalJob(state) && rollout === undefined && !this.#works.find(bmc, id),
     )
     for (const { id } of lost) this.takeUp(bmc, id, { run: failLost })
   }
@@ -157,8 +162,8 @@ export class JobEngine {
   /** Removes a job that has ended; false where it has not. */
   remove(bmc: Bmc, id: string): boolean {
     const job = bmc.state.jobs.get(id)
-    if (job === undefined || !isFinalJob(job.state)) return false
-    commit(bmc, { jobs: gone([job]) })
+    if (job === undefined || !isFinalJob(job.state) || job.wave !== undefined) return false
+    commit(bmc, goneJobs(bmc.state, [job]))
     return true
   }
 

@@ -69,11 +69,16 @@ function scheduleView(schedule: Schedule): JsonObject {
   }
 }
 
-function linksOf({ parent, createdResources: created = [] }: Job): JsonObject {
-  if (parent === undefined && created.length === 0) return {}
+function linksOf({ parent, rollout, wave, waveJobs = [], createdResources: created = [] }: Job): JsonObject {
+  const whole = wave === undefined || parent !== undefined ? parent : rollout
+  if (whole === undefined && created.length === 0 && waveJobs.length === 0) return {}
   return {
     Links: {
-      ...(parent !== undefined && { ParentJob: link(uris.job(parent)) }),
+      ...(whole !== undefined && { ParentJob: link(uris.job(whole)) }),
+      ...(waveJobs.length > 0 && {
+        SubsidiaryJobs: waveJobs.map(({ id }) => link(uris.job(id))),
+        'SubsidiaryJobs@odata.count': waveJobs.length,
+      }),
       ...(created.length > 0 && {
         CreatedResources: created.map(link),
         'CreatedResources@odata.count': created.length,

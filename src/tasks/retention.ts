@@ -1,4 +1,4 @@
-import type { Entries, Task } from '../bmc/state.ts'
+import type { BmcState, Change, Entries, Job, Task, WaveJob } from '../bmc/state.ts'
 import { hasMonitor } from './task.ts'
 
 interface Kept {
@@ -6,20 +6,30 @@ interface Kept {
   readonly parent?: string
   readonly parts?: number
   readonly endTime: number | undefined
+  readonly wave?: number
+  readonly waveJobs?: readonly WaveJob[]
 }
 
-/** What the tasks or jobs of a table are: their parts go with them. */
+/** What the tasks or jobs of a table are: their parts go with them, and so do the jobs of a roll-out's waves. */
 export function wholes<R extends Kept>(table: ReadonlyMap<string, R>): R[] {
-  return [...table.values()].filter(({ parent }) => parent === undefined)
+  return [...table.values()].filter(({ parent, wave }) => parent === undefined && wave === undefined)
 }
 
 /** The entries that remove these, with their parts. */
 export function gone<R>(removed: readonly Kept[]): Entries<R> {
-  return removed.flatMap(({ id, parts = 0 }) =>
+  const all = removed.flatMap((one) => [one, ...(one.waveJobs ?? [])])
+  return all.flatMap(({ id, parts = 0 }) =>
     [id, ...Array.from({ length: parts }, (_, index) => `${id}/${index + 1}`)].map(
       (key) => [key, undefined] as const,
     ),
   )
+}
+
+/** The change that removes these jobs, and with a roll-out's what is known of that. */
+export function goneJobs({ rollouts }: BmcState, removed: readonly Job[]): Pick<Change, 'jobs' | 'rollouts'> {
+  const ids = new Set(removed.flatMap(({ rollout }) => rollout ?? []))
+  const parts = ids.size === 0 ? [] : [...rollouts.keys()].filter((key) => ids.has(key.split('/')[0] ?? ''))
+  return { jobs: gone(removed), rollouts: parts.map((key) => [key, undefined] as const) }
 }
 
 /** What makes room for one more in a table of so many: the oldest that has ended, where it is full. */

@@ -35,7 +35,9 @@ export function makePlan(
   request: UpdateRequest,
   claims: Claims,
 ): Plan | undefined {
-  const decisions = image.contents.ok ? decide(bmc, image.contents.value, request) : []
+  // Of a roll-out, what becomes of each device is decided when its turn has come.
+  const isForOne = request.rollOut === undefined
+  const decisions = isForOne && image.contents.ok ? decide(bmc, image.contents.value, request) : []
   const components = decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : []))
   // Who only asks what would be done keeps nobody from doing it.
   const mine = claims.take(bmc, request.dryRun ? [] : components)

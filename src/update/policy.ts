@@ -1,4 +1,5 @@
-import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
+import { firmwareId } from '../bmc/attached.ts'
+import { type Bmc, type Component, findComponent, listComponents } from '../bmc/bmc.ts'
 import { ANY_COMPONENT } from '../bmc/machine.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'
 import {
@@ -45,7 +46,7 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
   )
   const isForAll = bmc.machine.updateRules.bundlesIgnoreTargets && images.length > 1
   const request = isForAll ? { ...asked, targets: undefined } : asked
-  const components = listComponents(bmc)
+  const components = namedDevices(bmc, request) ?? listComponents(bmc)
   const candidates = components.filter((component) => isCandidate(component, request))
   const findFor = matcher(components)
   const free = new Set(candidates.map(({ id }) => id))
@@ -75,6 +76,20 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
       (component) => ({ kind: 'not-applicable', component, image: images[0] }) as const,
     ),
   ]
+}
+
+/** Of a console that is asked for some of its devices: all that is on these; `undefined` where more may be meant. */
+function namedDevices(bmc: Bmc, { targets }: UpdateRequest): Component[] | undefined {
+  const { machine, state } = bmc
+  if (targets === undefined || state.devices.size === 0) return undefined
+  const ids = new Set([...targets].map((id) => machine.components.get(id)?.on?.device))
+  const devices = [...ids].map((id) => (id === undefined ? undefined : state.devices.get(id)))
+  if (devices.some((device) => device === undefined)) return undefined
+  return devices.flatMap((device) =>
+    (device?.facts.firmware ?? []).flatMap(
+      (one) => findComponent(bmc, firmwareId(device?.id ?? '', one.id)) ?? [],
+    ),
+  )
 }
 
 function isNamed(component: string, { targets }: UpdateRequest): boolean {

@@ -2,6 +2,7 @@ import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import { logged } from '../bmc/log.ts'
 import type { Actor } from '../bmc/actor.ts'
+import type { Change } from '../bmc/state.ts'
 import { imageName } from '../image/image-format.ts'
 import type { ImageStore } from '../image/store.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
@@ -38,6 +39,16 @@ export interface Office {
   readonly waiting: Waiting
   readonly images: ImageStore
   readonly claims: Claims
+  /** Of a console. */
+  readonly rollOuts?: RollOuts | undefined
+}
+
+/** Brings an image to many devices, in waves. */
+export interface RollOuts {
+  /** Begins it; the task is over then. */
+  readonly begin: (plan: VerifiedPlan, task: WorkHandle) => Ending
+  /** Tells what would be done. */
+  readonly preview: (plan: VerifiedPlan, task: WorkHandle) => Ending
 }
 
 const completed: Ending = { state: 'Completed', status: 200 }
@@ -77,8 +88,10 @@ async function runStages(update: AcceptedUpdate, task: WorkHandle, office: Offic
     if (!verified.ok) return endFailed(update, verified.problem, task, office)
     const whole = { ...plan, ...verified.value }
     // Who only asks is answered anew after a restart: nothing was begun that could go on.
-    const plans = [request.dryRun ? planned(plan) : plannedAndVerified(whole)]
+    const isUndecided = request.dryRun || request.rollOut !== undefined
+    const plans = [isUndecided ? planned(plan) : plannedAndVerified(whole)]
     task.report({ percent: VERIFIED, messages: whole.told }, recorded(bmc, task, { plans }))
+    if (request.rollOut !== undefined) return rollOut(whole, task, office)
     if (request.dryRun) return preview(whole, task, office.claims)
     ready = whole
   } finally {
@@ -86,6 +99,11 @@ async function runStages(update: AcceptedUpdate, task: WorkHandle, office: Offic
     if (ready === undefined) releasePlan(plan, { claims: office.claims, clock: office.shop.clock })
   }
   return toDevices(update, ready, task, office)
+}
+
+function rollOut(plan: VerifiedPlan, task: WorkHandle, { rollOuts }: Office): Ending {
+  if (rollOuts === undefined) throw new Error('a roll-out was asked of what is no console')
+  return plan.request.dryRun ? rollOuts.preview(plan, task) : rollOuts.begin(plan, task)
 }
 
 const noSpace: StageFailure = { messages: [message('Base.InsufficientStorage')], status: 507 }
@@ -185,7 +203,9 @@ export async function carryOut(
   { jobs }: Office,
 ): Promise<Ending> {
   const { bmc, name, actor, told, pieces } = undertaking
-  const asksForJob = pieces.length > 1 || pieces.some(({ needsUser }) => needsUser)
+  // Of a roll-out, a step of its job shows the device.
+  const isOfRollOut = bmc.state.tasks.get(String(task.cause.group))?.rolloutOperation !== undefined
+  const asksForJob = !isOfRollOut && (pieces.length > 1 || pieces.some(({ needsUser }) => needsUser))
   if (bmc.machine.awaitReset !== 'job' || !asksForJob || !jobs.hasRoom(bmc))
     return perform(undertaking, task, false)
   const job = jobs.start(bmc, {
@@ -213,9 +233,9 @@ export function takeUpInJob(
 }
 
 /** The task's part is over: a job goes on with it. */
-export function movedTo(job: string, task: WorkHandle): Ending {
+export function movedTo(job: string, task: WorkHandle, also: Change = {}): Ending {
   const uri = uris.job(job)
-  task.report({ messages: [message('Update.OperationTransitionedToJob', uri)], created: [uri] })
+  task.report({ messages: [message('Update.OperationTransitionedToJob', uri)], created: [uri] }, also)
   return completed
 }
 

@@ -24,7 +24,7 @@ import {
   type Undertaking,
   workOf,
 } from './run.ts'
-import { activation, endsAtWait, followTasks, taskWork } from './undertakings.ts'
+import { activation, endsAtWait, followTasks, isRollOut, taskWork } from './undertakings.ts'
 import { conclude, type DeviceWork } from './workshop.ts'
 
 /** An operation of an earlier run of the service, with its images as far as they are still here. */
@@ -65,6 +65,12 @@ function takeUpOne(left: Left, office: Office, tasks: TaskEngine): void {
   }
   if (job === undefined)
     return tasks.takeUp(bmc, id, taskWork(bmc, runOf(left, office), endsEarly(bmc, operation)))
+  if (isRollOut(operation))
+    return tasks.takeUp(
+      bmc,
+      id,
+      taskWork(bmc, (task) => Promise.resolve(movedTo(job, task))),
+    )
   takeUpInJob(undertakingOf(left, plansOf(left, office), office), { id, job }, office)
   const task = bmc.state.tasks.get(id)
   if (task !== undefined && task.endTime === undefined)
@@ -74,7 +80,7 @@ function takeUpOne(left: Left, office: Office, tasks: TaskEngine): void {
 /** Whether its end was shown, and nothing of it goes on unseen. */
 function isOver({ state }: Bmc, operation: Operation): boolean {
   const { id, job: jobId, plans = [] } = operation
-  if (jobId !== undefined) {
+  if (jobId !== undefined && !isRollOut(operation)) {
     const job = state.jobs.get(jobId)
     return job === undefined || isFinalJob(job.state)
   }
@@ -85,7 +91,8 @@ function isOver({ state }: Bmc, operation: Operation): boolean {
 }
 
 /** Whether its task ends when it waits, as it was when the task began. */
-function endsEarly(bmc: Bmc, { source, plans = [], follows, isStarted }: Operation): boolean {
+function endsEarly(bmc: Bmc, { id, source, plans = [], follows, isStarted }: Operation): boolean {
+  if (bmc.state.tasks.get(id)?.rolloutOperation !== undefined) return false
   const request = source?.request ?? plans[0]?.request
   if (follows !== undefined || (isStarted === true && plans.length > 0))
     return bmc.machine.awaitReset === 'completed'

@@ -1,7 +1,7 @@
 import { type Bmc, type Component, findComponent, listComponents } from '../bmc/bmc.ts'
 import type { Aggregate } from '../bmc/managed-device.ts'
 import { linkUris } from '../redfish/resource.ts'
-import { referencePath, uris } from '../redfish/uris.ts'
+import { lastSegment, referencePath, uris } from '../redfish/uris.ts'
 
 /** What a reference in Targets or ExcludeTargets means here. */
 export type Target =
@@ -34,6 +34,18 @@ export function resolveTarget(bmc: Bmc, reference: string): Target {
   return updateable(
     path,
     others.filter((component) => isPartOf(component, devices)),
+  )
+}
+
+/** Whether a reference leads to anything here. */
+export function isKnownTarget(bmc: Bmc, reference: string): boolean {
+  const path = referencePath(reference)
+  return (
+    (path === uris.firmware(lastSegment(path)) && bmc.machine.components.has(lastSegment(path))) ||
+    path === uris.firmwareInventory ||
+    aggregateAt(bmc, path) !== undefined ||
+    bmc.machine.resources.has(path) ||
+    isSoftware(bmc, path)
   )
 }
 

@@ -26,9 +26,15 @@ export function taskWork(bmc: Bmc, run: ResumedTaskWork['run'], endsEarly = fals
     run,
     endsAtWait: endsEarly,
     onOver: (id) => {
-      if (bmc.state.operations.get(id)?.job === undefined) commit(bmc, forgotten(bmc, id))
+      const operation = bmc.state.operations.get(id)
+      if (operation?.job === undefined || isRollOut(operation)) commit(bmc, forgotten(bmc, id))
     },
   }
+}
+
+/** Whether it is over when its roll-out has begun. */
+export function isRollOut({ plans = [] }: Operation): boolean {
+  return plans.some(({ request }) => request.rollOut !== undefined)
 }
 
 /** Whether the task is over when its work waits for somebody: some clients poll one that waits for ever. */

@@ -28,6 +28,8 @@ export interface StartProblem {
 export interface Order {
   readonly payload: Payload
   readonly actor: Actor
+  /** The operation of a roll-out that it is. */
+  readonly rolloutOperation?: string | undefined
 }
 
 /** An image that stands by, and the component that it is for. */
@@ -200,7 +202,12 @@ export class Updates {
       description,
       ...order,
       targets,
-      ...taskWork(bmc, (task) => runUpdate(update, task, this.#office), endsAtWait(bmc, request)),
+      // A roll-out waits for the end of what it began.
+      ...taskWork(
+        bmc,
+        (task) => runUpdate(update, task, this.#office),
+        order.rolloutOperation === undefined && endsAtWait(bmc, request),
+      ),
       also: (id) => beginning({ id, actor, ...known }),
     })
   }

@@ -97,6 +97,33 @@ const rows = {
   NoPower: ["'%1' has no power: '%2' is off.", 2, 'Critical', 'Switch it on.'],
   ComponentBusy: ["Another update works on '%1'.", 1, 'Critical', 'Wait until that has ended.'],
   WouldFail: ["The image '%1' would not be installed on '%2'.", 2, 'Critical', 'None.'],
+  RollOutAwaitsApproval: [
+    "The wave '%1' of the roll-out waits for approval.",
+    1,
+    'OK',
+    "Set the JobState of its job to 'Continue' to approve it.",
+  ],
+  RollOutThresholdReached: [
+    "Of %2 devices of '%1', %3 could not be updated, which is too many.",
+    3,
+    'Warning',
+    "See why; then set the JobState of the roll-out's job to 'Continue', or to 'Cancelled'.",
+  ],
+  RollOutSuccessesMissing: [
+    "Of %2 devices of '%1', %3 were updated, which is too few to go on.",
+    3,
+    'Warning',
+    "See why; then set the JobState of the roll-out's job to 'Continue', or to 'Cancelled'.",
+  ],
+  RollOutEnded: ["Of %2 devices of '%1', %3 were updated and %4 could not be.", 4, 'OK', 'None.'],
+  RolledBack: ["'%1' was brought back to version '%2'.", 2, 'OK', 'None.'],
+  PreviousImageMissing: [
+    "No image with version '%2' for '%1' is kept.",
+    2,
+    'Critical',
+    'Push that image with LocalImage, and roll back again.',
+  ],
+  WouldBeginWave: ["The wave '%1' would be of %2 devices.", 2, 'OK', 'None.'],
   DeviceMessage: [
     "The device tells: '%2' (%1).",
     2,

@@ -153,7 +153,7 @@ function deleteJob(engines: JobServiceEngines, { bmc, params: { id = '' } }: Cal
 /** CancelAllJobs; those that are past stopping are told of. */
 function cancelAll(engines: JobServiceEngines, bmc: Bmc): Answer {
   const going = [...bmc.state.jobs.values()].filter(
-    (job) => job.parent === undefined && !isFinalJob(job.state),
+    (job) => job.parent === undefined && job.wave === undefined && !isFinalJob(job.state),
   )
   const left = going.filter(({ id }) => !stopJob(engines, bmc, id))
   if (left.length === 0) return { status: 204 }

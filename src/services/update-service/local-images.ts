@@ -1,5 +1,5 @@
 import type { Bmc, Row } from '../../bmc/bmc.ts'
-import type { LocalImage } from '../../bmc/state.ts'
+import type { LocalImage } from '../../bmc/local-image.ts'
 import type { ImageStore } from '../../image/store.ts'
 import { collection, type JsonObject, link, type Resource, resource } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'

@@ -9,6 +9,10 @@ import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
 import type { UpdateRequest } from '../../bmc/operation.ts'
+import { isConsole } from '../../bmc/attached.ts'
+import { referencePath } from '../../redfish/uris.ts'
+import { readPlan } from '../../rollout/read-plan.ts'
+import { isKnownTarget } from '../../update/targets.ts'
 import { MAX_TARGETS, resolveReferences, resolveTargets } from './references.ts'
 
 const OPERATION_APPLY_TIME = '@Redfish.OperationApplyTime'
@@ -38,6 +42,8 @@ export const ownProperties = {
   DryRun: Type.Optional(Type.Boolean()),
   /** Of the image, in hexadecimal: another one is refused. */
   ImageSHA256: Type.Optional(Type.String({ pattern: '^[0-9A-Fa-f]{64}$' })),
+  /** Brings the image to many devices, in waves: judged by `rollOutOf`. */
+  RollOut: Type.Optional(Type.Unsafe<JsonObject>({ type: 'object' })),
 }
 const OwnProperties = Type.Object(ownProperties, closed)
 type OwnProperties = Static<typeof OwnProperties>
@@ -73,6 +79,8 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
     {
       conflict: (property, value) => message('Base.PropertyValueConflict', property, value),
       notInList: (value, property) => message('Base.PropertyValueNotInList', value, property),
+      unknown: (property) => message('Base.PropertyUnknown', property),
+      own: `/Oem/${OEM}`,
     },
   )
   const mistakes = [
@@ -87,14 +95,18 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
 interface Wording {
   readonly conflict: (member: string, other: string) => Message
   readonly notInList: (value: string, member: string) => Message
+  readonly unknown: (member: string) => Message
+  /** Where what is our own stands. */
+  readonly own: string
 }
 
 /** What the members mean on this BMC; whatever is wrong with their values here is told. */
 export function requestOf(
   bmc: Bmc,
   asked: UpdateProperties,
-  { conflict, notInList }: Wording,
+  wording: Wording,
 ): Result<UpdateRequest, readonly Message[]> {
+  const { conflict, notInList } = wording
   const targets = resolveTargets(bmc, 'Targets', asked.Targets)
   // Targets with a member make ExcludeTargets of no account (UpdateService v1_17).
   const excluded = targets.components.size > 0 ? null : asked.ExcludeTargets
@@ -109,6 +121,7 @@ export function requestOf(
     ...exclude.mistakes,
     ...(isOffered ? [] : [about(notInList(applyTime, OPERATION_APPLY_TIME), `/${OPERATION_APPLY_TIME}`)]),
     ...cannotStage.map(() => about(conflict('Stage', 'Targets'), '/Stage')),
+    ...rollOutMistakes(bmc, asked, wording),
   ]
   if (mistakes.length > 0) return fail(mistakes)
   return succeed({
@@ -120,7 +133,50 @@ export function requestOf(
     keepsImage: asked.LocalImage ?? false,
     dryRun: asked.DryRun ?? false,
     sha256: asked.ImageSHA256?.toLowerCase(),
+    ...(asked.RollOut !== undefined && { rollOut: asked.RollOut }),
   })
+}
+
+/** What is wrong with a plan by which an image is to come to many devices, or with what is asked for beside it. */
+function rollOutMistakes(
+  bmc: Bmc,
+  { RollOut: plan, Targets, ExcludeTargets, Stage, ...asked }: UpdateProperties,
+  { conflict, unknown, own }: Wording,
+): readonly Message[] {
+  const at = `${own}/RollOut`
+  if (plan === undefined) return []
+  if (!isConsole(bmc)) return [about(unknown('RollOut'), at)]
+  const read = readPlan(plan, at)
+  const { [OPERATION_APPLY_TIME]: applyTime = 'Immediate' } = asked
+  // The plan says it, or nobody can.
+  const others = {
+    Targets: (Targets?.length ?? 0) > 0,
+    ExcludeTargets: (ExcludeTargets?.length ?? 0) > 0,
+    Stage: Stage === true,
+    [OPERATION_APPLY_TIME]: applyTime !== 'Immediate',
+  }
+  return [
+    ...(read.ok ? [] : read.problem),
+    ...Object.entries(others).flatMap(([name, isThere]) =>
+      isThere ? [about(conflict(name, 'RollOut'), `/${name}`)] : [],
+    ),
+    ...planReferences(plan).flatMap(([pointer, uri]) =>
+      isKnownTarget(bmc, uri)
+        ? []
+        : [about(message('Base.ResourceMissingAtURI', referencePath(uri)), `${at}${pointer}`)],
+    ),
+  ]
+}
+
+/** The references in a plan, as far as they can be read. */
+function planReferences({ Targets, ExcludeTargets, Aggregate }: JsonObject): (readonly [string, string])[] {
+  return Object.entries({ Targets, ExcludeTargets, Aggregate }).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).flatMap((uri: unknown, index) =>
+      typeof uri === 'string'
+        ? [[Array.isArray(value) ? `/${name}/${index}` : `/${name}`, uri] as const]
+        : [],
+    ),
+  )
 }
 
 /** What the schema found nothing wrong with: its other mistakes belong in the same answer. */

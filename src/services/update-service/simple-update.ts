@@ -1,4 +1,5 @@
 import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
+import { isConsole } from '../../bmc/attached.ts'
 import type { Payload } from '../../bmc/state.ts'
 import { accepted } from '../../http/accepted.ts'
 import type { ImageStore } from '../../image/store.ts'
@@ -74,7 +75,7 @@ interface Pulling extends PullOptions {
 /** What SimpleUpdate's ActionInfo says of its parameters; it tells the truth about this service. */
 export function simpleUpdateParameters(
   action: PullAction,
-  { machine: { updateRules } }: Bmc,
+  bmc: Bmc,
   protocols: readonly TransferProtocol[],
 ): readonly JsonObject[] {
   const flag = (Name: string): JsonObject => ({
@@ -96,11 +97,14 @@ export function simpleUpdateParameters(
     ...(action === OWN_SIMPLE_UPDATE
       ? [flag('DryRun'), { Name: 'ImageSHA256', Required: false, DataType: 'String' }]
       : []),
+    ...(action === OWN_SIMPLE_UPDATE && isConsole(bmc)
+      ? [{ Name: 'RollOut', Required: false, DataType: 'Object' }]
+      : []),
     {
       Name: '@Redfish.OperationApplyTime',
       Required: false,
       DataType: 'String',
-      AllowableValues: updateRules.applyTimes,
+      AllowableValues: bmc.machine.updateRules.applyTimes,
     },
   ]
 }
@@ -158,6 +162,8 @@ function understand(bmc: Bmc, asked: Partial<Asked>, { images, protocols, action
     conflict: (parameter) => message('Base.ActionParameterValueError', parameter, nameOf(action)),
     notInList: (value, parameter) =>
       message('Base.ActionParameterValueNotInList', value, parameter, nameOf(action)),
+    unknown: (parameter) => message('Base.ActionParameterUnknown', nameOf(action), parameter),
+    own: '',
   })
   const mistakes = [...(place?.ok === false ? [place.problem] : []), ...(request.ok ? [] : request.problem)]
   return { place, request, mistakes }

@@ -41,6 +41,7 @@ export async function verifyOnManager(
   const vouched = await clock.io(judgeTrust(bmc, image, contents.value, clock.now()))
   if (!vouched.ok) return refuse(fileName, vouched.problem)
   const { signer, messages } = vouched.value
+  if (request.rollOut !== undefined) return succeed({ signer, told: messages })
   const told = decisions.flatMap((decision) => report(decision, fileName))
   if (decisions.some((decision) => decision.kind !== 'no-target'))
     return succeed({ signer, told: [...messages, ...told, message('Update.AllTargetsDetermined')] })
@@ -62,7 +63,7 @@ function reasonOf(fileName: string, problem: ImageProblem): Message {
 }
 
 /** What is told of a decision, and where the standard's words leave it open, why. */
-function report(decision: Decision, fileName: string): readonly Message[] {
+export function report(decision: Decision, fileName: string): readonly Message[] {
   const { why } = decision
   return [standardReport(decision, fileName), ...(why === undefined ? [] : [why])]
 }

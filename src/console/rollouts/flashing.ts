@@ -1,0 +1,188 @@
+import type { Bmc, Listener } from '../../bmc/bmc.ts'
+import { findComponent } from '../../bmc/bmc.ts'
+import { nextChange } from '../../bmc/next-change.ts'
+import type { UpdateRequest } from '../../bmc/operation.ts'
+import type { Task } from '../../bmc/state.ts'
+import type { ReceivedImage } from '../../image/receive.ts'
+import type { ImageStore } from '../../image/store.ts'
+import { unlessAborted } from '../../lib/abort.ts'
+import { fail, succeed } from '../../lib/result.ts'
+import { message } from '../../redfish/messages/message.ts'
+import { uris } from '../../redfish/uris.ts'
+import type { ChosenComponent } from '../../rollout/select.ts'
+import type { FlashOrder, FlashPort } from '../../rollout/run.ts'
+import type { Outcome } from '../../rollout/state.ts'
+import type { TaskEngine } from '../../tasks/engine.ts'
+import type { Updates } from '../../update/updates.ts'
+import { outcomeOf } from './outcome.ts'
+import type { Asked } from './record.ts'
+
+/** What devices are written with. */
+export interface FlashTools {
+  readonly updates: Updates
+  readonly tasks: TaskEngine
+  readonly images: ImageStore
+}
+
+/** What is brought to devices, and by whose word. */
+export interface Cargo {
+  readonly asked: Asked
+  /** `undefined`: nobody has it any more. */
+  readonly image: () => ReceivedImage | undefined
+}
+
+type Started = Awaited<ReturnType<FlashPort['start']>>
+
+/** The updates of a console that roll-outs begin: ordinary ones, each a task that knows its operation. */
+export class Flashing {
+  readonly #bmc: Bmc
+  readonly #tools: FlashTools
+  /** What was begun, and nobody has asked for its end yet. */
+  readonly #ends = new Map<string, PromiseWithResolvers<Outcome>>()
+  readonly #taskIds = new Map<string, string>()
+  readonly #closing = new AbortController()
+  readonly #onCommit: Listener = ({ tasks = [] }) => {
+    for (const [, task] of tasks) if (task !== undefined) this.#hear(task, task.endTime === undefined)
+  }
+
+  constructor(bmc: Bmc, tools: FlashTools) {
+    this.#bmc = bmc
+    this.#tools = tools
+    // Before anything new happens: what has ended in an earlier life is known by its task alone.
+    for (const task of bmc.state.tasks.values()) this.#hear(task, true)
+    bmc.listeners.add(this.#onCommit)
+  }
+
+  close(): void {
+    this.#bmc.listeners.delete(this.#onCommit)
+    this.#closing.abort(new Error('closing'))
+  }
+
+  /** The devices' side of a roll-out. */
+  portOf(cargo: Cargo): FlashPort {
+    return {
+      start: (order) =>
+        order.kind === 'Update' ? this.#update(cargo, order) : this.#rollBack(cargo.asked, order),
+      cancel: (operation) => {
+        const id = this.#taskIds.get(operation)
+        if (id !== undefined) this.#tools.tasks.cancel(this.#bmc, id)
+      },
+      outcome: async (operation, signal) => {
+        const ends = this.#ends.get(operation)
+        const outcome = ends && (await unlessAborted(ends.promise, signal))
+        this.#ends.delete(operation)
+        this.#taskIds.delete(operation)
+        return outcome && outcome.end === 'Succeeded'
+          ? { ...outcome, bytes: cargo.image()?.sizeBytes }
+          : outcome
+      },
+    }
+  }
+
+  #hear(task: Task, isNews: boolean): void {
+    const { id, rolloutOperation: operation } = task
+    if (operation === undefined) return
+    const ends = this.#ends.get(operation) ?? (isNews ? this.#await(operation, id) : undefined)
+    if (task.endTime !== undefined) ends?.resolve(outcomeOf(task))
+  }
+
+  #await(operation: string, task: string): PromiseWithResolvers<Outcome> {
+    const ends = Promise.withResolvers<Outcome>()
+    this.#ends.set(operation, ends)
+    this.#taskIds.set(operation, task)
+    return ends
+  }
+
+  async #update({ asked, image }: Cargo, order: FlashOrder): Promise<Started> {
+    const received = image()
+    const { fileName } = received ?? { fileName: asked.base.image }
+    if (received === undefined)
+      return fail({ stage: 'Start', message: message('Update.TransferFailed', fileName, uris.updateService) })
+    return this.#start(asked, order, { image: received, force: asked.force })
+  }
+
+  /** Brings back what ran before, with the image of it that is kept. What was never replaced needs nothing. */
+  async #rollBack(asked: Asked, order: FlashOrder): Promise<Started> {
+    const changed = order.target.components.filter(
+      ({ id, from }) => findComponent(this.#bmc, id)?.now.version !== from,
+    )
+    if (changed.length === 0) {
+      const done = Promise.withResolvers<Outcome>()
+      done.resolve({ end: 'Succeeded' })
+      this.#ends.set(order.operation, done)
+      return succeed({})
+    }
+    const image = await this.#imageOf(changed)
+    if (image === undefined) {
+      const [{ uri, from } = { uri: order.target.uri, from: '' }] = changed
+      return fail({ stage: 'Start', message: message('Redflash.PreviousImageMissing', uri, from) })
+    }
+    const started = await this.#start(asked, order, { image, force: true, components: changed })
+    await image.spooled.discard()
+    return started
+  }
+
+  /** An image that is kept and has these versions for these components. */
+  async #imageOf(components: readonly ChosenComponent[]): Promise<ReceivedImage | undefined> {
+    const { images } = this.#tools
+    for (const id of this.#bmc.state.localImages.keys()) {
+      const image = await images.find(this.#bmc, uris.localImage(id))
+      const parts = image?.contents.ok === true ? image.contents.value.components : []
+      const has = ({ id: component, from }: ChosenComponent): boolean => {
+        const softwareId = findComponent(this.#bmc, component)?.softwareId
+        return parts.some(
+          ({ version, fits }) =>
+            version === from && (fits.kind !== 'software' || fits.softwareId === softwareId),
+        )
+      }
+      if (image !== undefined && components.every(has)) return image
+      await image?.spooled.discard()
+    }
+    return undefined
+  }
+
+  /** Begins it when there is room for its task. The image stays whose it was. */
+  async #start(
+    asked: Asked,
+    { operation, target }: FlashOrder,
+    {
+      image,
+      force,
+      components = target.components,
+    }: {
+      readonly image: ReceivedImage
+      readonly force: boolean
+      readonly components?: readonly ChosenComponent[]
+    },
+  ): Promise<Started> {
+    const gone = components.find(({ id }) => findComponent(this.#bmc, id) === undefined)
+    if (gone !== undefined)
+      return fail({ stage: 'Start', message: message('Base.ResourceMissingAtURI', gone.uri) })
+    const Targets = components.map(({ uri }) => uri)
+    const payload = { targetUri: asked.targetUri, httpHeaders: [], jsonBody: JSON.stringify({ Targets }) }
+    const order = { payload, actor: asked.actor, rolloutOperation: operation }
+    const request = requestFor(components, force)
+    for (;;) {
+      const own = { ...image, spooled: image.spooled.share() }
+      const started = this.#tools.updates.start(this.#bmc, own, request, order)
+      if (started.ok) return succeed({ task: uris.task(started.value.id) })
+      await own.spooled.discard()
+      if (started.problem.kind === 'targets-busy')
+        return fail({ stage: 'Start', message: message('Base.ResourceInUse') })
+      await nextChange(this.#bmc, ({ tasks }) => tasks !== undefined, this.#closing.signal)
+    }
+  }
+}
+
+function requestFor(components: readonly ChosenComponent[], force: boolean): UpdateRequest {
+  return {
+    targets: new Set(components.map(({ id }) => id)),
+    exclude: new Set(),
+    force,
+    applyTime: 'Immediate',
+    stage: false,
+    keepsImage: false,
+    dryRun: false,
+    sha256: undefined,
+  }
+}

@@ -1,0 +1,157 @@
+import type { Bmc } from '../../bmc/bmc.ts'
+import { audited, jobLogged } from '../../bmc/log.ts'
+import type { Change, Entries, Job } from '../../bmc/state.ts'
+import type { Message } from '../../redfish/messages/message.ts'
+import type { Changes, LiveRollout } from '../../rollout/live.ts'
+import type { RolloutHead, TargetRecord } from '../../rollout/state.ts'
+import { uris } from '../../redfish/uris.ts'
+import { isFinalJob, jobEndMessage, jobStartMessage } from '../../tasks/job.ts'
+import { type Asked, type HeadPart, targetPart } from './record.ts'
+import { type Shown, shownRollout, shownTarget, shownWave } from './shown.ts'
+import { newsOfHead, newsOfTarget, newsOfWave } from './told.ts'
+
+/** A roll-out, and where it is shown. */
+export interface Projected {
+  readonly bmc: Bmc
+  readonly asked: Asked
+  readonly live: LiveRollout
+  /** The jobs of its waves, in their order. */
+  readonly waveIds: readonly string[]
+  /** The steps of its devices, by their Ids: in the job of their wave, or, of those in none, in that of the whole. */
+  readonly steps: ReadonlyMap<string, StepPlace>
+}
+
+export interface StepPlace {
+  readonly job: string
+  readonly number: number
+}
+
+/** Gives every device its step, those that came first the first. */
+export function placeSteps(
+  { live, waveIds, asked }: Omit<Projected, 'steps'>,
+  steps: Map<string, StepPlace>,
+): void {
+  const counts = new Map<string, number>()
+  for (const { job, number } of steps.values()) counts.set(job, Math.max(number, counts.get(job) ?? 0))
+  for (const { id, wave } of live.targets.values()) {
+    if (steps.has(id)) continue
+    const job = wave === undefined ? asked.base.id : (waveIds[wave] ?? asked.base.id)
+    const number = (counts.get(job) ?? 0) + 1
+    counts.set(job, number)
+    steps.set(id, { job, number })
+  }
+}
+
+/** The jobs as they are when these changes of the roll-out are made: they show it, and nothing works in them. */
+export function jobsAfter(rollout: Projected, { head, waves, targets }: Changes): Entries<Job> {
+  const { live } = rollout
+  const ofWaves = new Set([
+    ...waves.map(({ index }) => index),
+    ...targets.flatMap(({ wave }) => wave ?? []),
+    // Where the whole stands still, so does what of it runs.
+    ...(head === undefined ? [] : live.waves.map(({ index }) => index)),
+  ])
+  const jobs = [
+    wholeJob(rollout),
+    ...[...ofWaves].flatMap((index) => waveJob(rollout, index)),
+    ...targets.flatMap((target) => stepJob(rollout, target)),
+  ]
+  return jobs.filter(([key, job]) => !isSame(rollout.bmc.state.jobs.get(key), job))
+}
+
+const shownMembers = ['state', 'percent', 'startTime', 'endTime', 'messages', 'parts'] as const
+
+function isSame(was: Job | undefined, now: Job): boolean {
+  const { waveJobs = [] } = now
+  return (
+    was !== undefined &&
+    shownMembers.every((name) => was[name] === now[name]) &&
+    waveJobs.every(({ id, parts }, index) => {
+      const before = was.waveJobs?.[index]
+      return before?.id === id && before.parts === parts
+    })
+  )
+}
+
+/** What the logs tell of these jobs: their beginnings and their ends. */
+export function loggedJobs({ bmc, asked, live }: Projected, jobs: Entries<Job>): Change {
+  const told = jobs.flatMap(([key, job]) => {
+    if (job === undefined || job.parent !== undefined) return []
+    const was = bmc.state.jobs.get(key)?.state
+    const begins = job.state === 'Running' && (was === undefined || was === 'New' || was === 'Pending')
+    const ends = isFinalJob(job.state) && was !== job.state
+    return [
+      ...(begins ? [[key, jobStartMessage(job)] as const] : []),
+      ...(ends ? [[key, jobEndMessage(job)] as const] : []),
+    ]
+  })
+  const logs = told.map(([key, said]) => {
+    const about = { actor: asked.actor, group: asked.group, origin: uris.job(key), related: [uris.job(key)] }
+    return { ...audited(bmc, live.now, about, [said]), ...jobLogged(bmc, live.now, about, [said]) }
+  })
+  return {
+    auditLog: logs.flatMap(({ auditLog = [] }) => auditLog),
+    jobLog: logs.flatMap(({ jobLog = [] }) => jobLog),
+  }
+}
+
+type Entry = readonly [key: string, job: Job]
+
+function wholeJob(rollout: Projected): Entry {
+  const { bmc, asked, live, waveIds } = rollout
+  const { id, plan } = asked.base
+  const was = bmc.state.rollouts.get(`${id}/head`) as HeadPart | undefined // as record.ts wrote it
+  const name = plan.Name ?? `Roll-out of ${asked.base.image}`
+  const news = newsOfHead(live, was?.head ?? unbegun, name)
+  const job = made(rollout, id, { name, shown: shownRollout(live), news })
+  const waveJobs = waveIds.map((wave, index) => ({ id: wave, parts: live.tallyOf(index).total }))
+  const skipped = live.all.total - waveJobs.reduce((sum, { parts }) => sum + parts, 0)
+  return [id, { ...job, waveJobs, parts: skipped }]
+}
+
+const unbegun: RolloutHead = { state: 'New', forgiven: 0, history: [] }
+
+function waveJob(rollout: Projected, index: number): readonly Entry[] {
+  const { bmc, live, waveIds } = rollout
+  const wave = live.waves[index]
+  const id = waveIds[index]
+  if (wave === undefined || id === undefined) return []
+  const news = newsOfWave(bmc.state.jobs.get(id)?.state, wave)
+  const job = made(rollout, id, { name: wave.name, shown: shownWave(live, wave), news })
+  return [[id, { ...job, wave: index, parts: live.tallyOf(index).total }]]
+}
+
+function stepJob(rollout: Projected, target: TargetRecord): readonly Entry[] {
+  const { bmc, asked, live, steps } = rollout
+  const place = steps.get(target.id)
+  if (place === undefined) return []
+  const { base } = asked
+  const key = `${place.job}/${place.number}`
+  const news = newsOfTarget(targetPart(bmc, base.id, target.id), target, base.image)
+  const shown = shownTarget(target, live.now)
+  const job = made(rollout, key, { name: `Update of ${target.name}`, shown, news })
+  return [[key, { ...job, id: String(place.number), parent: place.job }]]
+}
+
+interface Made {
+  readonly name: string
+  readonly shown: Shown
+  readonly news: readonly Message[]
+}
+
+/** What a job is of whatever it shows; what it has told stays told. */
+function made({ bmc, asked, live }: Projected, key: string, { name, shown, news }: Made): Job {
+  const was = bmc.state.jobs.get(key)
+  const { messages = [], createdAt = live.now } = was ?? {}
+  return {
+    id: key,
+    name,
+    type: 'ServiceGenerated',
+    messages: news.length === 0 ? messages : [...messages, ...news],
+    createdAt,
+    actor: asked.actor,
+    group: asked.group,
+    rollout: asked.base.id,
+    ...shown,
+  }
+}

@@ -1,0 +1,210 @@
+import type { Bmc, Listener } from '../../bmc/bmc.ts'
+import { commit } from '../../bmc/commit.ts'
+import { nextNumber } from '../../bmc/numbers.ts'
+import type { Change } from '../../bmc/state.ts'
+import { readKept } from '../../image/kept.ts'
+import type { ReceivedImage } from '../../image/receive.ts'
+import type { Spool } from '../../image/spool/spool.ts'
+import { Background } from '../../lib/background.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { ofEach } from '../../lib/of-each.ts'
+import { message } from '../../redfish/messages/message.ts'
+import type { Changes, LiveRollout } from '../../rollout/live.ts'
+import { RolloutRun } from '../../rollout/run.ts'
+import { newRollout } from '../../rollout/state.ts'
+import type { JobEngine } from '../../tasks/job-engine.ts'
+import type { Ending, WorkHandle } from '../../tasks/work.ts'
+import type { VerifiedPlan } from '../../update/plan.ts'
+import { recorded } from '../../update/record.ts'
+import { movedTo, type RollOuts } from '../../update/run.ts'
+import { Flashing, type FlashTools } from './flashing.ts'
+import { foretell } from './foretold.ts'
+import { jobsAfter, loggedJobs, placeSteps, type Projected, type StepPlace } from './projection.ts'
+import { type Asked, changedParts, type KeptRollout, keptRollouts, newParts } from './record.ts'
+import { choose, planOf } from './selection.ts'
+
+export interface RolloutOptions extends FlashTools {
+  readonly clock: Clock
+  readonly spool: Spool
+  readonly jobs: JobEngine
+  readonly maxImageBytes: number
+  /** Told of bugs. */
+  readonly failed: (error: unknown) => void
+}
+
+/** A roll-out that is kept, and goes on where there is anything left to do. */
+interface Carried extends Projected {
+  readonly run: RolloutRun
+  readonly waveIds: string[]
+  readonly steps: Map<string, StepPlace>
+  image: ReceivedImage | undefined
+}
+
+const failed: Ending = { state: 'Exception', status: 500 }
+
+/** The roll-outs of a console: each is shown as a job, and so is each of its waves. */
+export class Rollouts implements RollOuts {
+  readonly #options: RolloutOptions
+  readonly #background: Background
+  readonly #carried = ofEach<Bmc, Map<string, Carried>>(() => new Map())
+  readonly #flashing = new Map<Bmc, Flashing>()
+
+  constructor(options: RolloutOptions) {
+    this.#options = options
+    this.#background = new Background(options.failed)
+  }
+
+  /** Begins a roll-out of an image that was verified; what becomes of it its job tells. */
+  begin(plan: VerifiedPlan, task: WorkHandle): Ending {
+    const { bmc, image, request } = plan
+    const { jobs, clock } = this.#options
+    const { selection } = choose(bmc, image, request)
+    if (selection.chosen.length + selection.skipped.length === 0) {
+      task.report({ messages: [message('Update.NoTargetsDetermined', image.fileName)] })
+      return { ...failed, status: 400 }
+    }
+    if (!jobs.hasRoom(bmc)) {
+      task.report({ messages: [message('Base.CreateLimitReachedForResource')] })
+      return { ...failed, status: 503 }
+    }
+    const id = String(nextNumber(bmc, 'jobs'))
+    const base = { id, plan: planOf(request), createdAt: clock.now(), image: image.fileName }
+    const record = newRollout({ ...base, selection })
+    const asked: Asked = {
+      base,
+      actor: task.cause.actor ?? { username: undefined, address: '' },
+      targetUri: bmc.state.tasks.get(String(task.cause.group))?.payload.targetUri ?? '',
+      force: request.force,
+      group: task.cause.group ?? 0,
+    }
+    const own = { ...image, spooled: image.spooled.share() }
+    const carried = this.#carry(bmc, { asked, record, image: undefined }, own)
+    const all: Changes = record
+    const shown = jobsAfter(carried, all)
+    const made = jobs.making(bmc)
+    const ending = movedTo(id, task, {
+      ...recorded(bmc, task, { job: id }),
+      rollouts: [...(made.rollouts ?? []), ...newParts(asked, record, keptOf(own))],
+      jobs: [...(made.jobs ?? []), ...shown],
+    })
+    void carried.run.send({ kind: 'Begin' })
+    return ending
+  }
+
+  preview(plan: VerifiedPlan, task: WorkHandle): Ending {
+    return foretell(plan, task, this.#options.clock)
+  }
+
+  /** Goes on with what an earlier run of the service left under way. */
+  async takeUp(bmc: Bmc): Promise<void> {
+    const all = keptRollouts(bmc)
+    // What has ended meanwhile is to be heard of before it gives way.
+    this.#flashingOf(bmc)
+    for (const one of all) {
+      const carried = this.#carry(bmc, one, await this.#imageOf(bmc, one))
+      void carried.run.takeUp()
+      if (one.record.head.state === 'New') void carried.run.send({ kind: 'Begin' })
+    }
+  }
+
+  /** Ends all that is done for a BMC that is gone. */
+  async forget(bmc: Bmc): Promise<void> {
+    this.#flashing.get(bmc)?.close()
+    this.#flashing.delete(bmc)
+    const all = [...this.#carried(bmc).values()]
+    this.#carried(bmc).clear()
+    await Promise.all(all.map(({ run }) => run.close()))
+    for (const { image } of all) void image?.spooled.discard()
+  }
+
+  async close(): Promise<void> {
+    for (const flashing of this.#flashing.values()) flashing.close()
+    await this.#background.close()
+  }
+
+  async #imageOf(bmc: Bmc, { image }: KeptRollout): Promise<ReceivedImage | undefined> {
+    const { spool } = this.#options
+    const reading = { ...this.#options, rawRules: bmc.machine.rawRules }
+    return image && readKept(spool, image, reading)
+  }
+
+  #carry(bmc: Bmc, { asked, record }: KeptRollout, image: ReceivedImage | undefined): Carried {
+    const { clock } = this.#options
+    const { id } = record
+    const waveIds = bmc.state.jobs.get(id)?.waveJobs?.map((wave) => wave.id) ?? []
+    const flash = this.#flashingOf(bmc).portOf({ asked, image: () => carried.image })
+    const run = new RolloutRun(record, {
+      clock,
+      background: this.#background,
+      store: (_id, changes) => this.#store(carried, changes),
+      flash,
+      // Its job tells it.
+      tell: () => {},
+    })
+    const carried: Carried = { bmc, asked, run, live: run.live, waveIds, steps: new Map(), image }
+    this.#place(carried)
+    this.#carried(bmc).set(id, carried)
+    return carried
+  }
+
+  /** Gives new waves their jobs, and new devices their steps. */
+  #place(carried: Carried): void {
+    const { bmc, live, waveIds, steps } = carried
+    while (waveIds.length < live.waves.length) waveIds.push(String(nextNumber(bmc, 'jobs')))
+    placeSteps(carried, steps)
+  }
+
+  #flashingOf(bmc: Bmc): Flashing {
+    const known = this.#flashing.get(bmc)
+    if (known !== undefined) return known
+    const flashing = new Flashing(bmc, this.#options)
+    this.#flashing.set(bmc, flashing)
+    bmc.listeners.add(this.#removalsOf(bmc))
+    return flashing
+  }
+
+  /** A roll-out goes with its job. */
+  #removalsOf(bmc: Bmc): Listener {
+    return ({ jobs = [] }) => {
+      for (const [key, job] of jobs) {
+        const carried = job === undefined ? this.#carried(bmc).get(key) : undefined
+        if (carried !== undefined) {
+          this.#carried(bmc).delete(key)
+          this.#background.start(() => carried.run.close())
+          this.#release(carried)
+        }
+      }
+    }
+  }
+
+  /** What has changed, and the jobs that show it, are one commit. */
+  #store(carried: Carried, changes: Changes): Promise<void> {
+    const { bmc, live, image } = carried
+    // Nothing is left to show it, or to do it with.
+    if (this.#carried(bmc).get(live.base.id) !== carried) return Promise.resolve()
+    this.#place(carried)
+    const isNeeded = needsImage(live)
+    const jobs = jobsAfter(carried, changes)
+    const parts = changedParts(live.base.id, changes, isNeeded && image ? keptOf(image) : undefined)
+    const change: Change = { rollouts: parts, jobs, ...loggedJobs(carried, jobs) }
+    commit(bmc, change)
+    if (!isNeeded) this.#release(carried)
+    return Promise.resolve()
+  }
+
+  /** A turn later: it must be there for as long as a commit says that it is needed. */
+  #release(carried: Carried): void {
+    const { image } = carried
+    carried.image = undefined
+    if (image !== undefined) this.#options.clock.schedule(0, () => void image.spooled.discard())
+  }
+}
+
+function keptOf({ sha256, fileName }: ReceivedImage) {
+  return { sha256, fileName }
+}
+
+/** As long as it goes on, and afterwards for those that may be tried again. */
+function needsImage({ head, all }: LiveRollout): boolean {
+  return head.endedAt === undefined || all.failed > 0
+}

@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'vitest'
+import { uris } from '../../src/redfish/uris.ts'
+import { startEmulator } from '../support/emulator.ts'
+import { runs } from '../support/managed-devices.ts'
+import { messageKeys, push } from '../support/multipart.ts'
+import {
+  type Lab,
+  labImage,
+  newLab,
+  pushRollOut,
+  type RolloutLab,
+  startLab,
+  statesOf,
+  UPDATE_MS,
+  versionsOf,
+} from '../support/rollouts.ts'
+
+const bios = await labImage({ BIOS: '2.0.0' })
+const JOB = uris.job('1')
+/** Enough for any roll-out of a few devices. */
+const LONG_MS = 100 * UPDATE_MS
+
+describe('a roll-out', () => {
+  test('brings its image to devices wave by wave, and shows each wave as a job and each device as a step', async () => {
+    const emulator = await startLab(5)
+    const { status } = await pushRollOut(emulator, bios, { Waves: [{ Count: 1 }, { Percent: 100 }] })
+    expect(status).toBe(202)
+    await emulator.clock.advance(UPDATE_MS / 2)
+    const task = await emulator.get(uris.task('1'))
+    expect(task).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
+    expect(messageKeys(task)).toEqual(['UpdateInProgress', 'OperationTransitionedToJob'])
+    const job = await emulator.get(JOB)
+    expect(job).toMatchObject({
+      JobState: 'Running',
+      PercentComplete: 0,
+      Links: { SubsidiaryJobs: [{ '@odata.id': uris.job('2') }, { '@odata.id': uris.job('3') }] },
+    })
+    expect(await statesOf(emulator, '2')).toEqual(['Running'])
+    expect(await statesOf(emulator, '3')).toEqual(['New', 'New', 'New', 'New'])
+    await emulator.clock.advance(UPDATE_MS)
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Running', PercentComplete: 20 })
+    expect(await emulator.get(uris.job('2'))).toMatchObject({ JobState: 'Completed', PercentComplete: 100 })
+    expect(await statesOf(emulator, '3')).toEqual(['Running', 'Running', 'Running', 'Running'])
+    await emulator.clock.advance(LONG_MS)
+    expect(await emulator.get(JOB)).toMatchObject({
+      JobState: 'Completed',
+      JobStatus: 'OK',
+      PercentComplete: 100,
+    })
+    expect(messageKeys(await emulator.get(uris.step('3', '1')))).toEqual(['UpdateSuccessful'])
+    expect(versionsOf(emulator)).toEqual(Array(5).fill('2.0.0'))
+    expect(emulator.lab.written).toEqual(['1', '2', '3', '4', '5'])
+  })
+})
+
+/** Three devices, of which the second runs what the image brings. */
+function labWithOneUpToDate(): Lab {
+  const lab = newLab(3)
+  for (const device of lab.devices.slice(1, 2)) runs(device, 'BIOS', '2.0.0')
+  return lab
+}
+
+describe('a device', () => {
+  test('that has the version already is skipped, and its step says so', async () => {
+    const emulator = await startLab(3, { lab: labWithOneUpToDate() })
+    await pushRollOut(emulator, bios, {})
+    await emulator.clock.advance(LONG_MS)
+    expect(emulator.lab.written).toEqual(['1', '3'])
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed', PercentComplete: 100 })
+    const step = await emulator.get(uris.step('1', '1'))
+    expect(step).toMatchObject({ JobState: 'Completed', Name: 'Update of lab-2' })
+    expect(messageKeys(step)).toEqual(['UpdateSkippedSameVersion'])
+  })
+
+  test('that fails is tried again as the plan says, and tells of every failure', async () => {
+    const emulator = await startLab(2)
+    emulator.lab.plans.set('1', { fails: 'verify', times: 2 })
+    await pushRollOut(emulator, bios, { Retries: { MaxRetries: 2, Delay: 'PT1M' } })
+    await emulator.clock.advance(LONG_MS)
+    const step = await emulator.get(uris.step('2', '1'))
+    expect(step).toMatchObject({ JobState: 'Completed' })
+    expect(messageKeys(step)).toEqual(['VerificationFailed', 'VerificationFailed', 'UpdateSuccessful'])
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed' })
+  })
+
+  test('that hangs is cancelled when its time is over, and the others go on', async () => {
+    const emulator = await startLab(3)
+    emulator.lab.plans.set('2', { ms: 1_000 * UPDATE_MS })
+    await pushRollOut(emulator, bios, { MaxParallel: 1, DeviceTimeout: 'PT1M' })
+    await emulator.clock.advance(LONG_MS)
+    expect(await statesOf(emulator, '2')).toEqual(['Completed', 'Exception', 'Completed'])
+    expect(messageKeys(await emulator.get(uris.step('2', '2')))).toEqual(['OperationTimeout'])
+    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({ Status: { State: 'Enabled' } })
+  })
+})
+
+describe('thresholds', () => {
+  const plan = { Waves: [{ Count: 2 }, { Count: 8 }], MaxParallel: 1 }
+  const fail = (emulator: RolloutLab, ...ids: readonly string[]): void => {
+    for (const id of ids) emulator.lab.plans.set(id, { fails: 'install' })
+  }
+
+  test('hold a roll-out whose canaries fail, before any other device', async () => {
+    const emulator = await startLab(10)
+    fail(emulator, '1')
+    await pushRollOut(emulator, bios, { ...plan, FailureThreshold: { Count: 1 } })
+    await emulator.clock.advance(LONG_MS)
+    const job = await emulator.get(JOB)
+    expect(job).toMatchObject({ JobState: 'Suspended', JobStatus: 'Warning' })
+    expect(messageKeys(job)).toEqual(['RollOutThresholdReached'])
+    expect(await statesOf(emulator, '2')).toEqual(['Exception', 'New'])
+    expect(versionsOf(emulator)).toEqual(Array(10).fill('1.0.0'))
+  })
+
+  test('stop it just when so many have failed', async () => {
+    const emulator = await startLab(10)
+    fail(emulator, '4', '6', '8')
+    await pushRollOut(emulator, bios, { ...plan, FailureThreshold: { Count: 2, Action: 'Stop' } })
+    await emulator.clock.advance(LONG_MS)
+    const job = await emulator.get(JOB)
+    expect(job).toMatchObject({ JobState: 'Exception' })
+    expect(messageKeys(job)).toEqual(['RollOutThresholdReached', 'RollOutEnded'])
+    const skipped = ['Cancelled', 'Cancelled', 'Cancelled', 'Cancelled']
+    expect(await statesOf(emulator, '3')).toEqual([
+      'Completed',
+      'Exception',
+      'Completed',
+      'Exception',
+      ...skipped,
+    ])
+  })
+
+  test('are not reached by one failure less', async () => {
+    const emulator = await startLab(10)
+    fail(emulator, '4')
+    await pushRollOut(emulator, bios, { ...plan, FailureThreshold: { Count: 2, Action: 'Stop' } })
+    await emulator.clock.advance(LONG_MS)
+    expect(versionsOf(emulator).filter((version) => version === '2.0.0')).toHaveLength(9)
+  })
+
+  test('bring devices back to the image of before, where that is kept, or say that it is not', async () => {
+    const emulator = await startLab(4)
+    await push(emulator, await labImage({ BIOS: '1.5.0' }), { LocalImage: true, Targets: [uris.system('1')] })
+    await emulator.clock.advance(LONG_MS)
+    fail(emulator, '3')
+    const Waves = [{ Count: 4 }]
+    const FailureThreshold = { Count: 1, Action: 'RollBackAll' }
+    await pushRollOut(emulator, bios, { Waves, MaxParallel: 1, FailureThreshold })
+    await emulator.clock.advance(LONG_MS)
+    expect(versionsOf(emulator)).toEqual(['1.5.0', '2.0.0', '1.0.0', '1.0.0'])
+    expect(await statesOf(emulator, '2')).toEqual(['Cancelled', 'Exception', 'Exception', 'Cancelled'])
+    expect(messageKeys(await emulator.get(uris.step('2', '1')))).toEqual(['UpdateSuccessful', 'RolledBack'])
+    expect(messageKeys(await emulator.get(uris.step('2', '2'))).at(-1)).toBe('PreviousImageMissing')
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Exception' })
+  })
+})
+
+test('a window that is closed is waited for', async () => {
+  const emulator = await startLab(2)
+  const MaintenanceWindows = [{ Cron: '0 2 * * *', Duration: 'PT1H' }]
+  await pushRollOut(emulator, bios, { MaintenanceWindows })
+  await emulator.clock.advance(3_600_000)
+  expect(await statesOf(emulator, '2')).toEqual(['Pending', 'Pending'])
+  await emulator.clock.advance(3_600_000 + 2 * UPDATE_MS)
+  expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed' })
+})
+
+test('a dry run tells the waves, and who would be skipped, and nothing begins', async () => {
+  const emulator = await startLab(3, { lab: labWithOneUpToDate() })
+  await pushRollOut(emulator, bios, { Waves: [{ Count: 1 }] }, { DryRun: true })
+  await emulator.clock.advance(LONG_MS)
+  const task = await emulator.get(uris.task('1'))
+  expect(task).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
+  expect(messageKeys(task).slice(1)).toEqual([
+    'UpdateSkippedSameVersion',
+    'WouldBeginWave',
+    'WouldUpdate',
+    'WouldBeginWave',
+    'WouldUpdate',
+    'NothingChanged',
+  ])
+  expect(emulator.lab.written).toEqual([])
+  expect((await emulator.get(uris.jobs))['Members']).toEqual([])
+})
+
+describe('a plan that is wrong', () => {
+  test('is refused with all of its mistakes, and where they are', async () => {
+    const emulator = await startLab(1)
+    const plan = { Waves: [{ Count: 0 }], Targets: [uris.system('9')], DeviceTimeout: 'PT0S' }
+    const { status, json } = await pushRollOut(emulator, bios, plan)
+    expect(status).toBe(400)
+    const { error } = json as unknown as {
+      readonly error: {
+        readonly '@Message.ExtendedInfo': readonly { readonly RelatedProperties?: string[] }[]
+      }
+    }
+    const at = '/Oem/Redflash/RollOut'
+    expect(error['@Message.ExtendedInfo'].flatMap((one) => one.RelatedProperties ?? []).toSorted()).toEqual([
+      `${at}/DeviceTimeout`,
+      `${at}/Targets/0`,
+      `${at}/Waves/0/Count`,
+    ])
+  })
+
+  test.each([
+    ['targets beside it', { Targets: [uris.system('1')] }],
+    ['an apply time', { '@Redfish.OperationApplyTime': 'OnReset' }],
+  ])('is %s', async (_what, beside) => {
+    const emulator = await startLab(1)
+    const { status, json } = await push(emulator, bios, { ...beside, Oem: { Redflash: { RollOut: {} } } })
+    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['PropertyValueConflict'] })
+  })
+
+  test('is any, for what is no console', async () => {
+    const emulator = await startEmulator()
+    const { status, json } = await pushRollOut(emulator, bios, {})
+    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['PropertyUnknown'] })
+  })
+})
