@@ -178,11 +178,13 @@ describe('README.md and docs/', () => {
       ['image', 'inspect'],
       ['push'],
       ['demo'],
+      ['amt-device'],
     ])
     expect(known.size).toBeGreaterThan(Object.keys(settings).length)
-    // Of npm and of docker, and those that our own scripts read.
+    // Of npm, of docker and of curl, and those that our own scripts read.
     const others = new Set([
       '--cacert',
+      '--digest',
       '--check',
       '--save-dev',
       '--rm',
