@@ -14,6 +14,7 @@ import { absent, PATIENCE_MS, works } from '../support/programs.ts'
 import { temporaryFolder } from '../support/wire.ts'
 
 const LOOPBACK = '127.0.0.1'
+const MOSQUITTO = 'mosquitto'
 const image = Buffer.alloc(100_000, 7)
 
 /** A broker that knows nothing of IBM's topics, and can go away and come back. */
@@ -115,8 +116,8 @@ describe('a broker that others run', () => {
     expect(await manager.write('pump/p-1', [], never())).toMatchObject({ problem: { kind: 'unreachable' } })
   })
 
-  const hasMosquitto = works('sh', ['-c', 'command -v mosquitto'])
-  test.skipIf(!hasMosquitto)(`may be mosquitto${absent(hasMosquitto, 'mosquitto')}`, async () => {
+  const hasMosquitto = works('sh', ['-c', `command -v ${MOSQUITTO}`])
+  test.skipIf(!hasMosquitto)(`may be mosquitto${absent(hasMosquitto, MOSQUITTO)}`, async () => {
     // It takes no port 0: one that was free a moment ago.
     const free = createServer()
     const { port } = await listenOn(free)
@@ -125,7 +126,7 @@ describe('a broker that others run', () => {
     await closed
     const file = join(await temporaryFolder(), 'mosquitto.conf')
     await writeFile(file, `listener ${port} ${LOOPBACK}\nallow_anonymous true\n`)
-    const mosquitto = spawn('mosquitto', ['-c', file])
+    const mosquitto = spawn(MOSQUITTO, ['-c', file])
     onTestFinished(async () => {
       const exit = once(mosquitto, 'exit')
       mosquitto.kill()

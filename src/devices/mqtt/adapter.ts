@@ -177,7 +177,7 @@ export function createMqttAdapter(manager: MqttManager, options: MqttAdapterOpti
 }
 
 /** What is known of a device, as a console shows it. */
-export function factsOf({ deviceId, typeId, info, supports }: ManagedDevice): DeviceFacts {
+function factsOf({ deviceId, typeId, info, supports }: ManagedDevice): DeviceFacts {
   const canReset = supports['deviceActions'] === true
   return {
     name: deviceId,

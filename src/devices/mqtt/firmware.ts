@@ -15,7 +15,7 @@ export const updateStatuses = {
 export type UpdateStatus = (typeof updateStatuses)[keyof typeof updateStatuses]
 export type FailedStatus = Exclude<UpdateStatus, 0 | 1>
 export type DownloadFailure = Extract<FailedStatus, 2 | 3 | 4 | 6>
-export type InstallFailure = Extract<FailedStatus, 2 | 5>
+type InstallFailure = Extract<FailedStatus, 2 | 5>
 
 /** The attribute `mgmt.firmware`: which image is meant, and how far the device has come with it. */
 export interface Firmware {

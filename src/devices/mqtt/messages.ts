@@ -86,7 +86,6 @@ const watch = Type.Object({ reqId, d: Type.Object({ fields: names }) })
 
 const any = Type.Object({ reqId, d: optionalBag })
 
-export type ManageMessage = Static<typeof manage>
 export type ResponseMessage = Static<typeof response>
 
 /** The fields in the data of an answer. */
