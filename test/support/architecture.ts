@@ -57,6 +57,8 @@ const adapters: readonly {
       'fleet/fleet-file.ts',
       'transfer/folder.ts',
       'client/send-image.ts',
+      'devices/command/image-file.ts',
+      'devices/command/program.ts',
       'cli/',
     ],
   },
@@ -100,9 +102,10 @@ const adapters: readonly {
   { module: /^node:vm$/, users: ['lib/within-time.ts'] },
   // spool-folder.ts: of a database, only its lock
   { module: /^node:sqlite$/, users: ['image/spool/spool-folder.ts', 'journal/'] },
-  { module: /^node:(child_process|cluster)/, users: [] },
+  { module: /^node:(child_process|cluster)/, users: ['devices/command/program.ts'] },
   { module: /^node:(timers|perf_hooks)/, users: ['lib/clock.ts'] },
-  { module: /^node:process$/, users: ['main.ts'] },
+  // program.ts: what it starts has an environment, and is killed with all that it started
+  { module: /^node:process$/, users: ['main.ts', 'devices/command/program.ts'] },
   {
     module: /^fastify$/,
     users: ['app.ts', 'fleet/control.ts'],
@@ -131,6 +134,9 @@ const adapters: readonly {
   { module: /^pino$/, users: ['cli/serve.ts'] },
   { module: /^croner$/, users: ['rollout/windows.ts'] },
 ]
+
+/** Loads the modules of users, wherever they are. */
+const LOADER = 'console/user-module.ts'
 
 /** Files that hold a Date object because somebody else's library takes nothing else; the time in it is given. */
 const dateHolders: ReadonlyMap<string, string> = new Map([
@@ -273,7 +279,9 @@ function importsOf(from: string, text: string): Import[] {
       isTypeOnly: false,
     })),
     // Nobody could say where these lead.
-    ...computed.map(() => ({ from, to: './a computed path', isTypeOnly: false })),
+    ...computed
+      .filter(() => from !== LOADER)
+      .map(() => ({ from, to: './a computed path', isTypeOnly: false })),
   ]
 }
 

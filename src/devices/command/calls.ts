@@ -1,0 +1,127 @@
+import type { Clock } from '../../lib/clock.ts'
+import { fail, type Result } from '../../lib/result.ts'
+import type { JsonObject } from '../../redfish/resource.ts'
+import type { DeviceAddress, OnDevice } from '../device.ts'
+import type { ActivationJob } from '../flasher.ts'
+import type { CommandProblem, Reader } from './reports.ts'
+import { runCommand } from './run-command.ts'
+
+export interface CallOptions {
+  readonly clock: Clock
+  /** The path of the executable. */
+  readonly program: string
+  /** Told what it says to people. */
+  readonly log?: { info(facts: object, text: string): void } | undefined
+  readonly patience?: Partial<Patience>
+}
+
+/** How long a program may say nothing, in milliseconds. */
+interface Patience {
+  /** While it looks at a device, or resets it. */
+  readonly askMs: number
+  /** During a stage of an update. */
+  readonly stageMs: number
+}
+
+/** What is asked beside who is asked. */
+interface Asked<T> {
+  readonly input?: JsonObject
+  readonly good: Reader<T>
+}
+
+interface Watched {
+  readonly signal: AbortSignal
+  /** Of a stage. */
+  readonly progress?: (share: number) => void
+}
+
+const ordinary: Patience = { askMs: 60_000, stageMs: 1_800_000 }
+const closed: CommandProblem = { kind: 'failed', detail: 'the service ends' }
+
+/** The calls of a program that are under way. */
+export class Calls {
+  readonly #options: CallOptions
+  readonly #patience: Patience
+  readonly #ending = new AbortController()
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(options: CallOptions) {
+    this.#options = options
+    this.#patience = { ...ordinary, ...options.patience }
+  }
+
+  ask<T>(
+    operation: 'look' | 'reset',
+    device: DeviceAddress,
+    asked: Asked<T> & Pick<Watched, 'signal'>,
+  ): Promise<Result<T, CommandProblem>> {
+    return this.untilClosed(asked.signal, (signal) => this.#call(operation, device, { ...asked, signal }))
+  }
+
+  stage<T>(
+    operation: 'transfer' | 'verify' | 'install' | 'activate',
+    job: ActivationJob & OnDevice,
+    { input, good }: Asked<T>,
+  ): Promise<Result<T, CommandProblem>> {
+    const { firmware, version, device } = job
+    const about = { firmwareId: firmware.id, currentVersion: firmware.version, version, ...input }
+    const progress = rising(job.progress)
+    return this.untilClosed(job.signal, async (signal) => {
+      const result = await this.#call(operation, device, { input: about, good, signal, progress })
+      if (result.ok) progress(1)
+      return result
+    })
+  }
+
+  /** What `work` comes to; what is under way when all is closed ends as well. */
+  async untilClosed<T>(
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<Result<T, CommandProblem>>,
+  ): Promise<Result<T, CommandProblem>> {
+    signal.throwIfAborted()
+    const done = work(AbortSignal.any([signal, this.#ending.signal]))
+    this.#running.add(done)
+    try {
+      return await done
+    } catch (error) {
+      signal.throwIfAborted()
+      if (this.#ending.signal.aborted) return fail(closed)
+      throw error
+    } finally {
+      this.#running.delete(done)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort(new Error('closing'))
+    await Promise.allSettled(this.#running)
+  }
+
+  #call<T>(
+    operation: string,
+    { hostName: target, userName, password }: DeviceAddress,
+    { input, good, signal, progress }: Asked<T> & Watched,
+  ): Promise<Result<T, CommandProblem>> {
+    const { clock, program: path, log } = this.#options
+    const { askMs, stageMs } = this.#patience
+    return runCommand(clock, {
+      path,
+      args: [operation, target],
+      input: { userName, password, ...input },
+      secret: password,
+      good,
+      signal,
+      silenceMs: progress === undefined ? askMs : stageMs,
+      progress: progress ?? (() => {}),
+      said: (text) => log?.info({ operation, target, text }, 'the device command says'),
+    })
+  }
+}
+
+/** Tells only what is more than was told before. */
+function rising(progress: (share: number) => void): (share: number) => void {
+  let told = 0
+  return (share) => {
+    if (share > told) progress((told = share))
+  }
+}
