@@ -29,6 +29,7 @@ export type Config = Readonly<
     | 'updateMethods'
     | 'uploadTimeout'
     | 'requestTimeout'
+    | 'flasher'
   > & {
     speed: Speed
     reach: ReadonlySet<ReachKind>
@@ -41,6 +42,8 @@ export type Config = Readonly<
     updateMethods: ReadonlySet<UpdateMethod>
     uploadStallMs: number
     requestTimeoutMs: number
+    /** By which a console reaches devices. */
+    deviceModule: string
   }
 >
 
@@ -91,6 +94,7 @@ function complete({
   updateMethods: listed,
   uploadTimeout,
   requestTimeout,
+  flasher: deviceModule,
   ...rest
 }: AllSettings): Config {
   return {
@@ -106,6 +110,7 @@ function complete({
     updateMethods: new Set(updateMethods.filter((method) => listed.split(/[ ,]+/).includes(method))),
     uploadStallMs: uploadTimeout * 1_000,
     requestTimeoutMs: requestTimeout * 1_000,
+    deviceModule,
   }
 }
 

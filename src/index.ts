@@ -21,7 +21,16 @@ export type { Config } from './config.ts'
 export type { FleetFile } from './fleet/plan.ts'
 export type { Urls } from './fleet/urls.ts'
 export type { GivenSettings } from './settings.ts'
-export type { Flasher, FlashJob, FlashProblem, FlashResult } from './devices/flasher.ts'
+export type { DeviceModule, DeviceTools } from './console/user-module.ts'
+export type {
+  DeviceAdapter,
+  DeviceAddress,
+  DeviceFacts,
+  DeviceProblem,
+  FirmwareFacts,
+  OnDevice,
+} from './devices/device.ts'
+export type { ActivationJob, Flasher, FlashJob, FlashProblem, FlashResult } from './devices/flasher.ts'
 export { type Clock, VirtualClock } from './lib/clock.ts'
 
 /** How long requests may go on once the service is told to end. */
@@ -33,13 +42,13 @@ const alone: ReadonlySet<ReachKind> = new Set(['port'])
 const nowhere: Urls = { url: undefined, httpsUrl: undefined }
 
 /** Settings as in the configuration file; the ports default to free ones. */
-export interface EmulatorOptions extends GivenSettings {
+export interface EmulatorOptions extends Omit<GivenSettings, 'flasher'> {
   /** The time that the emulator lives in; a VirtualClock is moved by hand. */
   readonly clock?: Clock
   /** A pino logger, or its like; without one the emulator is silent. */
   readonly logger?: FastifyBaseLogger
-  /** Devices other than the simulated ones. */
-  readonly flasher?: Flasher
+  /** Devices other than the simulated ones; of a console, the file of a module that reaches devices. */
+  readonly flasher?: Flasher | string
 }
 
 /** A running service and the BMCs behind it. */
@@ -69,18 +78,23 @@ export interface Emulator extends AsyncDisposable {
 
 /** Starts one emulated BMC, or a fleet. Throws an Error that lists every mistake in the options. */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { clock = systemClock, logger, flasher, ...given } = options
+  const { clock = systemClock, logger, flasher, ...rest } = options
+  const given = typeof flasher === 'string' ? { ...rest, flasher } : rest
   const parsed = parseConfig([
     { nameOf: (name) => name, isText: false, values: { port: 0, httpsPort: 0, mqtt: '0', ...given } },
   ])
   if (!parsed.ok) throw new Error(`the configuration is wrong:\n${parsed.problem.join('\n')}`)
-  return startEmulator(parsed.value, { clock, ...(logger && { logger }), ...(flasher && { flasher }) })
+  return startEmulator(parsed.value, {
+    clock,
+    ...(logger && { logger }),
+    ...(typeof flasher === 'object' && { flasher }),
+  })
 }
 
 /** Starts the service of a checked configuration: what `createEmulator` and the command line share. */
 export async function startEmulator(
   config: Config,
-  { clock = systemClock, ...given }: Pick<EmulatorOptions, 'clock' | 'logger' | 'flasher'> = {},
+  { clock = systemClock, ...given }: Partial<Pick<Surroundings, 'clock' | 'logger' | 'flasher'>> = {},
 ): Promise<Emulator> {
   const data = await openData(config)
   try {

@@ -57,7 +57,7 @@ export async function makeService(
   const reach = reachOf(config, fleet)
   const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
   const published = config.console ? new Published(() => imagesUrl(config, fleet)) : undefined
-  const managed = published && (await devicesOf(config, { clock, failed, published }))
+  const managed = published && (await devicesOf(config, { clock, failed, published, ...given }))
   const devices = managed?.devices
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
@@ -158,15 +158,21 @@ function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet): string {
 
 /** Nothing but a console loads what speaks to devices. */
 async function devicesOf(
-  { consoleRefresh, mqtt, mqttToken: token, host }: Config,
-  { clock, failed, published }: Pick<Surroundings, 'clock' | 'failed'> & { readonly published: Published },
+  { consoleRefresh, mqtt, mqttToken: token, host, deviceCommand, deviceModule, spool }: Config,
+  {
+    clock,
+    failed,
+    logger,
+    published,
+  }: Pick<Surroundings, 'clock' | 'failed' | 'logger'> & { readonly published: Published },
 ): Promise<{ readonly devices: Devices; readonly mqttUrl: string | undefined }> {
   const [{ Devices: Managed }, { makeMethods }] = await Promise.all([
     import('./console/devices.ts'),
     import('./console/methods.ts'),
   ])
   const refreshMs = consoleRefresh * 1_000
-  const { methods, mqttUrl } = await makeMethods({ clock, published, failed, mqtt, token, host })
+  const own = { deviceCommand, deviceModule, ...(spool !== '' && { spool }), ...(logger && { log: logger }) }
+  const { methods, mqttUrl } = await makeMethods({ clock, published, failed, mqtt, token, host, ...own })
   return { devices: new Managed({ clock, methods, refreshMs, failed }), mqttUrl }
 }
 

@@ -115,6 +115,20 @@ export const settings = {
     help: 'what devices say as their password to that broker; nobody is asked by default',
     expected: 'a token',
   },
+  deviceCommand: {
+    schema: Type.String(),
+    default: '',
+    placeholder: 'file',
+    help: 'executable by which a console reaches devices (docs/devices.md)',
+    expected: 'a file name',
+  },
+  flasher: {
+    schema: Type.String(),
+    default: '',
+    placeholder: 'file',
+    help: 'module by which a console reaches devices (docs/devices.md)',
+    expected: 'a file name',
+  },
   bmcs: {
     schema: Type.Integer({ minimum: 1, maximum: MAX_BMCS }),
     default: 1,

@@ -2,10 +2,11 @@ import type { DeviceAdapter } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Method } from './devices.ts'
 import type { MqttOptions } from './mqtt.ts'
+import type { OwnOptions } from './own-methods.ts'
 import type { Published } from './published.ts'
 
 /** What reaching devices takes. */
-export interface MethodOptions extends MqttOptions {
+export interface MethodOptions extends MqttOptions, OwnOptions {
   readonly clock: Clock
   /** For devices that fetch their images. */
   readonly published: Published
@@ -20,7 +21,9 @@ export interface Methods {
 
 /** Makes the ways in which a console reaches devices. */
 export async function makeMethods(options: MethodOptions): Promise<Methods> {
-  const { clock, published, mqtt } = options
+  const { clock, published, mqtt, deviceCommand, deviceModule } = options
+  const hasOwn = deviceCommand !== '' || deviceModule !== ''
+  const own = hasOwn ? await (await import('./own-methods.ts')).makeOwnMethods(options) : []
   const [{ createRedfishAdapter }, { createAmtAdapter }] = await Promise.all([
     import('../devices/redfish/redfish-adapter.ts'),
     import('../devices/amt/amt-adapter.ts'),
@@ -31,6 +34,7 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
     method('Redfish', 'Redfish', createRedfishAdapter({ clock, publish })),
     method('AMT', 'Intel AMT', createAmtAdapter({ clock, publish })),
     ...(byMqtt ? [byMqtt.method] : []),
+    ...own,
   ]
   return { methods, mqttUrl: byMqtt?.url }
 }

@@ -1,0 +1,95 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { loadUserModule } from '../../src/console/user-module.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { deviceJob, stages } from '../contracts/device-adapter.ts'
+import { boardFiles, documented, labAddress } from '../support/own-devices.ts'
+import { hurried } from '../support/redfish-peer.ts'
+import { temporaryFolder } from '../support/wire.ts'
+
+const never = new AbortController().signal
+const others = ['Redfish']
+const REST = ['reset', 'transfer', 'verify', 'install', 'activate', 'release', 'close']
+  .map((name) => `async ${name}() {}`)
+  .join(',')
+
+/** What comes of loading a module of this text. */
+async function load(text: string, name = 'mine.mjs') {
+  const path = join(await temporaryFolder(), name)
+  await writeFile(path, text)
+  return loadUserModule(path, { clock: systemClock, others })
+}
+
+describe('a module', () => {
+  test('reaches devices, as the documented one does', async () => {
+    const path = await documented('bench.ts', boardFiles)
+    const { adapter, ...about } = await loadUserModule(path, { clock: hurried, others })
+    expect(about).toEqual({ id: 'Bench', type: 'OEM', variant: 'Bench' })
+    const device = { ...labAddress, hostName: 'board-1' }
+    const looked = await adapter.look(device, never)
+    const [firmware] = looked.ok ? looked.value.firmware : []
+    if (firmware === undefined) throw new Error(JSON.stringify(looked))
+    expect(firmware).toMatchObject({ id: 'firmware', version: '1.0.0' })
+    const job = deviceJob(device, firmware, { image: Buffer.from('2.0.0\nrest'), version: '2.0.0' })
+    for (const stage of stages) expect(await adapter[stage](job)).toMatchObject({ ok: true })
+    expect(job.shares).toEqual([1, 1, 0.25, 0.5, 0.75, 1, 1])
+    expect(await adapter.look(device, never)).toMatchObject({ value: { firmware: [{ version: '2.0.0' }] } })
+    expect(await adapter.look(labAddress, never)).toMatchObject({ problem: { kind: 'unreachable' } })
+  })
+
+  test('is called as its file, unless it has a name', async () => {
+    const text = `export default () => ({ async look() {}, ${REST} })`
+    expect(await load(text, 'my-lab.mjs')).toMatchObject({ id: 'my-lab', variant: 'my-lab' })
+    expect(await load(`${text}\nexport const name = 'Lab.7'`)).toMatchObject({ id: 'Lab.7' })
+  })
+
+  test('is given the time, and may take some to make what may be of a class', async () => {
+    const { adapter } = await load(`
+      class Adapter {
+        #clock
+        constructor(clock) { this.#clock = clock }
+        async look() { return { ok: false, problem: { kind: 'busy', detail: typeof this.#clock.sleep } } }
+        ${REST.replaceAll(',', ';')}
+      }
+      export default async ({ clock }) => new Adapter(clock)`)
+    expect(await adapter.look(labAddress, never)).toMatchObject({ problem: { detail: 'function' } })
+  })
+
+  test.each([
+    ['an Id for no URI', `{ id: 'a/b', version: '1' }`, /\/firmware\/0\/id/],
+    ['no version', `{ id: 'a' }`, /\/firmware\/0\/version/],
+  ])('is judged by what it says of devices: %s', async (_what, firmware, detail) => {
+    const { adapter } = await load(`export default () => ({
+      async look() { return { ok: true, value: { name: 'a', firmware: [${firmware}] } } }, ${REST} })`)
+    expect(await adapter.look(labAddress, never)).toEqual({
+      ok: false,
+      problem: { kind: 'failed', detail: expect.stringMatching(detail) },
+    })
+  })
+
+  test.each([
+    ['is not there', '', /Cannot find module|Failed to load/, '/nowhere/mine.mjs'],
+    ['does not parse', 'export default (', /mine\.mjs: ./],
+    ['exports nothing', '', /its default export is no function/],
+    ['exports what is no function', 'export default {}', /its default export is no function/],
+    ['makes nothing', 'export default () => {}', /lacks look, reset, transfer, verify, install, activate/],
+    [
+      'makes too little',
+      `export default () => ({ ${REST.replace('async verify() {},', '')} })`,
+      /lacks look, verify$/,
+    ],
+    ['fails', `export default () => { throw new Error('no bench') }`, /mine\.mjs: no bench$/],
+    ['has a name for no URI', `export const name = 'a/b'\nexport default () => {}`, /its name/],
+    [
+      'has a name that is taken',
+      `export const name = 'Redfish'\nexport default () => {}`,
+      /its name .*Redfish/,
+    ],
+    ['has two mistakes', 'export const name = 7', /no function; its name/],
+  ])('that %s is refused, with the reason', async (_what, text, reason, file?: string) => {
+    const loading = file === undefined ? load(text) : loadUserModule(file, { clock: systemClock, others })
+    await expect(loading).rejects.toThrow(reason)
+    await expect(loading).rejects.toThrow(/^flasher .*mine\.mjs: /)
+  })
+})
