@@ -38,6 +38,11 @@ describe('the broker of our own', () => {
     await expect(startClient(url(broker), 'somebody')).rejects.toThrow(/./)
   })
 
+  test('says that its port is taken', async () => {
+    const { port } = await startBroker()
+    await expect(startBroker({ port })).rejects.toThrow('EADDRINUSE')
+  })
+
   test('a device hears what is for it, and nothing else', async () => {
     const broker = await startBroker()
     const manager = startManager(broker)

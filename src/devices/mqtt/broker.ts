@@ -44,7 +44,13 @@ export async function createMqttBroker(options: MqttBrokerOptions): Promise<Mqtt
     aedes.handle(socket)
   })
   server.listen(options.port, options.host)
-  await once(server, 'listening')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    // Its timers would keep the process alive.
+    aedes.close()
+    throw error
+  }
   return {
     port: (server.address() as AddressInfo).port, // of a TCP server that listens
     stream: () => {
