@@ -179,6 +179,7 @@ describe('README.md and docs/', () => {
       ['push'],
       ['demo'],
       ['amt-device'],
+      ['iot-device'],
     ])
     expect(known.size).toBeGreaterThan(Object.keys(settings).length)
     // Of npm, of docker and of curl, and those that our own scripts read.
@@ -207,6 +208,7 @@ describe('README.md and docs/', () => {
     const named = mentions(/\b(REDFLASH_[A-Z_]+)/g)
     const known = new Set([
       'REDFLASH_CONFIG',
+      'REDFLASH_IOT_TOKEN',
       ...Object.keys(settings).map((name) => `REDFLASH_${snake(name)}`),
     ])
     expect(named.size).toBeGreaterThan(0)

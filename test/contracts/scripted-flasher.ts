@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { ActivationJob, Flasher, FlashJob, FlashProblem, FlashResult } from '../../src/devices/flasher.ts'
+import type {
+  ActivationJob,
+  Flasher,
+  FlashJob,
+  FlashProblem,
+  FlashResult,
+} from '../../src/devices/flasher.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { fail, succeed } from '../../src/lib/result.ts'
 
