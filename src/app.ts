@@ -162,7 +162,7 @@ interface RowParts {
 /** The resource table. */
 function makeRows(
   options: AppOptions,
-  { tasks, jobs, updates, resets, sessions, logins, events, images }: Engines,
+  { tasks, jobs, rollouts, updates, resets, sessions, logins, events, images }: Engines,
   { certificates, directory, userJobs, targets, types }: RowParts,
 ): readonly Row[] {
   const {
@@ -179,7 +179,7 @@ function makeRows(
     ...accountServiceRows(clock, logins),
     ...updateRows({ ...options, certificates, methods, images, updates, protocols }),
     ...taskRows(tasks),
-    ...jobRows({ jobs, userJobs, targets }),
+    ...jobRows({ jobs, userJobs, rollouts, targets }),
     ...eventRows(events, directory),
     ...registryRows,
     ...jsonSchemaRows(types),

@@ -28,9 +28,12 @@ export function jobView(job: Job): Resource {
   }
 }
 
-function rootMembers(uri: string, { id, maxExecutionMs, schedule, ...job }: Job): JsonObject {
+function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...job }: Job): JsonObject {
   return {
-    MaxExecutionTime: maxExecutionMs === undefined ? null : formatDuration(maxExecutionMs),
+    // A roll-out has limits for its devices, and none for itself.
+    ...(rollout === undefined && {
+      MaxExecutionTime: maxExecutionMs === undefined ? null : formatDuration(maxExecutionMs),
+    }),
     Steps: link(uris.steps(id)),
     ...payloadMembers(job),
     Schedule: schedule && scheduleView(schedule),

@@ -51,11 +51,11 @@ export function jobsAfter(rollout: Projected, { head, waves, targets }: Changes)
     // Where the whole stands still, so does what of it runs.
     ...(head === undefined ? [] : live.waves.map(({ index }) => index)),
   ])
-  const jobs = [
-    wholeJob(rollout),
-    ...[...ofWaves].flatMap((index) => waveJob(rollout, index)),
-    ...targets.flatMap((target) => stepJob(rollout, target)),
-  ]
+  const whole = wholeJob(rollout)
+  const ofWhole = [...ofWaves].flatMap((index) => waveJob(rollout, index))
+  const steps = targets.flatMap((target) => stepJob(rollout, target))
+  // As they are told: what is part of something begins after it, and ends before it.
+  const jobs = isFinalJob(whole[1].state) ? [...steps, ...ofWhole, whole] : [whole, ...ofWhole, ...steps]
   return jobs.filter(([key, job]) => !isSame(rollout.bmc.state.jobs.get(key), job))
 }
 

@@ -1,7 +1,7 @@
 import type { Bmc, Listener } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
 import { nextNumber } from '../../bmc/numbers.ts'
-import type { Change } from '../../bmc/state.ts'
+import type { Change, Job } from '../../bmc/state.ts'
 import { readKept } from '../../image/kept.ts'
 import type { ReceivedImage } from '../../image/receive.ts'
 import type { Spool } from '../../image/spool/spool.ts'
@@ -11,7 +11,8 @@ import { ofEach } from '../../lib/of-each.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
 import { RolloutRun } from '../../rollout/run.ts'
-import { newRollout } from '../../rollout/state.ts'
+import { isUpdating, newRollout } from '../../rollout/state.ts'
+import type { RolloutEvent } from '../../rollout/step.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import type { Ending, WorkHandle } from '../../tasks/work.ts'
 import type { VerifiedPlan } from '../../update/plan.ts'
@@ -38,6 +39,15 @@ interface Carried extends Projected {
   readonly waveIds: string[]
   readonly steps: Map<string, StepPlace>
   image: ReceivedImage | undefined
+}
+
+/** What a client may make of the job of a roll-out. */
+const moves = ['Continue', 'Running', 'Suspended', 'Cancelled'] as const
+export type RolloutMove = (typeof moves)[number]
+
+/** The JobState as such a move; `undefined`: it is none. */
+export function rolloutMove(wanted: string): RolloutMove | undefined {
+  return moves.find((one) => one === wanted)
 }
 
 const failed: Ending = { state: 'Exception', status: 500 }
@@ -93,6 +103,17 @@ export class Rollouts implements RollOuts {
 
   preview(plan: VerifiedPlan, task: WorkHandle): Ending {
     return foretell(plan, task, this.#options.clock)
+  }
+
+  /** Makes of a job of a roll-out what a client wants; false where it does nothing of the kind now. */
+  async move(bmc: Bmc, key: string, wanted: RolloutMove): Promise<boolean> {
+    const job = bmc.state.jobs.get(key)
+    const carried = this.#carried(bmc).get(job?.rollout ?? '')
+    if (job === undefined || carried === undefined) return false
+    const event = eventOf(carried.live, job, wanted)
+    if (event === undefined) return false
+    await carried.run.send(event)
+    return true
   }
 
   /** Goes on with what an earlier run of the service left under way. */
@@ -197,6 +218,25 @@ export class Rollouts implements RollOuts {
     const { image } = carried
     carried.image = undefined
     if (image !== undefined) this.#options.clock.schedule(0, () => void image.spooled.discard())
+  }
+}
+
+/** What a client's word means; `undefined`: nothing, as things are. */
+function eventOf(live: LiveRollout, job: Job, wanted: RolloutMove): RolloutEvent | undefined {
+  if (job.parent !== undefined) return undefined
+  const isWaiting = job.state === 'UserIntervention'
+  if (job.wave !== undefined)
+    return isWaiting && wanted === 'Continue' ? { kind: 'Approved', wave: job.wave } : undefined
+  const { head, opened } = live
+  switch (wanted) {
+    case 'Continue':
+    case 'Running':
+      if (isWaiting && wanted === 'Continue') return { kind: 'Approved', wave: opened }
+      return head.pause === undefined ? undefined : { kind: 'Resume' }
+    case 'Suspended':
+      return isUpdating(head.state) && head.pause === undefined ? { kind: 'Pause' } : undefined
+    case 'Cancelled':
+      return head.endedAt === undefined && head.endsAs === undefined ? { kind: 'Cancel' } : undefined
   }
 }
 

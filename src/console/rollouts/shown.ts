@@ -88,7 +88,7 @@ export function shownRollout(live: LiveRollout): Shown {
   return {
     state,
     percent: percentOf(all),
-    startTime: head.state === 'Scheduled' ? waves[0]?.readyAt : head.beganAt,
+    startTime: waves[0]?.openedAt ?? waves[0]?.readyAt ?? head.beganAt,
     endTime: isEnd(state) ? head.endedAt : undefined,
   }
 }

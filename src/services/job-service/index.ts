@@ -12,6 +12,7 @@ import { type JobEngine, MAX_JOBS } from '../../tasks/job-engine.ts'
 import { jobView } from '../../tasks/job-resource.ts'
 import { jobWish } from './job-body.ts'
 import { conflict, jobActionsOf, patchJob, patchStep, stopJob } from './job-changes.ts'
+import type { Rollouts } from '../../console/rollouts/rollouts.ts'
 import type { UserJobs } from './user-jobs.ts'
 
 const closed = { additionalProperties: false }
@@ -23,6 +24,7 @@ const CANCEL_ALL = 'JobService.CancelAllJobs'
 interface JobServiceEngines {
   readonly jobs: JobEngine
   readonly userJobs: UserJobs
+  readonly rollouts: Rollouts
   readonly targets: Targets
 }
 
@@ -65,9 +67,9 @@ export function jobRows(engines: JobServiceEngines): Row[] {
         return job?.parent === undefined ? job && jobView(job) : undefined
       },
       patch: {
-        writable: ({ JobType }) => ({
+        writable: ({ JobType, ...job }) => ({
           JobState: true,
-          MaxExecutionTime: true,
+          ...('MaxExecutionTime' in job && { MaxExecutionTime: true }),
           ...(JobType === 'UserSpecified' && { Schedule: true }),
         }),
         apply: (call) => patchJob(engines, call),
@@ -143,19 +145,23 @@ function createJob({ jobs, userJobs, targets }: JobServiceEngines, { bmc, body, 
 }
 
 /** Removes a job that has ended, cancels any other where its stage allows it. */
-function deleteJob(engines: JobServiceEngines, { bmc, params: { id = '' } }: Call<Bmc>): Answer {
+async function deleteJob(
+  engines: JobServiceEngines,
+  { bmc, params: { id = '' } }: Call<Bmc>,
+): Promise<Answer> {
   if (engines.jobs.remove(bmc, id)) return { status: 204 }
-  if (!stopJob(engines, bmc, id)) throw new RedfishError(409, message('Base.ResourceInUse'))
+  if (!(await stopJob(engines, bmc, id))) throw new RedfishError(409, message('Base.ResourceInUse'))
   const job = bmc.state.jobs.get(id)
   return { status: 202, headers: { Location: uris.job(id) }, ...(job && { body: jobView(job) }) }
 }
 
 /** CancelAllJobs; those that are past stopping are told of. */
-function cancelAll(engines: JobServiceEngines, bmc: Bmc): Answer {
+async function cancelAll(engines: JobServiceEngines, bmc: Bmc): Promise<Answer> {
   const going = [...bmc.state.jobs.values()].filter(
     (job) => job.parent === undefined && job.wave === undefined && !isFinalJob(job.state),
   )
-  const left = going.filter(({ id }) => !stopJob(engines, bmc, id))
+  const stopped = await Promise.all(going.map(async ({ id }) => stopJob(engines, bmc, id)))
+  const left = going.filter((_, index) => stopped[index] !== true)
   if (left.length === 0) return { status: 204 }
   return { status: 200, body: errorBody(left.map((job) => conflict(job, 'JobState', 'Cancelled'))) }
 }

@@ -13,23 +13,27 @@ import { isFinalJob, jobKey } from '../../tasks/job.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import { jobActions, jobView } from '../../tasks/job-resource.ts'
 import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
+import { type RolloutMove, rolloutMove, type Rollouts } from '../../console/rollouts/rollouts.ts'
 import type { UserJobs } from './user-jobs.ts'
 
 interface Engines {
   readonly jobs: JobEngine
   readonly userJobs: UserJobs
+  readonly rollouts: Rollouts
 }
 
 /** Makes of a job what a client wants; false where what the job does now cannot be stopped, or goes on by a deed only. */
-type Move = (engines: Engines, bmc: Bmc, key: string) => boolean
+type Move = (engines: Engines, bmc: Bmc, key: string) => boolean | Promise<boolean>
 type Moves = Partial<Record<JobState, Move>>
 
 const goOn: Move = ({ jobs }, bmc, key) => jobs.goOn(bmc, key)
 const suspend: Move = ({ jobs }, bmc, key) => jobs.suspend(bmc, key)
 const resume: Move = ({ jobs }, bmc, key) => jobs.resume(bmc, key)
 /** What a job follows ends with it. */
-export const stopJob: Move = ({ jobs, userJobs }, bmc, key) =>
-  userJobs.stopFollowed(bmc, key) && jobs.cancel(bmc, key)
+export const stopJob: Move = ({ jobs, userJobs, rollouts }, bmc, key) =>
+  isOfRollOut(bmc, key)
+    ? rollouts.move(bmc, key, 'Cancelled')
+    : userJobs.stopFollowed(bmc, key) && jobs.cancel(bmc, key)
 
 /** What a client may make of JobState, and from which states. */
 const statesToPatch: Readonly<Record<string, Moves>> = {
@@ -44,6 +48,13 @@ const statesToPatch: Readonly<Record<string, Moves>> = {
     UserIntervention: stopJob,
     Continue: stopJob,
   },
+}
+
+/** What each action makes of the job of a roll-out. */
+const rollOutActions: Readonly<Partial<Record<(typeof jobActions)[number], RolloutMove>>> = {
+  'Job.Cancel': 'Cancelled',
+  'Job.Suspend': 'Suspended',
+  'Job.Resume': 'Running',
 }
 
 /** From which states each action leads (Job v1_3_0). */
@@ -61,15 +72,26 @@ export function jobActionsOf(engines: Engines): Readonly<Record<string, BmcActio
     name,
     {
       parameters: NoParameters,
-      run: ({ bmc, params: { id = '' } }) => {
-        const move = actions[name][jobOf(bmc, id).state]
+      run: async ({ bmc, params: { id = '' } }) => {
+        const move = isOfRollOut(bmc, id)
+          ? moveOfRollOut(rollOutActions[name])
+          : actions[name][jobOf(bmc, id).state]
         if (move === undefined) throw new RedfishError(409, message('Base.ActionNotSupported', name))
-        if (!move(engines, bmc, id)) throw new RedfishError(409, message('Base.ResourceInUse'))
+        if (!(await move(engines, bmc, id))) throw new RedfishError(409, message('Base.ResourceInUse'))
         return { status: 204 }
       },
     },
   ])
   return Object.fromEntries(all)
+}
+
+function moveOfRollOut(wanted: RolloutMove | undefined): Move | undefined {
+  return wanted && (({ rollouts }, bmc, key) => rollouts.move(bmc, key, wanted))
+}
+
+/** Whether it shows a roll-out, or a part of one, and nothing works in it. */
+function isOfRollOut({ state }: Bmc, key: string): boolean {
+  return state.jobs.get(key)?.rollout !== undefined
 }
 
 /** What a PATCH may change of a job, by the published schema. */
@@ -80,7 +102,10 @@ interface JobPatch {
 }
 
 /** PATCH of a job: judged as a whole; then the state, which the job may refuse; then the rest. */
-export function patchJob(engines: Engines, { bmc, params: { id = '' }, body }: Call<Bmc>): void {
+export async function patchJob(
+  engines: Engines,
+  { bmc, params: { id = '' }, body }: Call<Bmc>,
+): Promise<void> {
   const patch = body as JobPatch // judged by the published schema
   const job = jobOf(bmc, id)
   const { JobState: wanted, MaxExecutionTime, Schedule } = patch
@@ -96,7 +121,7 @@ export function patchJob(engines: Engines, { bmc, params: { id = '' }, body }: C
     ...(schedule?.ok === false ? schedule.problem : []),
   ]
   if (mistakes.length > 0) throw new RedfishError(400, mistakes)
-  if (wanted !== undefined) moveTo(engines, { bmc, job, wanted })
+  if (wanted !== undefined) await moveTo(engines, { bmc, job, wanted })
   if (schedule?.ok === true) engines.jobs.amend(bmc, id, { schedule: schedule.value })
   if (MaxExecutionTime === undefined) return
   engines.jobs.setMaxExecution(
@@ -107,9 +132,12 @@ export function patchJob(engines: Engines, { bmc, params: { id = '' }, body }: C
 }
 
 /** PATCH of a step: it may be let go on, or ended. */
-export function patchStep(engines: Engines, { bmc, params: { job = '', id = '' }, body }: Call<Bmc>): void {
+export async function patchStep(
+  engines: Engines,
+  { bmc, params: { job = '', id = '' }, body }: Call<Bmc>,
+): Promise<void> {
   const { JobState: wanted } = body as JobPatch // as above
-  if (wanted !== undefined) moveTo(engines, { bmc, job: jobOf(bmc, `${job}/${id}`), wanted })
+  if (wanted !== undefined) await moveTo(engines, { bmc, job: jobOf(bmc, `${job}/${id}`), wanted })
 }
 
 interface Wanted {
@@ -118,7 +146,7 @@ interface Wanted {
   readonly wanted: string
 }
 
-function moveTo(engines: Engines, { bmc, job, wanted }: Wanted): void {
+async function moveTo(engines: Engines, { bmc, job, wanted }: Wanted): Promise<void> {
   if (wanted === job.state) return
   const moves = Object.hasOwn(statesToPatch, wanted) ? statesToPatch[wanted] : undefined
   // Others are the service's to say.
@@ -128,7 +156,8 @@ function moveTo(engines: Engines, { bmc, job, wanted }: Wanted): void {
       about(message('Base.PropertyValueIncorrect', 'JobState', wanted), '/JobState'),
     )
   }
-  const isDone = moves[job.state]?.(engines, bmc, jobKey(job)) ?? false
+  const move = job.rollout === undefined ? moves[job.state] : moveOfRollOut(rolloutMove(wanted))
+  const isDone = (await move?.(engines, bmc, jobKey(job))) ?? false
   if (!isDone) throw new RedfishError(409, conflict(job, 'JobState', wanted))
 }
 
