@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { kill } from 'node:process'
 import { describe, expect, test } from 'vitest'
 import type { DeviceAdapter } from '../../src/devices/device.ts'
-import { VirtualClock } from '../../src/lib/clock.ts'
+import { startProgram } from '../../src/devices/command/program.ts'
+import { systemClock, VirtualClock } from '../../src/lib/clock.ts'
 import { rejection } from '../contracts/flasher.ts'
 import { FACTS, job, labAddress, OK, startCommand, startProgramAdapter } from '../support/own-devices.ts'
 
@@ -209,6 +210,20 @@ describe('a program that does not end', () => {
     expect(await adapter.activate(job())).toMatchObject({ ok: true })
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8'))
     expect(kill(pid, 0)).toBe(true)
+    kill(pid, 'SIGKILL')
+  })
+
+  test('is not stopped any more when it has ended', async () => {
+    const told: string[] = []
+    const program = startProgram('/bin/sh', ['-c', 'sleep 1000 & echo $!'], {
+      clock: systemClock,
+      input: '',
+      wrote: (_stream, chunk) => void told.push(Buffer.from(chunk).toString()),
+    })
+    expect(await program.ended).toBe('its exit code was 0')
+    program.stop()
+    const pid = Number(told.join(''))
+    expect((await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')).toBe('sleep 1000 ')
     kill(pid, 'SIGKILL')
   })
 })
