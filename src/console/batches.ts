@@ -1,5 +1,8 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { allowedTypes, resetActionOf } from '../bmc/reset-types.ts'
+import type { DeviceProblem } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
+import { fail, type Result } from '../lib/result.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Devices } from './devices.ts'
@@ -24,7 +27,7 @@ export async function resetInBatches(
   for (let from = 0; from < targets.length; from += size) {
     if (from > 0) await clock.sleep(delayMs, work.signal)
     const batch = targets.slice(from, from + size)
-    const results = await Promise.all(batch.map((uri) => devices.reset(bmc, uri, type, work.signal)))
+    const results = await Promise.all(batch.map((uri) => resetOne(bmc, uri, type, { devices, work })))
     const told = results.flatMap((result, index) => {
       const uri = batch[index] ?? ''
       if (result === undefined) return [message('Base.ResourceMissingAtURI', uri)]
@@ -34,4 +37,18 @@ export async function resetInBatches(
     work.report({ percent: (100 * Math.min(targets.length, from + size)) / targets.length, messages: told })
   }
   return failures.length === 0 ? { state: 'Completed', status: 200 } : { state: 'Exception', status: 500 }
+}
+
+/** Asks a device for what it offers, and for nothing else. */
+async function resetOne(
+  bmc: Bmc,
+  uri: string,
+  type: string,
+  { devices, work }: { readonly devices: Devices; readonly work: WorkHandle },
+): Promise<Result<void, DeviceProblem> | undefined> {
+  const resource = bmc.machine.resources.get(uri)
+  if (resource === undefined) return undefined
+  const isOffered = allowedTypes(resource, resetActionOf(uri)).includes(type)
+  const asked = isOffered ? devices.reset(bmc, uri, type, work.signal) : undefined
+  return asked ?? fail({ kind: 'unsupported', detail: type })
 }

@@ -1,4 +1,4 @@
-import { type Bmc, type Component, findComponent } from '../bmc/bmc.ts'
+import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
 import { nextNumber } from '../bmc/numbers.ts'
@@ -51,8 +51,10 @@ export class Devices {
   readonly #bmcs = new Map<string, Bmc>()
   /** Aborted at the end, and with it whatever clients wait for. */
   readonly #closing = new AbortController()
-  /** Devices that came by themselves and are being looked at, by method and host name. */
-  readonly #coming = new Set<string>()
+  /** Devices that are looked at to be attached, by method and host name, and what was said of them last meanwhile. */
+  readonly #coming = new Map<string, Announcement['kind']>()
+  /** Whom a job that has begun is for, by BMC and component: it ends where it began, whatever clients change meanwhile. */
+  readonly #begun = new Map<string, Errand>()
   readonly #watches = ofEach<Bmc, Map<string, AbortController>>(() => new Map())
   /** Gives every job to the adapter of its device. */
   readonly flasher: Flasher
@@ -61,12 +63,17 @@ export class Devices {
     this.#options = options
     this.#background = new Background(options.failed)
     this.flasher = {
-      transfer: (job) => this.#flash(job, (adapter, on) => adapter.transfer({ ...job, ...on })),
+      transfer: (job) => {
+        const found = this.#find(job)
+        if (found) this.#begun.set(keyOf(job), found)
+        return this.#flash(job, (adapter, on) => adapter.transfer({ ...job, ...on }))
+      },
       verify: (job) => this.#flash(job, (adapter, on) => adapter.verify({ ...job, ...on })),
       install: (job) => this.#flash(job, (adapter, on) => adapter.install({ ...job, ...on })),
       activate: (job) => this.#activate(job),
       release: (job) => {
         const found = this.#find(job)
+        this.#begun.delete(keyOf(job))
         found?.adapter.release({ ...job, ...found.on })
       },
     }
@@ -82,10 +89,18 @@ export class Devices {
     bmc: Bmc,
     method: Method,
     address: DeviceAddress,
-  ): Promise<Result<ManagedDevice, DeviceProblem>> {
+  ): Promise<Result<ManagedDevice, DeviceProblem | { readonly kind: 'taken' }>> {
     const { clock } = this.#options
-    const looked = await clock.io(method.adapter.look(address, this.#closing.signal))
+    const key = placeOf(method.id, address.hostName)
+    if (this.#coming.has(key) || findDevice(bmc, key) !== undefined) return fail({ kind: 'taken' })
+    this.#coming.set(key, 'here')
+    let isGone = false
+    const looked = await this.#ask(method, address, this.#closing.signal).finally(() => {
+      isGone = this.#coming.get(key) === 'gone'
+      this.#coming.delete(key)
+    })
     if (!looked.ok) return looked
+    if (isGone) return fail({ kind: 'unreachable', detail: address.hostName })
     const id = String(nextNumber(bmc, 'devices'))
     const device: ManagedDevice = {
       id,
@@ -104,7 +119,8 @@ export class Devices {
   detach(bmc: Bmc, id: string): void {
     this.#watches(bmc).get(id)?.abort(new Error('detached'))
     this.#watches(bmc).delete(id)
-    const gone = bmc.state.devices.get(id)?.facts.firmware.map((one) => firmwareId(id, one.id)) ?? []
+    const isOf = (component: string): boolean => component.startsWith(firmwareId(id, ''))
+    const gone = [...bmc.state.components.keys(), ...bmc.state.history.keys()].filter(isOf)
     const aggregates = [...bmc.state.aggregates].flatMap(([key, aggregate]) => {
       const elements = aggregate.elements.filter((uri) => !deviceUris(id).includes(uri))
       return elements.length < aggregate.elements.length ? [[key, { ...aggregate, elements }] as const] : []
@@ -122,10 +138,12 @@ export class Devices {
     bmc: Bmc,
     device: ManagedDevice,
     address: DeviceAddress,
-  ): Promise<Result<void, DeviceProblem>> {
+  ): Promise<Result<void, DeviceProblem | { readonly kind: 'taken' }>> {
     const method = this.#methodOf(device)
     if (method === undefined) return fail({ kind: 'unsupported', detail: device.method })
-    const looked = await this.#options.clock.io(method.adapter.look(address, this.#closing.signal))
+    const other = findDevice(bmc, placeOf(method.id, address.hostName))
+    if (other !== undefined && other.id !== device.id) return fail({ kind: 'taken' })
+    const looked = await this.#ask(method, address, this.#closing.signal)
     if (!looked.ok) return looked
     this.#seen(bmc, device.id, looked.value, address)
     return succeed(undefined)
@@ -142,8 +160,9 @@ export class Devices {
     if (device === undefined) return undefined
     const of =
       uri === uris.system(device.id) ? 'system' : uri === uris.manager(device.id) ? 'manager' : undefined
+    if (of === undefined) return undefined
     const method = this.#methodOf(device)
-    if (of === undefined || method === undefined) return undefined
+    if (method === undefined) return Promise.resolve(fail({ kind: 'unsupported', detail: device.method }))
     return this.#resetAndLook(bmc, device, method.adapter.reset(device.address, { of, type }, signal))
   }
 
@@ -178,21 +197,30 @@ export class Devices {
   }
 
   #announced(bmc: Bmc, method: Method, { kind, hostName }: Announcement): void {
-    const key = `${method.id} ${hostName}`
-    const known = [...bmc.state.devices.values()].find(
-      (device) => device.method === method.id && device.address.hostName === hostName,
-    )
+    const key = placeOf(method.id, hostName)
+    if (this.#coming.has(key)) return void this.#coming.set(key, kind)
+    const known = findDevice(bmc, key)
     if (known !== undefined)
       return kind === 'here' ? this.#lookSoon(bmc, known.id) : this.detach(bmc, known.id)
-    if (kind === 'gone' || this.#coming.has(key)) return
-    this.#coming.add(key)
+    if (kind === 'gone') return
     this.#background.start(async () => {
-      try {
-        await this.attach(bmc, method, { hostName, userName: '', password: '' })
-      } finally {
-        this.#coming.delete(key)
-      }
+      await this.attach(bmc, method, { hostName, userName: '', password: '' })
     }, bmc)
+  }
+
+  /** Looks at a device; an adapter with a bug is one that did not reach it. */
+  async #ask(
+    { adapter }: Method,
+    address: DeviceAddress,
+    signal: AbortSignal,
+  ): Promise<Result<DeviceFacts, DeviceProblem>> {
+    try {
+      return await this.#options.clock.io(adapter.look(address, signal))
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#options.failed(error)
+      return fail({ kind: 'failed', detail: 'the adapter failed' })
+    }
   }
 
   #methodOf({ method }: ManagedDevice): Method | undefined {
@@ -221,9 +249,12 @@ export class Devices {
     try {
       const device = bmc.state.devices.get(id)
       const method = device && this.#methodOf(device)
-      if (device === undefined || method === undefined) return
-      const looked = await this.#options.clock.io(method.adapter.look(device.address, signal))
+      if (device === undefined) return
+      if (method === undefined) return this.#lost(bmc, id)
+      const looked = await this.#ask(method, device.address, signal)
       signal.throwIfAborted()
+      // Of where it was before it can say nothing any more.
+      if (bmc.state.devices.get(id)?.address !== device.address) return
       if (looked.ok) this.#seen(bmc, id, looked.value)
       else this.#lost(bmc, id)
     } finally {
@@ -235,12 +266,13 @@ export class Devices {
     const device = bmc.state.devices.get(id)
     if (device === undefined) return
     const isSame = device.isReachable && JSON.stringify(device.facts) === JSON.stringify(facts)
+    const components = overtaken(bmc, id, facts)
     // What nobody sees is no commit.
-    if (isSame && address === undefined) return
+    if (isSame && address === undefined && components.length === 0) return
     const seen = { facts, isReachable: true, seenAt: this.#options.clock.now() }
     commit(bmc, {
       devices: [[id, { ...device, ...seen, ...(address && { address }) }]],
-      components: overtaken(bmc, id, facts),
+      components,
     })
   }
 
@@ -251,7 +283,10 @@ export class Devices {
   }
 
   /** The device that a job is for, and who does it. */
-  #find({ bmcId, component }: Pick<FlashJob, 'bmcId' | 'component'>) {
+  #find(job: Pick<FlashJob, 'bmcId' | 'component'>): Errand | undefined {
+    const { bmcId, component } = job
+    const begun = this.#begun.get(keyOf(job))
+    if (begun !== undefined) return begun
     const device = this.#bmcs.get(bmcId)?.state.devices.get(component.on?.device ?? '')
     const firmware = device?.facts.firmware.find(({ id }) => id === component.on?.firmware)
     const method = device && this.#methodOf(device)
@@ -272,18 +307,52 @@ export class Devices {
 
   async #activate(job: ActivationJob): Promise<FlashResult> {
     const result = await this.#flash(job, (adapter, on) => adapter.activate({ ...job, ...on }))
+    this.#begun.delete(keyOf(job))
     const bmc = this.#bmcs.get(job.bmcId)
     if (bmc && job.component.on) this.#lookSoon(bmc, job.component.on.device)
     return result
   }
 }
 
-/** What runs according to updates, where the device says that something else does. */
-function overtaken(bmc: Bmc, device: string, { firmware }: DeviceFacts): Entries<ComponentState> {
+/** Who does a job, and on what. */
+interface Errand {
+  readonly adapter: DeviceAdapter
+  readonly on: OnDevice
+}
+
+function keyOf({ bmcId, component }: Pick<FlashJob, 'bmcId' | 'component'>): string {
+  return `${bmcId} ${component.id}`
+}
+
+/** A device by how it is reached: host names are the same in small letters and large, and URLs without a last slash. */
+function placeOf(method: string, hostName: string): string {
+  const isUrl = hostName.includes('://')
+  return `${method} ${isUrl ? hostName.toLowerCase().replace(/\/$/, '') : hostName}`
+}
+
+function findDevice({ state }: Bmc, place: string): ManagedDevice | undefined {
+  for (const device of state.devices.values())
+    if (placeOf(device.method, device.address.hostName) === place) return device
+  return undefined
+}
+
+/** What runs according to updates, where the device says otherwise: of that nothing more is known than what it says. */
+function overtaken({ state }: Bmc, device: string, { firmware }: DeviceFacts): Entries<ComponentState> {
   return firmware.flatMap(({ id, version }) => {
-    const component: Component | undefined = findComponent(bmc, firmwareId(device, id))
-    const known = component && bmc.state.components.get(component.id)
-    if (known === undefined || known.version === version || known.state === 'Updating') return []
-    return [[component?.id ?? '', { ...known, version }] as const]
+    const component = firmwareId(device, id)
+    const known = state.components.get(component)
+    if (known === undefined || known.state === 'Updating') return []
+    if (known.version === version && known.health === 'OK') return []
+    const kept = known.isWriteProtected === true ? { ...unknown, version, isWriteProtected: true } : undefined
+    return [[component, kept] as const]
   })
+}
+
+/** What is not known of firmware that nobody here has installed. */
+const unknown = {
+  releaseDate: undefined,
+  state: 'Enabled',
+  health: 'OK',
+  sizeBytes: undefined,
+  pending: undefined,
 }

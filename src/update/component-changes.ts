@@ -139,6 +139,6 @@ function stateOf(bmc: Bmc, { id, now }: Component): ComponentState {
 
 function changed(bmc: Bmc, component: Component, members: Partial<ComponentState>): ComponentChange {
   // Of a device that was detached meanwhile nothing is kept.
-  if (!bmc.machine.components.has(component.id)) return {}
+  if (component.on !== undefined && !bmc.state.devices.has(component.on.device)) return {}
   return { components: [[component.id, { ...stateOf(bmc, component), ...members }]] }
 }

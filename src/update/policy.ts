@@ -62,9 +62,12 @@ export function decide(bmc: Bmc, contents: ImageContents, asked: UpdateRequest):
     )
     for (const { id } of own) taken.add(id)
     const part = contents.components.indexOf(image)
-    return own.map((component) =>
-      judgeOne(bmc, component, { image: inWordsOf(component, image), part }, request),
-    )
+    return own.map((component) => {
+      const other = mismatchOfDevice(bmc, component, contents)
+      const worded = inWordsOf(component, image)
+      if (other !== undefined) return { kind: 'not-applicable', component, image: worded, why: other }
+      return judgeOne(bmc, component, { image: worded, part }, request)
+    })
   })
   const matched = new Set(
     decisions.map((decision) => (decision.kind === 'no-target' ? '' : decision.component.id)),
@@ -115,6 +118,18 @@ function mismatch({ machine }: Bmc, { machine: wanted, components }: ImageConten
   return message('Redflash.MachineMismatch', first === undefined ? wanted : imageName(first), wanted)
 }
 
+/** The same of the managed device that a component is on. */
+function mismatchOfDevice(
+  { state }: Bmc,
+  { on }: Component,
+  { machine: wanted, components }: ImageContents,
+): Message | undefined {
+  const model = on && state.devices.get(on.device)?.facts.model
+  if (wanted === undefined || on === undefined || model === wanted) return undefined
+  const [first] = components
+  return message('Redflash.MachineMismatch', first === undefined ? wanted : imageName(first), wanted)
+}
+
 function isCandidate(component: Component, { targets, exclude }: UpdateRequest): boolean {
   if (targets !== undefined) return targets.has(component.id)
   // Lenovo XCC: an image for both BMCs goes to the primary; the backup is updated only when named.
@@ -151,7 +166,7 @@ function whyUnfit(
   if (component.now.isWriteProtected === true) return message('Redflash.WriteProtected', component.uri)
   if (stage && component.behaviour.spare === undefined)
     return message('Redflash.StagingNotSupported', component.uri)
-  const missing = image.requires.find((requirement) => !isMet(bmc, requirement))
+  const missing = image.requires.find((requirement) => !isMet(bmc, component, requirement))
   if (missing === undefined) return undefined
   const { component: other, min } = missing
   return message('Redflash.RequirementNotMet', imageName(image), component.uri, other, min)
@@ -178,11 +193,12 @@ function compareToRunning(component: Component, { version, comparisonStamp }: Im
   return compareVersions(version, now.version, schemeOf(component))
 }
 
-/** Whether some component of that Id or SoftwareId is at least at the required version. */
-function isMet(bmc: Bmc, { component: wanted, min }: Requirement): boolean {
+/** Whether some component of that Id or SoftwareId, on the same device, is at least at the required version. */
+function isMet(bmc: Bmc, { on }: Component, { component: wanted, min }: Requirement): boolean {
   return listComponents(bmc).some(
     (component) =>
-      (component.id === wanted || component.softwareId === wanted) &&
+      component.on?.device === on?.device &&
+      [component.id, component.softwareId, component.on?.firmware].includes(wanted) &&
       compareVersions(component.now.version, min, schemeOf(component)) >= 0,
   )
 }

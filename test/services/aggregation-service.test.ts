@@ -80,6 +80,25 @@ describe('attaching a device', () => {
     ])
   })
 
+  test('twice at the same time attaches it once', async () => {
+    const { send, bmc } = await startConsole([], { 'lab-1': labDevice('lab-1') })
+    const both = await Promise.all([attach({ send }, 'lab-1'), attach({ send }, 'lab-1')])
+    expect(both.map(({ status }) => status).toSorted()).toEqual([201, 409])
+    expect(bmc.state.devices.size).toBe(1)
+  })
+
+  test('with a password in its host name is refused, and the password is not repeated', async () => {
+    const { send } = await startConsole(['lab-1'])
+    const answers = [
+      await attach({ send }, 'https://root:hunter2@lab-1'),
+      await send(uris.aggregationSource('1'), { method: 'PATCH', body: { HostName: 'root:hunter2@lab-1' } }),
+    ]
+    for (const { status, json, text } of answers) {
+      expect([status, messageKeys(json)]).toEqual([400, ['PropertyValueFormatError']])
+      expect(text).not.toContain('hunter2')
+    }
+  })
+
   test('by a method that there is not is refused, and twice the same device is', async () => {
     const { send } = await startConsole(['lab-1'])
     const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Smoke') } }
@@ -115,6 +134,27 @@ describe('an attached device', () => {
     runs(device, 'BIOS', '1.1.0')
     await clock.advance(REFRESH_MS)
     expect(await get(uris.system('1'))).toMatchObject({ Status: { State: 'Enabled' }, BiosVersion: '1.1.0' })
+  })
+
+  test('whose adapter has a bug is looked at again', async () => {
+    const devices = { 'lab-1': labDevice('lab-1') }
+    const lab = labMethod(devices)
+    let isBroken = false
+    const look: typeof lab.adapter.look = async (device, signal) => {
+      if (isBroken) throw new Error('a bug')
+      return lab.adapter.look(device, signal)
+    }
+    const bugs: unknown[] = []
+    const methods = [{ ...lab, adapter: { ...lab.adapter, look } }]
+    const emulator = await startEmulator({ machine: 'console', methods, bugs })
+    await attach(emulator, 'lab-1')
+    isBroken = true
+    await emulator.clock.advance(REFRESH_MS)
+    expect(bugs).toHaveLength(1)
+    expect(await emulator.get(uris.system('1'))).toMatchObject({ Status: { State: 'UnavailableOffline' } })
+    isBroken = false
+    await emulator.clock.advance(REFRESH_MS)
+    expect(await emulator.get(uris.system('1'))).toMatchObject({ Status: { State: 'Enabled' } })
   })
 
   test('is looked at with its new password before that counts', async () => {
@@ -188,6 +228,22 @@ describe('many that are reset', () => {
     expect(task).toMatchObject({ TaskState: 'Exception' })
     expect(messageKeys(task)).toContain('CouldNotEstablishConnection')
     expect(resetsOf(devices)).toEqual([0, 1])
+  })
+
+  test('are asked for what they offer, once each', async () => {
+    const { send, get, clock, devices } = await startConsole(['lab-1'])
+    const reset = async (ResetType: string) =>
+      send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
+        method: 'POST',
+        body: { TargetURIs: elements(['1', '1']), ResetType },
+      })
+    expect(messageKeys((await reset('Banana')).json)).toEqual(['ActionParameterValueNotInList'])
+    await reset('Nmi')
+    await clock.advance(0)
+    expect(await get(uris.task('1'))).toMatchObject({ TaskState: 'Exception' })
+    await reset('ForceRestart')
+    await clock.advance(0)
+    expect(devices['lab-1']?.asked).toEqual(['ForceRestart system'])
   })
 
   test('must be there: what is not is told, and nothing is reset', async () => {

@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { buildBundle } from '../../src/image/build/bundle.ts'
+import { buildBundle, bundleBuilder } from '../../src/image/build/bundle.ts'
+import { commit } from '../../src/bmc/commit.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
@@ -75,6 +76,71 @@ describe('an update of a console', () => {
     expect(messageKeys(task)).toContain('ApplyFailed')
     expect(await emulator.get(uris.manager('1'))).toMatchObject({ FirmwareVersion: '2.0.0' })
     expect(await emulator.get(uris.manager('3'))).toMatchObject({ FirmwareVersion: '2.0.0' })
+  })
+
+  test('for another model goes to no device, whatever else is attached', async () => {
+    const emulator = await startConsole()
+    emulator.device('lab-2').facts = { ...emulator.device('lab-2').facts, model: 'Lab 2' }
+    await emulator.clock.advance(60_000)
+    const component = { name: 'BIOS', version: '2.0.0', softwareId: 'lab-bios', sizeBytes: 1_024 }
+    const forLab2 = await buffer(bundleBuilder.build({ components: [component], machine: 'Lab 2' }))
+    await push(emulator, forLab2)
+    await emulator.clock.advance(60_000)
+    expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked.length > 0)).toEqual([
+      false,
+      true,
+      false,
+    ])
+  })
+
+  test('is over for firmware that the device does not show for a while', async () => {
+    const emulator = await startConsole()
+    const device = emulator.device('lab-2')
+    const { firmware } = device.facts
+    device.during = async (stage) => {
+      if (stage !== 'activate') return
+      device.facts = { ...device.facts, firmware: firmware.filter(({ id }) => id !== 'BIOS') }
+      await emulator.send(uris.aggregationSource('2'), {
+        method: 'PATCH',
+        body: { Password: DEVICE_PASSWORD },
+      })
+    }
+    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await emulator.clock.advance(30_000)
+    device.facts = { ...device.facts, firmware }
+    runs(device, 'BIOS', '2.0.0')
+    await emulator.clock.advance(60_000)
+    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({
+      Version: '2.0.0',
+      Status: { State: 'Enabled', Health: 'OK' },
+    })
+  })
+
+  test('that failed leaves its firmware as the device says that it is', async () => {
+    const emulator = await startConsole()
+    emulator.device('lab-2').problems.install = { kind: 'failed' }
+    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await emulator.clock.advance(30_000)
+    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({ Status: { Health: 'Critical' } })
+    await emulator.clock.advance(60_000)
+    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({
+      Version: '1.0.0',
+      Status: { State: 'Enabled', Health: 'OK' },
+    })
+  })
+
+  test('ends where it began, whatever address its device is given meanwhile', async () => {
+    const emulator = await startConsole()
+    emulator.device('lab-2').during = async (stage) => {
+      if (stage === 'transfer') {
+        const { address, ...rest } = emulator.bmc.state.devices.get('2') ?? expect.fail()
+        const moved = { ...rest, address: { ...address, hostName: 'lab-9' } }
+        commit(emulator.bmc, { devices: [['2', moved]] })
+      }
+    }
+    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await emulator.clock.advance(30_000)
+    expect(emulator.device('lab-2').asked).toEqual(stages('BIOS'))
   })
 
   test('does not begin on a device that was detached, and ends', async () => {

@@ -53,6 +53,8 @@ export interface TestOptions {
   readonly flasher?: Flasher
   /** The ways in which it reaches managed devices: it is a console by them. */
   readonly methods?: readonly Method[]
+  /** Where bugs of those are told; thrown unless given. */
+  readonly bugs?: unknown[]
   /** The images that those may fetch. */
   readonly published?: Published
   /** What is to go wrong with devices. */
@@ -129,7 +131,7 @@ export async function startEmulator(options: TestOptions = {}) {
     ...(options.maxTasks !== undefined && { maxTasks: options.maxTasks }),
     ...(options.taskOverWritePolicy && { taskOverWritePolicy: options.taskOverWritePolicy }),
     ...(options.flasher && { flasher: options.flasher }),
-    ...(options.methods && { devices: devicesBy(options.methods, clock) }),
+    ...(options.methods && { devices: devicesBy(options.methods, clock, options.bugs) }),
     ...(options.published && { published: options.published }),
     ...(options.fetcher && { fetcher: options.fetcher }),
     ...(options.imageSources !== undefined && { imageSources: options.imageSources }),
@@ -163,9 +165,10 @@ export async function startEmulator(options: TestOptions = {}) {
   return { app, bmc, clock, spool, journal, send, get }
 }
 
-function devicesBy(methods: readonly Method[], clock: Clock): Devices {
-  const failed = (error: unknown): never => {
-    throw error
+function devicesBy(methods: readonly Method[], clock: Clock, bugs?: unknown[]): Devices {
+  const failed = (error: unknown): void => {
+    if (bugs === undefined) throw error
+    bugs.push(error)
   }
   return new Devices({ clock, methods, refreshMs: REFRESH_MS, failed })
 }

@@ -11,6 +11,8 @@ export interface LabDevice {
   isUp: boolean
   /** What each stage is to end with, where it is not well. */
   readonly problems: Partial<Record<'transfer' | 'verify' | 'install' | 'activate', FlashProblem>>
+  /** What happens while it is busy with a stage. */
+  during?: (stage: string) => Promise<void>
   /** What it was asked for, in order. */
   readonly asked: string[]
 }
@@ -61,6 +63,7 @@ export function labMethod(devices: Readonly<Record<string, LabDevice>>): Method 
       if (!opened.ok) return fail({ kind: 'failed' })
       const device = opened.value
       device.asked.push(`${name} ${job.firmware.id}`)
+      await device.during?.(name)
       const problem = device.problems[name]
       if (problem !== undefined) return fail(problem)
       if (name === 'activate' && job.version !== '') runs(device, job.firmware.id, job.version)

@@ -15,8 +15,26 @@ export const AGGREGATE_RESET = 'Aggregate.Reset'
 const closed = { additionalProperties: false }
 const BUSY_RETRY_S = 30
 
+/** Resource v1_23, ResetType. */
+const resetTypes = [
+  'On',
+  'ForceOff',
+  'GracefulShutdown',
+  'GracefulRestart',
+  'ForceRestart',
+  'Nmi',
+  'ForceOn',
+  'PushPowerButton',
+  'PowerCycle',
+  'Suspend',
+  'Pause',
+  'Resume',
+  'FullPowerCycle',
+] as const
+type ResetType = (typeof resetTypes)[number]
+
 const batchParameters = {
-  ResetType: Type.Optional(Type.String()),
+  ResetType: Type.Optional(Type.Unsafe<ResetType>({ enum: resetTypes })),
   BatchSize: Type.Optional(Type.Integer({ minimum: 0 })),
   DelayBetweenBatchesInSeconds: Type.Optional(Type.Integer({ minimum: 0 })),
 }
@@ -70,7 +88,7 @@ function reset(
   if (!tasks.hasRoom(bmc)) throw busy(BUSY_RETRY_S)
   const type = ResetType ?? 'ForceRestart'
   const batches = {
-    targets,
+    targets: [...new Set(targets)],
     type,
     size: BatchSize === 0 ? Math.max(1, targets.length) : BatchSize,
     delayMs: DelayBetweenBatchesInSeconds * 1_000,

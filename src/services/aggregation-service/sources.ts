@@ -4,7 +4,6 @@ import type { DeviceAddress, ManagedDevice } from '../../bmc/managed-device.ts'
 import type { Devices, Method } from '../../console/devices.ts'
 import { problemMessage, problemStatus } from '../../console/problems.ts'
 import type { DeviceProblem } from '../../devices/device.ts'
-import type { Result } from '../../lib/result.ts'
 import { Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
@@ -80,7 +79,7 @@ function sourceView({ id, method, address, facts, isReachable }: ManagedDevice):
   return {
     ...resource('AggregationSource', uri, facts.name),
     HostName: address.hostName,
-    UserName: address.userName,
+    UserName: address.userName === '' ? null : address.userName,
     // Never shown (AggregationSource v1_5, Password).
     Password: null,
     AggregationType: 'Full',
@@ -103,15 +102,7 @@ async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answe
     const pointer = '/Links/ConnectionMethod/@odata.id'
     throw new RedfishError(400, about(message('Base.ResourceMissingAtURI', reference), pointer))
   }
-  const address = { hostName: HostName, userName: UserName ?? '', password: Password ?? '' }
-  const known = [...bmc.state.devices.values()].find(
-    (one) => one.method === method.id && one.address.hostName === HostName,
-  )
-  if (known !== undefined)
-    throw new RedfishError(
-      409,
-      message('Base.ResourceAlreadyExists', 'AggregationSource', 'HostName', HostName),
-    )
+  const address = { hostName: withoutUser(HostName), userName: UserName ?? '', password: Password ?? '' }
   const attached = await devices.attach(bmc, method, address)
   if (!attached.ok) throw refusal(attached.problem, HostName)
   const { id } = attached.value
@@ -132,14 +123,28 @@ async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: De
   if (device === undefined) return
   const { HostName, UserName, Password } = bodyAs(SourcePatch, body)
   const address: DeviceAddress = {
-    hostName: HostName ?? device.address.hostName,
+    hostName: HostName === undefined ? device.address.hostName : withoutUser(HostName),
     userName: UserName === undefined ? device.address.userName : (UserName ?? ''),
     password: Password === undefined ? device.address.password : (Password ?? ''),
   }
-  const changed: Result<void, DeviceProblem> = await devices.change(bmc, device, address)
+  const changed = await devices.change(bmc, device, address)
   if (!changed.ok) throw refusal(changed.problem, address.hostName)
 }
 
-function refusal(problem: DeviceProblem, hostName: string): RedfishError {
+function refusal(problem: DeviceProblem | { readonly kind: 'taken' }, hostName: string): RedfishError {
+  if (problem.kind === 'taken')
+    return new RedfishError(
+      409,
+      message('Base.ResourceAlreadyExists', 'AggregationSource', 'HostName', hostName),
+    )
   return new RedfishError(problemStatus(problem), problemMessage(problem, hostName))
+}
+
+/** The host name, which everybody may see. Throws a RedfishError (400) where a user or a password is in it. */
+function withoutUser(hostName: string): string {
+  if (!hostName.includes('@')) return hostName
+  throw new RedfishError(
+    400,
+    about(message('Base.PropertyValueFormatError', '******', 'HostName'), '/HostName'),
+  )
 }
