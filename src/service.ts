@@ -5,7 +5,7 @@ import type { Bmc } from './bmc/bmc.ts'
 import type { Machine } from './bmc/machine.ts'
 import { type Config, isFleet, isStrict } from './config.ts'
 import type { Devices } from './console/devices.ts'
-import { Published } from './console/published.ts'
+import type { Published } from './console/published.ts'
 import type { Data } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
 import { hasFaults } from './faults/plan.ts'
@@ -56,9 +56,7 @@ export async function makeService(
   const { createApp } = await import('./app.ts')
   const reach = reachOf(config, fleet)
   const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
-  const published = config.console ? new Published(() => imagesUrl(config, fleet)) : undefined
-  const managed = published && (await devicesOf(config, { clock, failed, published, ...given }))
-  const devices = managed?.devices
+  const console = config.console ? await consoleOf(config, fleet, { clock, failed, ...given }) : undefined
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
     ...(config.spool !== '' && { parent: config.spool }),
@@ -67,18 +65,12 @@ export async function makeService(
     failed: (err) => given.logger?.error({ err }, 'the spool failed'),
   })
   let doors: Doors | undefined
-  const {
-    fastify: app,
-    endStreams,
-    forget,
-    reset,
-    takeUp,
-  } = createApp({
+  const app = createApp({
     ...config,
     clock,
     spool,
-    devices,
-    published,
+    devices: console?.devices,
+    published: console?.published,
     journal: data?.journal,
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
@@ -108,13 +100,11 @@ export async function makeService(
       return doors.http
     },
   })
-  const authority = async (): Promise<string | undefined> =>
-    config.https ? certificates.authority() : undefined
-  const [only] = fleet.members()
-  // Devices may come as soon as what was kept of them is there.
-  const begin = (): void => only && devices?.begin(only.bmc)
-  const { mqttUrl } = managed ?? {}
-  return { app, doors: made(doors), spool, authority, endStreams, forget, reset, takeUp, begin, mqttUrl }
+  const authority = async () => (config.https ? certificates.authority() : undefined)
+  const { begin = () => {}, mqttUrl } = console ?? {}
+  const { fastify, endStreams, forget, reset, takeUp } = app
+  const its = { endStreams, forget, reset, takeUp, begin, mqttUrl }
+  return { app: fastify, doors: made(doors), spool, authority, ...its }
 }
 
 function made(doors: Doors | undefined): Doors {
@@ -156,24 +146,34 @@ function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet): string {
   return urlAt('http', httpPort, host) ?? urlAt('https', httpsPort, host) ?? ''
 }
 
+/** What a console has beside what every service has. */
+interface Console {
+  readonly devices: Devices
+  readonly published: Published
+  readonly mqttUrl: string | undefined
+  readonly begin: () => void
+}
+
 /** Nothing but a console loads what speaks to devices. */
-async function devicesOf(
-  { consoleRefresh, mqtt, mqttToken: token, host, deviceCommand, deviceModule, spool }: Config,
-  {
-    clock,
-    failed,
-    logger,
-    published,
-  }: Pick<Surroundings, 'clock' | 'failed' | 'logger'> & { readonly published: Published },
-): Promise<{ readonly devices: Devices; readonly mqttUrl: string | undefined }> {
-  const [{ Devices: Managed }, { makeMethods }] = await Promise.all([
+async function consoleOf(
+  config: Config,
+  fleet: Fleet,
+  { clock, failed, logger }: Pick<Surroundings, 'clock' | 'failed' | 'logger'>,
+): Promise<Console> {
+  const { consoleRefresh, mqtt, mqttToken: token, host, deviceCommand, deviceModule, spool } = config
+  const [{ Devices: Managed }, { makeMethods }, { Published: Publishing }] = await Promise.all([
     import('./console/devices.ts'),
     import('./console/methods.ts'),
+    import('./console/published.ts'),
   ])
-  const refreshMs = consoleRefresh * 1_000
+  const published = new Publishing(() => imagesUrl(config, fleet))
   const own = { deviceCommand, deviceModule, ...(spool !== '' && { spool }), ...(logger && { log: logger }) }
   const { methods, mqttUrl } = await makeMethods({ clock, published, failed, mqtt, token, host, ...own })
-  return { devices: new Managed({ clock, methods, refreshMs, failed }), mqttUrl }
+  const devices = new Managed({ clock, methods, refreshMs: consoleRefresh * 1_000, failed })
+  const [only] = fleet.members()
+  // Devices may come as soon as what was kept of them is there.
+  const begin = (): void => only && devices.begin(only.bmc)
+  return { devices, published, mqttUrl, begin }
 }
 
 /** Most runs never load what counts. */

@@ -289,6 +289,9 @@ export interface Job {
   readonly rollout?: string
   /** Of one that shows a wave. */
   readonly wave?: number
+  /** Of one that shows a roll-out or a wave: what that does, and how many of its devices are in which state. */
+  readonly rolloutState?: string
+  readonly rolloutDevices?: Readonly<Record<string, number>>
   /** The jobs of a roll-out's waves, in their order: they come and go with it. */
   readonly waveJobs?: readonly WaveJob[]
 }

@@ -8,6 +8,7 @@ const embedded: readonly ResourceTypeName[] = [
   'Settings',
   'RedflashSoftwareInventory',
   'RedflashUpdateService',
+  'RedflashJob',
 ]
 
 /** Every `@odata.type` that a machine's service shows: those of our rows, and those of its own data. */

@@ -62,6 +62,7 @@ export const resourceTypes = {
   PrivilegeRegistry: 'PrivilegeRegistry.v1_2_0.PrivilegeRegistry',
   Processor: 'Processor.v1_22_0.Processor',
   ProcessorCollection: 'ProcessorCollection.ProcessorCollection',
+  RedflashJob: 'RedflashJob.v1_0_0.RedflashJob',
   RedflashSoftwareHistory: 'RedflashSoftwareHistory.v1_0_0.RedflashSoftwareHistory',
   RedflashSoftwareInventory: 'RedflashSoftwareInventory.v1_0_0.RedflashSoftwareInventory',
   RedflashUpdateService: 'RedflashUpdateService.v1_0_0.RedflashUpdateService',

@@ -5,7 +5,7 @@ import type { Json } from '../redfish/resource.ts'
 const MAX_TEXT = 256
 const MAX_URI = 2_048
 /** More devices than one roll-out is for. */
-export const MAX_TARGETS = 100_000
+const MAX_TARGETS = 100_000
 const MAX_ENTRIES = 1_000
 
 const closed = { additionalProperties: false }
@@ -27,7 +27,7 @@ export const waveActions = ['Pause', 'Stop', 'RollBackWave', 'RollBackAll'] as c
 export const overallActions = ['Pause', 'Stop', 'RollBackAll'] as const
 export const orders = ['Given', 'Name', 'Version', 'Random'] as const
 /** Where a device's update can fail: before it began, in a stage of the device, or by taking too long. */
-export const failureStages = ['Start', 'Transfer', 'Verify', 'Install', 'Activate', 'Timeout'] as const
+const failureStages = ['Start', 'Transfer', 'Verify', 'Install', 'Activate', 'Timeout'] as const
 export type FailureStage = (typeof failureStages)[number]
 
 const SuccessThreshold = Type.Object(amount, closed)

@@ -26,7 +26,7 @@ export interface PreviewedWave {
   readonly devices: readonly PreviewedDevice[]
 }
 
-export interface PreviewedDevice {
+interface PreviewedDevice {
   readonly device: DeviceFacts
   readonly components: readonly ChosenComponent[]
   /** When it could be begun if it were its turn at once; `undefined`: its windows never open. */

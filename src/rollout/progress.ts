@@ -9,7 +9,7 @@ export interface Progress {
   readonly waves: readonly WaveProgress[]
 }
 
-export interface WaveProgress {
+interface WaveProgress {
   readonly index: number
   readonly name: string
   readonly state: WaveState

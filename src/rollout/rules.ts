@@ -25,7 +25,7 @@ export interface FailureRule {
   readonly action: (typeof waveActions)[number]
 }
 
-export interface WaveRule {
+interface WaveRule {
   readonly name: string
   readonly amount: Amount
   readonly delayMs: number

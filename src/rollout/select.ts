@@ -17,7 +17,7 @@ export interface DeviceFacts {
   readonly components: readonly ComponentFacts[]
 }
 
-export interface ComponentFacts {
+interface ComponentFacts {
   readonly id: string
   readonly uri: string
   readonly version: string

@@ -79,7 +79,7 @@ export interface RolloutHead {
   readonly history: readonly Moment[]
 }
 
-export interface Pause {
+interface Pause {
   readonly by: 'Operator' | 'FailureThreshold' | 'OverallFailureThreshold' | 'SuccessThreshold'
   /** The wave whose threshold it is. */
   readonly wave?: number
@@ -173,7 +173,7 @@ export interface PastAttempt {
   readonly bytes?: number | undefined
 }
 
-export type OutcomeEnd = 'Succeeded' | 'Failed' | 'Cancelled'
+type OutcomeEnd = 'Succeeded' | 'Failed' | 'Cancelled'
 
 /** How an operation on a device ended. */
 export interface Outcome {

@@ -1,12 +1,16 @@
 import type { Job, Schedule } from '../bmc/state.ts'
 import { timestamp } from '../lib/clock.ts'
 import { formatDuration } from '../redfish/duration.ts'
-import { type JsonObject, link, type Resource, resource } from '../redfish/resource.ts'
+import { OEM } from '../redfish/oem/types.ts'
+import { type JsonObject, link, odataType, type Resource, resource } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
 import { jobKey, jobStatus, jobUri } from './job.ts'
 
 /** Offered in every state: one that a state does not allow is refused with a reason (409), not as unknown (404). */
 export const jobActions = ['Job.Cancel', 'Job.Suspend', 'Job.Resume', 'Job.ForceStart'] as const
+
+/** Of the job of a roll-out. */
+export const rolloutActions = ['Oem/RedflashJob.RetryFailed', 'Oem/RedflashJob.RollBack'] as const
 
 /** A Job or one of its steps (Job v1_3_0); a step has no limits, no steps and no actions of its own. */
 export function jobView(job: Job): Resource {
@@ -37,8 +41,24 @@ function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...jo
     Steps: link(uris.steps(id)),
     ...payloadMembers(job),
     Schedule: schedule && scheduleView(schedule),
-    Actions: Object.fromEntries(jobActions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
+    ...rolloutPart(job),
+    Actions: {
+      ...Object.fromEntries(jobActions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
+      ...(rollout !== undefined && job.wave === undefined && { Oem: rolloutTargets(uri) }),
+    },
   }
+}
+
+function rolloutPart({ rolloutState: State, rolloutDevices: counts = {} }: Partial<Job>): JsonObject {
+  if (State === undefined) return {}
+  const Devices = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
+  return { Oem: { [OEM]: { '@odata.type': odataType('RedflashJob'), State, Devices } } }
+}
+
+function rolloutTargets(uri: string): JsonObject {
+  return Object.fromEntries(
+    rolloutActions.map((name) => [`#${name.replace('Oem/', '')}`, { target: uris.action(uri, name) }]),
+  )
 }
 
 /** Only of what a user specified, and that only where it is not hidden (Job v1_3_0, Payload). */

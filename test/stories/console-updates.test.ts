@@ -29,7 +29,12 @@ async function startConsole() {
     const body = { HostName, Password: DEVICE_PASSWORD, Links }
     await emulator.send(uris.aggregationSources, { method: 'POST', body })
   }
-  return { ...emulator, device: (name: string): LabDevice => devices[name] ?? expect.fail() }
+  return { ...emulator, device: (name: string): LabDevice => there(devices[name]) }
+}
+
+function there<T>(one: T | undefined): T {
+  if (one === undefined) throw new Error('there is none')
+  return one
 }
 
 const stages = (id: string) => ['transfer', 'verify', 'install', 'activate'].map((stage) => `${stage} ${id}`)
@@ -133,7 +138,7 @@ describe('an update of a console', () => {
     const emulator = await startConsole()
     emulator.device('lab-2').during = async (stage) => {
       if (stage === 'transfer') {
-        const { address, ...rest } = emulator.bmc.state.devices.get('2') ?? expect.fail()
+        const { address, ...rest } = there(emulator.bmc.state.devices.get('2'))
         const moved = { ...rest, address: { ...address, hostName: 'lab-9' } }
         commit(emulator.bmc, { devices: [['2', moved]] })
       }

@@ -59,12 +59,21 @@ export function jobsAfter(rollout: Projected, { head, waves, targets }: Changes)
   return jobs.filter(([key, job]) => !isSame(rollout.bmc.state.jobs.get(key), job))
 }
 
-const shownMembers = ['state', 'percent', 'startTime', 'endTime', 'messages', 'parts'] as const
+const shownMembers = [
+  'state',
+  'rolloutState',
+  'percent',
+  'startTime',
+  'endTime',
+  'messages',
+  'parts',
+] as const
 
 function isSame(was: Job | undefined, now: Job): boolean {
-  const { waveJobs = [] } = now
+  const { waveJobs = [], rolloutDevices = {} } = now
   return (
     was !== undefined &&
+    Object.entries(rolloutDevices).every(([state, count]) => was.rolloutDevices?.[state] === count) &&
     shownMembers.every((name) => was[name] === now[name]) &&
     waveJobs.every(({ id, parts }, index) => {
       const before = was.waveJobs?.[index]
@@ -106,7 +115,8 @@ function wholeJob(rollout: Projected): Entry {
   const job = made(rollout, id, { name, shown: shownRollout(live), news })
   const waveJobs = waveIds.map((wave, index) => ({ id: wave, parts: live.tallyOf(index).total }))
   const skipped = live.all.total - waveJobs.reduce((sum, { parts }) => sum + parts, 0)
-  return [id, { ...job, waveJobs, parts: skipped }]
+  const told = { rolloutState: live.head.state, rolloutDevices: { ...live.all.counts } }
+  return [id, { ...job, ...told, waveJobs, parts: skipped }]
 }
 
 const unbegun: RolloutHead = { state: 'New', forgiven: 0, history: [] }
@@ -118,7 +128,8 @@ function waveJob(rollout: Projected, index: number): readonly Entry[] {
   if (wave === undefined || id === undefined) return []
   const news = newsOfWave(bmc.state.jobs.get(id)?.state, wave)
   const job = made(rollout, id, { name: wave.name, shown: shownWave(live, wave), news })
-  return [[id, { ...job, wave: index, parts: live.tallyOf(index).total }]]
+  const { total: parts, counts } = live.tallyOf(index)
+  return [[id, { ...job, wave: index, rolloutState: wave.state, rolloutDevices: { ...counts }, parts }]]
 }
 
 function stepJob(rollout: Projected, target: TargetRecord): readonly Entry[] {

@@ -1,4 +1,5 @@
 import type { Bmc, Listener } from '../../bmc/bmc.ts'
+import { deviceUris } from '../../bmc/attached.ts'
 import { commit } from '../../bmc/commit.ts'
 import { nextNumber } from '../../bmc/numbers.ts'
 import type { Change, Job } from '../../bmc/state.ts'
@@ -10,6 +11,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { ofEach } from '../../lib/of-each.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
+import { canBeRetried, canBeRolledBack } from '../../rollout/moves.ts'
 import { RolloutRun } from '../../rollout/run.ts'
 import { isUpdating, newRollout } from '../../rollout/state.ts'
 import type { RolloutEvent } from '../../rollout/step.ts'
@@ -113,6 +115,15 @@ export class Rollouts implements RollOuts {
     const event = eventOf(carried.live, job, wanted)
     if (event === undefined) return false
     await carried.run.send(event)
+    return true
+  }
+
+  /** Does once more what failed, or undoes what was done; false where there is nothing of the kind. */
+  async redo(bmc: Bmc, id: string, { kind, targets }: Redo): Promise<boolean> {
+    const carried = this.#carried(bmc).get(id)
+    const some = carried && redone(carried.live, kind, targets)
+    if (carried === undefined || some === undefined) return false
+    await carried.run.send({ kind, targets: targets && some })
     return true
   }
 
@@ -238,6 +249,31 @@ function eventOf(live: LiveRollout, job: Job, wanted: RolloutMove): RolloutEvent
     case 'Cancelled':
       return head.endedAt === undefined && head.endsAs === undefined ? { kind: 'Cancel' } : undefined
   }
+}
+
+interface Redo {
+  readonly kind: 'RetryFailed' | 'RollBack'
+  /** URIs of devices; all unless given. */
+  readonly targets: readonly string[] | undefined
+}
+
+/** The devices for which that can be; `undefined`: none, or not as things are, or some that is named is not here. */
+function redone(
+  { head, targets }: LiveRollout,
+  kind: Redo['kind'],
+  uris: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const isOver = head.endedAt !== undefined
+  const isAllowed =
+    kind === 'RetryFailed' ? isOver || isUpdating(head.state) : isOver || head.pause !== undefined
+  const can = kind === 'RetryFailed' ? canBeRetried : canBeRolledBack
+  const all = [...targets.values()]
+  const meant =
+    uris === undefined
+      ? all.filter(can)
+      : all.filter((one) => deviceUris(one.id).some((uri) => uris.includes(uri)))
+  const isWhole = uris === undefined || uris.length <= meant.length
+  return isAllowed && isWhole && meant.length > 0 && meant.every(can) ? meant.map(({ id }) => id) : undefined
 }
 
 function keptOf({ sha256, fileName }: ReceivedImage) {

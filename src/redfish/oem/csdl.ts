@@ -134,6 +134,10 @@ function typeOf(shape: Shape, namespace: string): string {
       return 'Edm.String'
     case 'boolean':
       return 'Edm.Boolean'
+    case 'count':
+      return 'Edm.Int64'
+    case 'open':
+      return 'Resource.Oem'
     case 'time':
       return 'Edm.DateTimeOffset'
     case 'link':

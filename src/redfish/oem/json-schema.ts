@@ -101,6 +101,10 @@ function shapeSchema({ shape }: OemProperty): JsonObject {
       return { type: 'string', ...(shape.pattern !== undefined && { pattern: shape.pattern }) }
     case 'boolean':
       return { type: 'boolean' }
+    case 'count':
+      return { type: 'integer' }
+    case 'open':
+      return resourceMember('Oem')
     case 'time':
       return { type: 'string', format: 'date-time' }
     case 'link':

@@ -27,6 +27,23 @@ export interface OemType {
   readonly properties: Readonly<Record<string, OemProperty>>
 }
 
+/** What becomes of a device in a roll-out. */
+export const rollOutDeviceStates = [
+  'Pending',
+  'WaitingForWindow',
+  'WaitingForRetry',
+  'Flashing',
+  'WaitingForRollBack',
+  'RollingBack',
+  'Succeeded',
+  'Failed',
+  'TimedOut',
+  'Skipped',
+  'Cancelled',
+  'RolledBack',
+  'RollbackFailed',
+] as const
+
 /** Clients change none of them, and none is null: what is not known is not there. */
 export interface OemProperty {
   readonly description: string
@@ -36,7 +53,12 @@ export interface OemProperty {
 }
 
 /** What needs no other type. */
-type OemValue = { readonly kind: 'text'; readonly pattern?: string } | { readonly kind: 'boolean' }
+type OemValue =
+  | { readonly kind: 'text'; readonly pattern?: string }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'count' }
+  /** An object whose members are told elsewhere. */
+  | { readonly kind: 'open' }
 
 export type Shape =
   | OemValue
@@ -50,6 +72,7 @@ export const OEM = 'Redflash'
 
 const text = { kind: 'text' } as const
 const flag = { kind: 'boolean' } as const
+const count = { kind: 'count' } as const
 const time: Shape = { kind: 'time' }
 
 export const oemSchemas: readonly OemSchema[] = [
@@ -140,6 +163,52 @@ export const oemSchemas: readonly OemSchema[] = [
             description: 'The SHA-256 digest that the image must have, in hexadecimal.',
             shape: { kind: 'text', pattern: '^[0-9A-Fa-f]{64}$' },
           },
+          RollOut: {
+            description: 'The plan by which a console brings the image to many devices, in waves.',
+            shape: { kind: 'open' },
+          },
+        },
+      },
+    },
+  },
+  {
+    name: 'RedflashJob',
+    version: 'v1_0_0',
+    kind: 'part',
+    main: {
+      description: 'What the job of a roll-out, or of one of its waves, has beside its standard properties.',
+      properties: {
+        State: { description: 'What the roll-out, or the wave, does.', shape: text, isRequired: true },
+        Devices: {
+          description: 'How many devices are in which state.',
+          shape: { kind: 'object', of: 'Devices' },
+        },
+      },
+    },
+    objects: {
+      Devices: {
+        description: 'How many devices are in which state. A state that is not there is that of none.',
+        properties: Object.fromEntries(
+          rollOutDeviceStates.map((state) => [
+            state,
+            { description: `Devices that are ${state}.`, shape: count },
+          ]),
+        ),
+      },
+    },
+    actions: {
+      RetryFailed: {
+        description: 'Updates those devices once more whose update failed.',
+        of: 'Job',
+        parameters: {
+          Targets: { description: 'Which of them; all unless given.', shape: text, isArray: true },
+        },
+      },
+      RollBack: {
+        description: 'Brings devices back to the version of before, where an image of it is kept.',
+        of: 'Job',
+        parameters: {
+          Targets: { description: 'Which of them; all unless given.', shape: text, isArray: true },
         },
       },
     },

@@ -1,17 +1,17 @@
 import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
 import type { Job, JobState } from '../../bmc/state.ts'
 import { fail } from '../../lib/result.ts'
-import { Type } from '../../lib/schema.ts'
+import { type Static, Type } from '../../lib/schema.ts'
 import { parseDuration } from '../../redfish/duration.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { merged } from '../../redfish/patch.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import type { Call } from '../../redfish/resource-table.ts'
-import { uris } from '../../redfish/uris.ts'
+import { referencePath, uris } from '../../redfish/uris.ts'
 import { isFinalJob, jobKey } from '../../tasks/job.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
-import { jobActions, jobView } from '../../tasks/job-resource.ts'
+import { jobActions, jobView, rolloutActions } from '../../tasks/job-resource.ts'
 import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
 import { type RolloutMove, rolloutMove, type Rollouts } from '../../console/rollouts/rollouts.ts'
 import type { UserJobs } from './user-jobs.ts'
@@ -78,6 +78,31 @@ export function jobActionsOf(engines: Engines): Readonly<Record<string, BmcActio
           : actions[name][jobOf(bmc, id).state]
         if (move === undefined) throw new RedfishError(409, message('Base.ActionNotSupported', name))
         if (!(await move(engines, bmc, id))) throw new RedfishError(409, message('Base.ResourceInUse'))
+        return { status: 204 }
+      },
+    },
+  ])
+  return { ...Object.fromEntries(all), ...rolloutActionsOf(engines) }
+}
+
+const SomeTargets = Type.Object(
+  { Targets: Type.Optional(Type.Array(Type.String({ format: 'uri-reference', minLength: 1 }))) },
+  { additionalProperties: false },
+)
+
+/** What is done anew to devices of a roll-out: all for which that can be, unless some are named. */
+function rolloutActionsOf({ rollouts }: Engines): Readonly<Record<string, BmcAction>> {
+  const all = rolloutActions.map((name): [string, BmcAction] => [
+    name,
+    {
+      parameters: SomeTargets,
+      run: async ({ bmc, params: { id = '' }, body }) => {
+        const { Targets } = body as Static<typeof SomeTargets>
+        const isDone = await rollouts.redo(bmc, id, {
+          kind: name === 'Oem/RedflashJob.RetryFailed' ? 'RetryFailed' : 'RollBack',
+          targets: Targets?.map(referencePath),
+        })
+        if (!isDone) throw new RedfishError(409, message('Base.ResourceInUse'))
         return { status: 204 }
       },
     },
