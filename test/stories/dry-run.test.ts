@@ -182,7 +182,7 @@ describe('a dry run of a push', () => {
 
 describe('the update service’s own SimpleUpdate', () => {
   test('is shown with its parameters, which are the standard one’s and more', async () => {
-    const emulator = await startEmulator()
+    const emulator = await startEmulator({ machine: 'console' })
     const { Actions } = await emulator.get(uris.updateService)
     expect(Actions).toMatchObject({
       Oem: {
@@ -198,7 +198,7 @@ describe('the update service’s own SimpleUpdate', () => {
     }
     const standard = await namesOf('SimpleUpdate')
     const own = await namesOf('OemSimpleUpdate')
-    expect(own.filter((name) => !standard.includes(name))).toEqual(['DryRun', 'ImageSHA256'])
+    expect(own.filter((name) => !standard.includes(name))).toEqual(['DryRun', 'ImageSHA256', 'RollOut'])
     expect(standard.filter((name) => !own.includes(name))).toEqual([])
     const { parameters = {} } =
       oemSchemas.find(({ name }) => name === 'RedflashUpdateService')?.actions?.['SimpleUpdate'] ?? {}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
-import { messageKeys } from '../support/multipart.ts'
+import type { JsonObject } from '../../src/redfish/resource.ts'
+import { messageKeys, push } from '../support/multipart.ts'
 import {
   labImage,
   pushRollOut,
@@ -121,6 +122,69 @@ describe('a roll-out that is cancelled', () => {
     expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Cancelled' })
     expect(await statesOf(emulator, '3')).toEqual(['Cancelled', 'Cancelled', 'Cancelled'])
     expect(updated(emulator)).toBe(1)
+  })
+})
+
+describe('when it is over', () => {
+  const redo = ({ send }: RolloutLab, action: string, body: JsonObject = {}) =>
+    send(uris.action(JOB, `Oem/RedflashJob.${action}`), { method: 'POST', body })
+
+  /** Of three devices the second has failed, and will not again. */
+  async function startFailed(): Promise<RolloutLab> {
+    const emulator = await startLab(3)
+    emulator.lab.plans.set('2', { fails: 'install', times: 1 })
+    await pushRollOut(emulator, bios, {})
+    await emulator.clock.advance(LONG_MS)
+    expect(await emulator.get(JOB)).toMatchObject({
+      JobState: 'Exception',
+      Actions: { Oem: { '#RedflashJob.RetryFailed': {}, '#RedflashJob.RollBack': {} } },
+      Oem: { Redflash: { State: 'Failed', Devices: { Succeeded: 2, Failed: 1 } } },
+    })
+    return emulator
+  }
+
+  test.each([
+    ['all', {}],
+    ['one that is named', { Targets: [uris.manager('2')] }],
+  ])('those that failed are updated once more: %s', async (_who, body) => {
+    const emulator = await startFailed()
+    expect((await redo(emulator, 'RetryFailed', body)).status).toBe(204)
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Running' })
+    await emulator.clock.advance(LONG_MS)
+    expect(updated(emulator)).toBe(3)
+    const job = await emulator.get(JOB)
+    expect(job).toMatchObject({ JobState: 'Completed', PercentComplete: 100 })
+    expect(messageKeys(job)).toEqual(['RollOutEnded', 'RollOutEnded'])
+  })
+
+  test('all are brought back where the image of before is kept', async () => {
+    const emulator = await startLab(3)
+    const before = await labImage({ BIOS: '1.5.0' })
+    await push(emulator, before, { LocalImage: true })
+    await emulator.clock.advance(LONG_MS)
+    await pushRollOut(emulator, bios, {})
+    await emulator.clock.advance(LONG_MS)
+    expect(updated(emulator)).toBe(3)
+    const job = [...emulator.bmc.state.jobs.values()].find(({ rollout, id }) => rollout === id)
+    const uri = uris.action(uris.job(job?.id ?? ''), 'Oem/RedflashJob.RollBack')
+    expect((await emulator.send(uri, { method: 'POST', body: {} })).status).toBe(204)
+    await emulator.clock.advance(LONG_MS)
+    expect(versionsOf(emulator)).toEqual(['1.5.0', '1.5.0', '1.5.0'])
+    expect(await emulator.get(uris.job(job?.id ?? ''))).toMatchObject({ JobState: 'Cancelled' })
+  })
+
+  test.each([
+    ['one that did not fail', 'RetryFailed', [uris.system('1')]],
+    ['one that is not of it', 'RollBack', [uris.system('7')]],
+  ])('nothing is done to %s', async (_who, action, Targets) => {
+    const emulator = await startFailed()
+    expect((await redo(emulator, action, { Targets })).status).toBe(409)
+  })
+
+  test('its waves have no such actions', async () => {
+    const emulator = await startFailed()
+    const uri = uris.action(CANARY, 'Oem/RedflashJob.RetryFailed')
+    expect((await emulator.send(uri, { method: 'POST', body: {} })).status).toBe(404)
   })
 })
 
