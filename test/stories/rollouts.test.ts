@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator } from '../support/emulator.ts'
-import { runs } from '../support/managed-devices.ts'
+import { DEVICE_PASSWORD, labDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
 import {
   type Lab,
@@ -152,6 +152,27 @@ describe('thresholds', () => {
     expect(messageKeys(await emulator.get(uris.step('2', '1')))).toEqual(['UpdateSuccessful', 'RolledBack'])
     expect(messageKeys(await emulator.get(uris.step('2', '2'))).at(-1)).toBe('PreviousImageMissing')
     expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Exception' })
+  })
+})
+
+describe('a device that is attached while a roll-out goes on', () => {
+  test.each([
+    ['joins its last wave where the plan wants that', { Dynamic: true }, '2.0.0'],
+    ['stays as it is where it does not', {}, '1.0.0'],
+  ])('%s', async (_what, more, version) => {
+    const emulator = await startLab(3)
+    emulator.reach(labDevice('late'))
+    await pushRollOut(emulator, bios, { ...more, Waves: [{ Count: 1 }, { Count: 2 }], MaxParallel: 1 })
+    await emulator.clock.advance(1.5 * UPDATE_MS)
+    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } }
+    const body = { HostName: 'late', Password: DEVICE_PASSWORD, Links }
+    const attached = await emulator.send(uris.aggregationSources, { method: 'POST', body })
+    expect(attached.status).toBe(201)
+    await emulator.clock.advance(LONG_MS)
+    expect(await emulator.get(uris.firmware('4-BIOS'))).toMatchObject({ Version: version })
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed', PercentComplete: 100 })
+    const states = ['Completed', 'Completed', ...(version === '2.0.0' ? ['Completed'] : [])]
+    expect(await statesOf(emulator, '3')).toEqual(states)
   })
 })
 

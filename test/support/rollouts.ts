@@ -26,7 +26,7 @@ export interface Planned {
 
 /** Devices that outlive the consoles that manage them. */
 export interface Lab {
-  readonly devices: readonly LabDevice[]
+  readonly devices: LabDevice[]
   /** Plans by the Ids of devices. */
   readonly plans: Map<string, Planned>
   /** The Ids of devices whose firmware was written, in order: once for each installation. */
@@ -35,7 +35,12 @@ export interface Lab {
   busiest: number
 }
 
-export type RolloutLab = TestEmulator & { readonly lab: Lab; readonly devices: Lab['devices'] }
+export type RolloutLab = TestEmulator & {
+  readonly lab: Lab
+  readonly devices: Lab['devices']
+  /** From now on the device is there, by its name, and may be attached as the next. */
+  readonly reach: (device: LabDevice) => void
+}
 
 /** A console with so many devices, whose Ids are `1` and so on. */
 export async function startLab(
@@ -43,7 +48,9 @@ export async function startLab(
   options: TestOptions & { lab?: Lab } = {},
 ): Promise<RolloutLab> {
   const { lab = newLab(count), ...others } = options
-  const byName = Object.fromEntries(lab.devices.map((device) => [device.facts.name, device]))
+  const byName: Record<string, LabDevice> = Object.fromEntries(
+    lab.devices.map((device) => [device.facts.name, device]),
+  )
   const emulator: TestEmulator = await startEmulator({
     machine: 'console',
     methods: [labMethod(byName)],
@@ -51,7 +58,11 @@ export async function startLab(
     ...others,
   })
   if (options.after === undefined) attachAll(emulator, lab)
-  return { ...emulator, lab, devices: lab.devices }
+  const reach = (device: LabDevice): void => {
+    byName[device.facts.name] = device
+    lab.devices.push(device)
+  }
+  return { ...emulator, lab, devices: lab.devices, reach }
 }
 
 /** A lab with so many devices. */

@@ -1,7 +1,6 @@
 import type { Bmc, Listener } from '../../bmc/bmc.ts'
 import { findComponent } from '../../bmc/bmc.ts'
 import { nextChange } from '../../bmc/next-change.ts'
-import type { UpdateRequest } from '../../bmc/operation.ts'
 import type { Task } from '../../bmc/state.ts'
 import type { ReceivedImage } from '../../image/receive.ts'
 import type { ImageStore } from '../../image/store.ts'
@@ -16,6 +15,7 @@ import type { TaskEngine } from '../../tasks/engine.ts'
 import type { Updates } from '../../update/updates.ts'
 import { outcomeOf } from './outcome.ts'
 import type { Asked } from './record.ts'
+import { requestFor } from './selection.ts'
 
 /** What devices are written with. */
 export interface FlashTools {
@@ -161,7 +161,7 @@ export class Flashing {
     const Targets = components.map(({ uri }) => uri)
     const payload = { targetUri: asked.targetUri, httpHeaders: [], jsonBody: JSON.stringify({ Targets }) }
     const order = { payload, actor: asked.actor, rolloutOperation: operation }
-    const request = requestFor(components, force)
+    const request = requestFor(new Set(components.map(({ id }) => id)), force)
     for (;;) {
       const own = { ...image, spooled: image.spooled.share() }
       const started = this.#tools.updates.start(this.#bmc, own, request, order)
@@ -171,18 +171,5 @@ export class Flashing {
         return fail({ stage: 'Start', message: message('Base.ResourceInUse') })
       await nextChange(this.#bmc, ({ tasks }) => tasks !== undefined, this.#closing.signal)
     }
-  }
-}
-
-function requestFor(components: readonly ChosenComponent[], force: boolean): UpdateRequest {
-  return {
-    targets: new Set(components.map(({ id }) => id)),
-    exclude: new Set(),
-    force,
-    applyTime: 'Immediate',
-    stage: false,
-    keepsImage: false,
-    dryRun: false,
-    sha256: undefined,
   }
 }

@@ -8,9 +8,10 @@ import { type Chosen, choose, planOf } from './selection.ts'
 
 /** The end of a roll-out's dry run: its waves, their devices and those that would be skipped, and nothing done. */
 export function foretell({ bmc, image, request }: VerifiedPlan, task: WorkHandle, clock: Clock): Ending {
-  const { selection, decisions } = choose(bmc, image, request)
+  const plan = planOf(request)
+  const { selection, decisions } = choose(bmc, { image, plan, force: request.force })
   const now = clock.now()
-  const preview = previewOf({ plan: planOf(request), createdAt: now }, selection, () => [])
+  const preview = previewOf({ plan, createdAt: now }, selection, () => [])
   const messages = [
     ...selection.skipped.map((one) => one.message),
     ...preview.waves.flatMap((wave) => ofWave(wave, { decisions, now, image: image.fileName })),

@@ -70,7 +70,8 @@ export class Rollouts implements RollOuts {
   begin(plan: VerifiedPlan, task: WorkHandle): Ending {
     const { bmc, image, request } = plan
     const { jobs, clock } = this.#options
-    const { selection } = choose(bmc, image, request)
+    const rollOut = planOf(request)
+    const { selection } = choose(bmc, { image, plan: rollOut, force: request.force })
     if (selection.chosen.length + selection.skipped.length === 0) {
       task.report({ messages: [message('Update.NoTargetsDetermined', image.fileName)] })
       return { ...failed, status: 400 }
@@ -80,7 +81,7 @@ export class Rollouts implements RollOuts {
       return { ...failed, status: 503 }
     }
     const id = String(nextNumber(bmc, 'jobs'))
-    const base = { id, plan: planOf(request), createdAt: clock.now(), image: image.fileName }
+    const base = { id, plan: rollOut, createdAt: clock.now(), image: image.fileName }
     const record = newRollout({ ...base, selection })
     const asked: Asked = {
       base,
@@ -192,7 +193,30 @@ export class Rollouts implements RollOuts {
     const flashing = new Flashing(bmc, this.#options)
     this.#flashing.set(bmc, flashing)
     bmc.listeners.add(this.#removalsOf(bmc))
+    bmc.listeners.add(this.#arrivalsOf(bmc))
     return flashing
+  }
+
+  /** Devices that come while a roll-out goes on join it where its plan wants that. */
+  #arrivalsOf(bmc: Bmc): Listener {
+    let isAwaited = false
+    return ({ devices, aggregates }) => {
+      if (isAwaited || (devices === undefined && aggregates === undefined)) return
+      isAwaited = true
+      // A turn later: others are told of what has changed before they are told what follows of it.
+      this.#options.clock.schedule(0, () => {
+        isAwaited = false
+        for (const carried of this.#carried(bmc).values()) this.#addNew(carried)
+      })
+    }
+  }
+
+  #addNew({ bmc, asked, live, run, image }: Carried): void {
+    const { base, force } = asked
+    if (base.plan.Dynamic !== true || image === undefined || !isUpdating(live.head.state)) return
+    const wanted = { image, plan: base.plan, force }
+    const { selection } = choose(bmc, wanted, (id) => !live.targets.has(id))
+    if (selection.chosen.length + selection.skipped.length > 0) void run.send({ kind: 'Add', selection })
   }
 
   /** A roll-out goes with its job. */

@@ -29,26 +29,52 @@ export function planOf({ rollOut }: UpdateRequest): RolloutPlan {
   }
 }
 
-/** Chooses among the devices as they are now. */
-export function choose(bmc: Bmc, image: ReceivedImage, request: UpdateRequest): Chosen {
-  const plan = planOf(request)
+/** What a roll-out is to bring, and to whom. */
+interface Wanted {
+  readonly image: ReceivedImage
+  readonly plan: RolloutPlan
+  readonly force: boolean
+}
+
+/** Chooses among the devices as they are now: all, or those of which `isMeant` says so. */
+export function choose(
+  bmc: Bmc,
+  { image, plan, force }: Wanted,
+  isMeant: (id: string) => boolean = () => true,
+): Chosen {
   const aggregates = new Map(
     [...bmc.state.aggregates].map(([id, { elements }]) => [uris.aggregate(id), elements] as const),
   )
   const groups = groupsOf(aggregates)
-  const devices = [...bmc.state.devices.values()].map((device) => factsOf(bmc, device, groups))
+  const devices = [...bmc.state.devices.values()]
+    .filter(({ id }) => isMeant(id))
+    .map((device) => factsOf(bmc, device, groups))
   const about = { plan, aggregates, image: image.fileName }
   // Who is meant does not depend on the image; and bytes of which nothing is known are for whoever is meant.
   const meant = select({ ...about, devices: devices.map((one) => offering(one, () => '')), force: true })
   const targets = new Set(meant.chosen.flatMap(({ components }) => components.map(({ id }) => id)))
-  const decided = image.contents.ok ? decide(bmc, image.contents.value, { ...request, targets }) : []
+  const decided = image.contents.ok ? decide(bmc, image.contents.value, requestFor(targets, force)) : []
   const decisions = new Map(
     decided.flatMap((one) => (one.kind === 'no-target' ? [] : [[one.component.id, one] as const])),
   )
   const offered = devices.map((one) => offering(one, (id) => offerOf(decisions.get(id))))
-  const selection = select({ ...about, devices: offered, force: request.force })
+  const selection = select({ ...about, devices: offered, force })
   const skipped = selection.skipped.map((skip) => inWords(skip, decisions, image.fileName))
   return { selection: { ...selection, skipped }, decisions }
+}
+
+/** An ordinary update of these components, at once. */
+export function requestFor(targets: ReadonlySet<string>, force: boolean): UpdateRequest {
+  return {
+    targets,
+    exclude: new Set(),
+    force,
+    applyTime: 'Immediate',
+    stage: false,
+    keepsImage: false,
+    dryRun: false,
+    sha256: undefined,
+  }
 }
 
 function offerOf(decision: ComponentDecision | undefined): string | undefined {
