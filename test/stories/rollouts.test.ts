@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { succeed } from '../../src/lib/result.ts'
+import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
+import type { Fetcher } from '../../src/transfer/fetcher.ts'
 import { startEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
@@ -174,6 +177,26 @@ describe('a device that is attached while a roll-out goes on', () => {
     const states = ['Completed', 'Completed', ...(version === '2.0.0' ? ['Completed'] : [])]
     expect(await statesOf(emulator, '3')).toEqual(states)
   })
+})
+
+test('an image that the console fetches may be rolled out, too', async () => {
+  const fetcher: Fetcher = {
+    open: async () => {
+      const body = async function* () {
+        yield bios
+      }
+      return succeed({ fileName: 'bios.tar', sizeBytes: bios.length, body: body() })
+    },
+  }
+  const emulator = await startLab(2, { fetcher })
+  const uri = uris.action(uris.updateService, 'Oem/RedflashUpdateService.SimpleUpdate')
+  const ask = (RollOut: JsonObject) =>
+    emulator.send(uri, { method: 'POST', body: { ImageURI: 'http://images.example/bios.tar', RollOut } })
+  expect((await ask({ MaxParallel: 0 })).status).toBe(400)
+  expect((await ask({ MaxParallel: 1 })).status).toBe(202)
+  await emulator.clock.advance(LONG_MS)
+  expect(emulator.lab).toMatchObject({ written: ['1', '2'], busiest: 1 })
+  expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed', Name: 'Roll-out of bios.tar' })
 })
 
 test('a window that is closed is waited for', async () => {
