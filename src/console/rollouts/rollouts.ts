@@ -1,8 +1,7 @@
 import type { Bmc, Listener } from '../../bmc/bmc.ts'
-import { deviceUris } from '../../bmc/attached.ts'
 import { commit } from '../../bmc/commit.ts'
 import { nextNumber } from '../../bmc/numbers.ts'
-import type { Change, Job } from '../../bmc/state.ts'
+import type { Change } from '../../bmc/state.ts'
 import { readKept } from '../../image/kept.ts'
 import type { ReceivedImage } from '../../image/receive.ts'
 import type { Spool } from '../../image/spool/spool.ts'
@@ -11,7 +10,6 @@ import type { Clock } from '../../lib/clock.ts'
 import { ofEach } from '../../lib/of-each.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
-import { canBeRetried, canBeRolledBack } from '../../rollout/moves.ts'
 import { RolloutRun } from '../../rollout/run.ts'
 import { isUpdating, newRollout } from '../../rollout/state.ts'
 import type { RolloutEvent } from '../../rollout/step.ts'
@@ -25,6 +23,7 @@ import { foretell } from './foretold.ts'
 import { jobsAfter, loggedJobs, placeSteps, type Projected, type StepPlace } from './projection.ts'
 import { type Asked, changedParts, type KeptRollout, keptRollouts, newParts } from './record.ts'
 import { choose, planOf } from './selection.ts'
+import { eventOf, type Redo, redone, type RolloutMove } from './wishes.ts'
 
 export interface RolloutOptions extends FlashTools {
   readonly clock: Clock
@@ -41,15 +40,6 @@ interface Carried extends Projected {
   readonly waveIds: string[]
   readonly steps: Map<string, StepPlace>
   image: ReceivedImage | undefined
-}
-
-/** What a client may make of the job of a roll-out. */
-const moves = ['Continue', 'Running', 'Suspended', 'Cancelled'] as const
-export type RolloutMove = (typeof moves)[number]
-
-/** The JobState as such a move; `undefined`: it is none. */
-export function rolloutMove(wanted: string): RolloutMove | undefined {
-  return moves.find((one) => one === wanted)
 }
 
 const failed: Ending = { state: 'Exception', status: 500 }
@@ -100,7 +90,7 @@ export class Rollouts implements RollOuts {
       rollouts: [...(made.rollouts ?? []), ...newParts(asked, record, keptOf(own))],
       jobs: [...(made.jobs ?? []), ...shown],
     })
-    void carried.run.send({ kind: 'Begin' })
+    hear(carried, { kind: 'Begin' })
     return ending
   }
 
@@ -135,8 +125,8 @@ export class Rollouts implements RollOuts {
     this.#flashingOf(bmc)
     for (const one of all) {
       const carried = this.#carry(bmc, one, await this.#imageOf(bmc, one))
-      void carried.run.takeUp()
-      if (one.record.head.state === 'New') void carried.run.send({ kind: 'Begin' })
+      hear(carried, { kind: 'Restarted' })
+      if (one.record.head.state === 'New') hear(carried, { kind: 'Begin' })
     }
   }
 
@@ -152,6 +142,8 @@ export class Rollouts implements RollOuts {
 
   async close(): Promise<void> {
     for (const flashing of this.#flashing.values()) flashing.close()
+    const all = [...this.#flashing.keys()].flatMap((bmc) => [...this.#carried(bmc).values()])
+    await Promise.all(all.map(({ run }) => run.close()))
     await this.#background.close()
   }
 
@@ -211,12 +203,13 @@ export class Rollouts implements RollOuts {
     }
   }
 
-  #addNew({ bmc, asked, live, run, image }: Carried): void {
+  #addNew(carried: Carried): void {
+    const { bmc, asked, live, image } = carried
     const { base, force } = asked
     if (base.plan.Dynamic !== true || image === undefined || !isUpdating(live.head.state)) return
     const wanted = { image, plan: base.plan, force }
     const { selection } = choose(bmc, wanted, (id) => !live.targets.has(id))
-    if (selection.chosen.length + selection.skipped.length > 0) void run.send({ kind: 'Add', selection })
+    if (selection.chosen.length + selection.skipped.length > 0) hear(carried, { kind: 'Add', selection })
   }
 
   /** A roll-out goes with its job. */
@@ -256,48 +249,9 @@ export class Rollouts implements RollOuts {
   }
 }
 
-/** What a client's word means; `undefined`: nothing, as things are. */
-function eventOf(live: LiveRollout, job: Job, wanted: RolloutMove): RolloutEvent | undefined {
-  if (job.parent !== undefined) return undefined
-  const isWaiting = job.state === 'UserIntervention'
-  if (job.wave !== undefined)
-    return isWaiting && wanted === 'Continue' ? { kind: 'Approved', wave: job.wave } : undefined
-  const { head, opened } = live
-  switch (wanted) {
-    case 'Continue':
-    case 'Running':
-      if (isWaiting && wanted === 'Continue') return { kind: 'Approved', wave: opened }
-      return head.pause === undefined ? undefined : { kind: 'Resume' }
-    case 'Suspended':
-      return isUpdating(head.state) && head.pause === undefined ? { kind: 'Pause' } : undefined
-    case 'Cancelled':
-      return head.endedAt === undefined && head.endsAs === undefined ? { kind: 'Cancel' } : undefined
-  }
-}
-
-interface Redo {
-  readonly kind: 'RetryFailed' | 'RollBack'
-  /** URIs of devices; all unless given. */
-  readonly targets: readonly string[] | undefined
-}
-
-/** The devices for which that can be; `undefined`: none, or not as things are, or some that is named is not here. */
-function redone(
-  { head, targets }: LiveRollout,
-  kind: Redo['kind'],
-  uris: readonly string[] | undefined,
-): readonly string[] | undefined {
-  const isOver = head.endedAt !== undefined
-  const isAllowed =
-    kind === 'RetryFailed' ? isOver || isUpdating(head.state) : isOver || head.pause !== undefined
-  const can = kind === 'RetryFailed' ? canBeRetried : canBeRolledBack
-  const all = [...targets.values()]
-  const meant =
-    uris === undefined
-      ? all.filter(can)
-      : all.filter((one) => deviceUris(one.id).some((uri) => uris.includes(uri)))
-  const isWhole = uris === undefined || uris.length <= meant.length
-  return isAllowed && isWhole && meant.length > 0 && meant.every(can) ? meant.map(({ id }) => id) : undefined
+/** Tells it what happened; that it goes on no more is told by what ended it. */
+function hear({ run }: Carried, event: RolloutEvent): void {
+  run.send(event).catch(() => {})
 }
 
 function keptOf({ sha256, fileName }: ReceivedImage) {

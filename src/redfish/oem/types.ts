@@ -28,7 +28,7 @@ export interface OemType {
 }
 
 /** What becomes of a device in a roll-out. */
-export const rollOutDeviceStates = [
+const rollOutDeviceStates = [
   'Pending',
   'WaitingForWindow',
   'WaitingForRetry',

@@ -13,13 +13,16 @@ import { isFinalJob, jobKey } from '../../tasks/job.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import { jobActions, jobView, rolloutActions } from '../../tasks/job-resource.ts'
 import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
-import { type RolloutMove, rolloutMove, type Rollouts } from '../../console/rollouts/rollouts.ts'
+import type { Rollouts } from '../../console/rollouts/rollouts.ts'
+import { type RolloutMove, rolloutMove } from '../../console/rollouts/wishes.ts'
 import type { UserJobs } from './user-jobs.ts'
 
 interface Engines {
   readonly jobs: JobEngine
   readonly userJobs: UserJobs
   readonly rollouts: Rollouts
+  /** Whether there can be roll-outs. */
+  readonly isConsole: boolean
 }
 
 /** Makes of a job what a client wants; false where what the job does now cannot be stopped, or goes on by a deed only. */
@@ -82,7 +85,7 @@ export function jobActionsOf(engines: Engines): Readonly<Record<string, BmcActio
       },
     },
   ])
-  return { ...Object.fromEntries(all), ...rolloutActionsOf(engines) }
+  return { ...Object.fromEntries(all), ...(engines.isConsole && rolloutActionsOf(engines)) }
 }
 
 const SomeTargets = Type.Object(

@@ -1,0 +1,60 @@
+import { deviceUris } from '../../bmc/attached.ts'
+import type { Job } from '../../bmc/state.ts'
+import type { LiveRollout } from '../../rollout/live.ts'
+import { canBeRetried, canBeRolledBack } from '../../rollout/moves.ts'
+import { isUpdating } from '../../rollout/state.ts'
+import type { RolloutEvent } from '../../rollout/step.ts'
+
+/** What a client may make of the job of a roll-out. */
+const moves = ['Continue', 'Running', 'Suspended', 'Cancelled'] as const
+export type RolloutMove = (typeof moves)[number]
+
+/** The JobState as such a move; `undefined`: it is none. */
+export function rolloutMove(wanted: string): RolloutMove | undefined {
+  return moves.find((one) => one === wanted)
+}
+
+/** What a client's word means; `undefined`: nothing, as things are. */
+export function eventOf(live: LiveRollout, job: Job, wanted: RolloutMove): RolloutEvent | undefined {
+  if (job.parent !== undefined) return undefined
+  const isWaiting = job.state === 'UserIntervention'
+  if (job.wave !== undefined)
+    return isWaiting && wanted === 'Continue' ? { kind: 'Approved', wave: job.wave } : undefined
+  const { head, opened } = live
+  switch (wanted) {
+    case 'Continue':
+    case 'Running':
+      if (isWaiting && wanted === 'Continue') return { kind: 'Approved', wave: opened }
+      return head.pause === undefined ? undefined : { kind: 'Resume' }
+    case 'Suspended':
+      return isUpdating(head.state) && head.pause === undefined ? { kind: 'Pause' } : undefined
+    case 'Cancelled':
+      return head.endedAt === undefined && head.endsAs === undefined ? { kind: 'Cancel' } : undefined
+  }
+}
+
+/** What is to be done anew, and to whom. */
+export interface Redo {
+  readonly kind: 'RetryFailed' | 'RollBack'
+  /** URIs of devices; all unless given. */
+  readonly targets: readonly string[] | undefined
+}
+
+/** The devices for which that can be; `undefined`: none, or not as things are, or some that is named is not here. */
+export function redone(
+  { head, targets }: LiveRollout,
+  kind: Redo['kind'],
+  uris: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const isOver = head.endedAt !== undefined
+  const isAllowed =
+    kind === 'RetryFailed' ? isOver || isUpdating(head.state) : isOver || head.pause !== undefined
+  const can = kind === 'RetryFailed' ? canBeRetried : canBeRolledBack
+  const all = [...targets.values()]
+  const meant =
+    uris === undefined
+      ? all.filter(can)
+      : all.filter((one) => deviceUris(one.id).some((uri) => uris.includes(uri)))
+  const isWhole = uris === undefined || uris.length <= meant.length
+  return isAllowed && isWhole && meant.length > 0 && meant.every(can) ? meant.map(({ id }) => id) : undefined
+}
