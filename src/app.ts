@@ -179,7 +179,7 @@ function makeRows(
     ...accountServiceRows(clock, logins),
     ...updateRows({ ...options, certificates, methods, images, updates, protocols }),
     ...taskRows(tasks),
-    ...jobRows({ jobs, userJobs, rollouts, targets }),
+    ...jobRows({ jobs, userJobs, rollouts, isConsole: devices !== undefined, targets }),
     ...eventRows(events, directory),
     ...registryRows,
     ...jsonSchemaRows(types),

@@ -147,7 +147,7 @@ export async function takeUpBmc(
   images.takeUp(bmc)
   logins.takeUp(bmc)
   await updates.takeUp(bmc)
-  await rollouts.takeUp(bmc)
+  if (devices !== undefined) await rollouts.takeUp(bmc)
   // A turn later: what is to be activated by a reset waits for it by then.
   clock.schedule(0, () => resets.takeUp(bmc))
 }

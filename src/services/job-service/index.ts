@@ -25,6 +25,8 @@ interface JobServiceEngines {
   readonly jobs: JobEngine
   readonly userJobs: UserJobs
   readonly rollouts: Rollouts
+  /** Whether there can be roll-outs. */
+  readonly isConsole: boolean
   readonly targets: Targets
 }
 
