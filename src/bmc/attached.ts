@@ -33,8 +33,10 @@ export function withDevices(
   const changed = [...devices]
   if (changed.length === 0) return machine
   const own = owned.get(machine) ?? ownOf(machine)
+  // What has changed and stays leaves the collections as they are.
+  const isAnotherList = changed.some(([id, device]) => own.firmware.has(id) !== (device !== undefined))
   for (const [id, device] of changed) show(own, id, device)
-  for (const [uri, type] of collections) {
+  for (const [uri, type] of isAnotherList ? collections : []) {
     const members = [...(own.members.get(uri)?.values() ?? [])]
     own.resources.set(uri, { ...collection(type, uri, titleOf(type), []), ...listed(members) })
   }

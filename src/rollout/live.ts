@@ -1,3 +1,4 @@
+import { rollOutDeviceStates } from '../redfish/oem/types.ts'
 import { Heap } from './heap.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { type Rules, rulesOf } from './rules.ts'
@@ -10,7 +11,6 @@ import {
   type RolloutRecord,
   type TargetRecord,
   type TargetState,
-  targetStates,
   type WaveRecord,
 } from './state.ts'
 import { type WindowAt, windowAt, type WindowRule, windowsOf } from './windows.ts'
@@ -235,7 +235,10 @@ export class LiveRollout {
 }
 
 function newTally(): Tally {
-  const counts = Object.fromEntries(targetStates.map((state) => [state, 0])) as Record<TargetState, number>
+  const counts = Object.fromEntries(rollOutDeviceStates.map((state) => [state, 0])) as Record<
+    TargetState,
+    number
+  >
   return { counts, total: 0, failed: 0, open: 0 }
 }
 

@@ -1,4 +1,5 @@
 import type { Message } from '../redfish/messages/message.ts'
+import type { rollOutDeviceStates } from '../redfish/oem/types.ts'
 import type { FailureStage, RolloutPlan } from './plan.ts'
 import { rulesOf } from './rules.ts'
 import type { Chosen, ChosenComponent, DeviceFacts, Selection, Skip } from './select.ts'
@@ -31,23 +32,7 @@ export type WaveState =
   | 'Completed'
   | 'Cancelled'
 
-export const targetStates = [
-  'Pending',
-  /** It has met a closed window, and waits still. */
-  'WaitingForWindow',
-  'WaitingForRetry',
-  'Flashing',
-  'WaitingForRollBack',
-  'RollingBack',
-  'Succeeded',
-  'Failed',
-  'TimedOut',
-  'Skipped',
-  'Cancelled',
-  'RolledBack',
-  'RollbackFailed',
-] as const
-export type TargetState = (typeof targetStates)[number]
+export type TargetState = (typeof rollOutDeviceStates)[number]
 
 /** A whole roll-out as plain data: all that is needed to go on with it. */
 export interface RolloutRecord extends RolloutBase {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
-import { fail, type Result, succeed } from '../../lib/result.ts'
+import type { Result } from '../../lib/result.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
 import { type AuditRecord, decodeRecord } from './audit-record.ts'
 import type { Patience, StagesOptions } from './boot-update.ts'
@@ -7,7 +7,8 @@ import { Connections } from './connection.ts'
 import { readFacts, readPower } from './facts.ts'
 import { first, Management } from './management.ts'
 import { resetTypes } from './power-states.ts'
-import { AmtError, problemOf } from './problems.ts'
+import { DeviceError, resultsBy } from '../device-error.ts'
+import { problemOf } from './problems.ts'
 import { createStages } from './stages.ts'
 
 export interface AmtOptions {
@@ -37,6 +38,7 @@ export interface AmtAdapter extends DeviceAdapter {
   giveConsent(device: DeviceAddress, code: string, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
 }
 
+const asResult = resultsBy(problemOf)
 const ordinary: Patience = { answerMs: 30_000, installMs: 1_800_000, versionMs: 60_000, pollMs: 5_000 }
 const MAX_READS = 1_000
 
@@ -84,10 +86,10 @@ export function createAmtAdapter({
 
 async function reset(management: Management, type: string | undefined): Promise<void> {
   const request = type === undefined ? undefined : resetTypes.get(type)
-  if (request === undefined) throw new AmtError({ kind: 'unsupported', detail: 'it has no such reset' })
+  if (request === undefined) throw new DeviceError({ kind: 'unsupported', detail: 'it has no such reset' })
   const { available } = await readPower(management)
   if (!available.includes(request))
-    throw new AmtError({ kind: 'busy', detail: 'its power allows that not now' })
+    throw new DeviceError({ kind: 'busy', detail: 'its power allows that not now' })
   const document = management.cim.PowerManagementService.RequestPowerStateChange(request)
   await management.invoke('RequestPowerStateChange', document)
 }
@@ -112,16 +114,4 @@ async function readRecords(management: Management): Promise<AuditRecord[]> {
     if (told.length === 0 || next > Number(first(output, 'TotalRecordCount') ?? 0)) break
   }
   return records
-}
-
-/** What came of it, or the problem with the device. */
-async function asResult<T>(signal: AbortSignal, work: () => Promise<T>): Promise<Result<T, DeviceProblem>> {
-  try {
-    return succeed(await work())
-  } catch (error) {
-    signal.throwIfAborted()
-    const problem = problemOf(error)
-    if (problem === undefined) throw error
-    return fail(problem)
-  }
 }

@@ -6,7 +6,8 @@ import { firmwareIds, readPower, readVersions, type RunningVersions } from './fa
 import type { Management } from './management.ts'
 import type { Offered, Publish } from './offers.ts'
 import { requests } from './power-states.ts'
-import { AmtError, isUnreachable } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
+import { isUnreachable } from './problems.ts'
 import { bootAsEver, bootFrom, bootState, type Obstacle, obstacleOf } from './remote-boot.ts'
 
 /** How long is waited for what, in milliseconds. */
@@ -55,7 +56,7 @@ export async function bootImage({ manage }: StagesOptions, job: Job, { uri }: Of
   const { available } = await readPower(management)
   const request = [requests.reset, requests.on, requests.cycle].find((one) => available.includes(one))
   if (request === undefined)
-    throw new AmtError({ kind: 'busy', detail: 'it can neither be switched on nor be reset' })
+    throw new DeviceError({ kind: 'busy', detail: 'it can neither be switched on nor be reset' })
   await bootFrom(management, { uri, sha256: job.package.sha256 })
   try {
     await management.invoke(
@@ -84,7 +85,7 @@ export async function followBoot(options: StagesOptions, job: Job, { fetched }: 
       throw new Refused(message('Redflash.DeviceRefusedImage', job.component.id, job.package.fileName))
     if (state === 'over') return
     if (clock.now() - seen.at >= patience.installMs)
-      throw new AmtError({ kind: 'failed', detail: 'it has not come back' })
+      throw new DeviceError({ kind: 'failed', detail: 'it has not come back' })
     const share = Math.min(1, bytes / job.package.sizeBytes)
     job.progress(state === 'awaited' ? BOOTED_SHARE : BOOTED_SHARE + share * (FETCHED_SHARE - BOOTED_SHARE))
   }
@@ -99,7 +100,7 @@ export async function awaitVersion(options: StagesOptions, job: Activation): Pro
     const running = versions && versionOf(versions, job.firmware)
     if (running !== undefined && isVersion(running, job.version)) return running
     if (clock.now() - since >= patience.versionMs) {
-      if (versions === undefined) throw new AmtError({ kind: 'unreachable', detail: 'it does not answer' })
+      if (versions === undefined) throw new DeviceError({ kind: 'unreachable', detail: 'it does not answer' })
       throw new Refused(otherVersion(job, running ?? '', versions))
     }
     await clock.sleep(patience.pollMs, job.signal)

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { authorizationFor, type Challenge, isStale, parseChallenges } from '../../lib/http-authorization.ts'
 import type { Xml } from '../../redfish/xml.ts'
 import type { DeviceAddress } from '../device.ts'
-import { AmtError } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
 import { CONTENT_TYPE, PATH } from './wsman.ts'
 import { elementAt, readXml, textAt } from './xml-reader.ts'
 
@@ -69,12 +69,12 @@ export class Connections {
     const fault = elementAt(body, 'Fault')
     if (fault !== undefined) {
       const subcode = textAt(fault, 'Code', 'Subcode', 'Value')?.replace(/^.*:/, '') ?? 'Fault'
-      throw new AmtError({ kind: 'failed', detail: `it answers ${subcode}` })
+      throw new DeviceError({ kind: 'failed', detail: `it answers ${subcode}` })
     }
-    if (status === 503) throw new AmtError({ kind: 'busy', detail: 'it answers 503' })
-    if (status !== 200) throw new AmtError({ kind: 'failed', detail: `it answers ${status}` })
+    if (status === 503) throw new DeviceError({ kind: 'busy', detail: 'it answers 503' })
+    if (status !== 200) throw new DeviceError({ kind: 'failed', detail: `it answers ${status}` })
     if (body === undefined)
-      throw new AmtError({ kind: 'unsupported', detail: 'its answer is no WS-Management' })
+      throw new DeviceError({ kind: 'unsupported', detail: 'its answer is no WS-Management' })
     return body
   }
 
@@ -96,7 +96,7 @@ export class Connections {
       // What was refused at first was perhaps proven with a nonce that nobody remembers.
       const isRefused = tries > 1 && !isStale(challenges)
       if (isRefused || challenges.length === 0 || tries === MAX_TRIES)
-        throw new AmtError({ kind: 'unauthorized', detail: 'it refuses the user name or the password' })
+        throw new DeviceError({ kind: 'unauthorized', detail: 'it refuses the user name or the password' })
     }
   }
 
@@ -125,7 +125,7 @@ export class Connections {
       signal.throwIfAborted()
       if (!late.signal.aborted) throw error
       const detail = `no answer within ${this.#answerMs / 1_000} seconds`
-      throw new AmtError({ kind: 'unreachable', detail })
+      throw new DeviceError({ kind: 'unreachable', detail })
     } finally {
       cancel()
     }
@@ -148,7 +148,8 @@ async function textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
   let size = 0
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength
-    if (size > MAX_ANSWER_BYTES) throw new AmtError({ kind: 'unsupported', detail: 'its answer has no end' })
+    if (size > MAX_ANSWER_BYTES)
+      throw new DeviceError({ kind: 'unsupported', detail: 'its answer has no end' })
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
@@ -163,6 +164,6 @@ export function originOf(hostName: string): string {
   const isPlain = scheme === '' ? port === PORT : /^http:/i.test(scheme)
   const ownPort = isPlain ? PORT : TLS_PORT
   const text = `${isPlain ? 'http' : 'https'}://${host}${port === undefined ? `:${ownPort}` : ''}`
-  if (!URL.canParse(text)) throw new AmtError({ kind: 'unreachable', detail: 'its address is none' })
+  if (!URL.canParse(text)) throw new DeviceError({ kind: 'unreachable', detail: 'its address is none' })
   return new URL(text).origin
 }

@@ -2,7 +2,7 @@ import { AMT, CIM, IPS } from '@device-management-toolkit/wsman-messages'
 import type { Xml } from '../../redfish/xml.ts'
 import type { DeviceAddress } from '../device.ts'
 import type { Send } from './connection.ts'
-import { AmtError } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
 import { elementAt, elementsOf, textAt } from './xml-reader.ts'
 
 /** The properties of an instance, as text; where one stands several times, its texts in their order. */
@@ -36,7 +36,7 @@ export class Management {
     const begun = await this.#send(messages.Enumerate())
     let context = textAt(begun, 'EnumerateResponse', 'EnumerationContext')
     for (let pulls = 0; context !== undefined; pulls++) {
-      if (pulls === MAX_PULLS) throw new AmtError({ kind: 'unsupported', detail: 'its list has no end' })
+      if (pulls === MAX_PULLS) throw new DeviceError({ kind: 'unsupported', detail: 'its list has no end' })
       const pulled = elementAt(await this.#send(messages.Pull(context)), 'PullResponse')
       found.push(...elementsOf(elementAt(pulled, 'Items')).map(propertiesOf))
       const isEnd = elementAt(pulled, 'EndOfSequence') !== undefined
@@ -55,7 +55,8 @@ export class Management {
   async invoke(what: string, document: string): Promise<Properties> {
     const output = await this.output(document)
     const value = first(output, 'ReturnValue')
-    if (value !== '0') throw new AmtError({ kind: 'failed', detail: `${what} returns ${value ?? 'nothing'}` })
+    if (value !== '0')
+      throw new DeviceError({ kind: 'failed', detail: `${what} returns ${value ?? 'nothing'}` })
     return output
   }
 

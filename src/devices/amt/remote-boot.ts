@@ -1,6 +1,6 @@
 import { encodeParameters, MAX_URL_BYTES, parameterTypes } from './boot-parameters.ts'
 import { first, type Management, type Properties } from './management.ts'
-import { AmtError } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
 import { biosStatuses, BOOT_CONFIGURATION, HTTPS_BOOT, optInPolicies, optInStates } from './wsman.ts'
 
 /** Why a device is not to be booted from a server. */
@@ -28,7 +28,7 @@ export async function bootFrom(management: Management, { uri, sha256 }: BootImag
   const { amt, cim } = management
   const url = Buffer.from(uri)
   if (url.byteLength > MAX_URL_BYTES)
-    throw new AmtError({ kind: 'unsupported', detail: `no URI of more than ${MAX_URL_BYTES} bytes` })
+    throw new DeviceError({ kind: 'unsupported', detail: `no URI of more than ${MAX_URL_BYTES} bytes` })
   const parameters = [
     { type: parameterTypes.networkDevicePath, value: url },
     { type: parameterTypes.imageSha256, value: Buffer.from(sha256, 'hex') },

@@ -1,5 +1,6 @@
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import { Type } from '../../lib/schema.ts'
+import { resetTypes as allResets } from '../../redfish/reset-types.ts'
 import { judge, type Mistake } from '../../redfish/validation.ts'
 import type { DeviceFacts, FirmwareFacts } from '../device.ts'
 
@@ -9,26 +10,7 @@ const MAX_FIRMWARE = 256
 
 const Name = Type.String({ minLength: 1, maxLength: 256 })
 const Text = Type.String({ maxLength: 1_024 })
-/** Resource v1_23, ResetType. */
-const Resets = Type.Array(
-  Type.Unsafe<string>({
-    enum: [
-      'On',
-      'ForceOff',
-      'GracefulShutdown',
-      'GracefulRestart',
-      'ForceRestart',
-      'Nmi',
-      'ForceOn',
-      'PushPowerButton',
-      'PowerCycle',
-      'FullPowerCycle',
-      'Suspend',
-      'Pause',
-      'Resume',
-    ],
-  }),
-)
+const Resets = Type.Array(Type.Unsafe<string>({ enum: allResets }))
 
 const Firmware = Type.Object(
   {

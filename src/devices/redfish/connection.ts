@@ -5,7 +5,8 @@ import { isObject, type JsonObject, linkUris } from '../../redfish/resource.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 import type { DeviceAddress } from '../device.ts'
 import type { FirmwareImage } from '../flasher.ts'
-import { answerProblem, DeviceError, problemOf } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
+import { answerProblem, problemOf } from './problems.ts'
 
 /** How long is waited for what, in milliseconds. */
 export interface Patience {

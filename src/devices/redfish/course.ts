@@ -4,7 +4,8 @@ import type { ReadMessage } from '../../client/message-reading.ts'
 import { linkUris } from '../../redfish/resource.ts'
 import { referencePath } from '../../redfish/uris.ts'
 import { type Connection, linkIn } from './connection.ts'
-import { answerProblem, DeviceError } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
+import { answerProblem } from './problems.ts'
 import { concerns, isFailure } from './remote-messages.ts'
 
 /** A sub-task of the task, or a step of the job. */

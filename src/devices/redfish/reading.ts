@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, linkUris } from '../../redfish/resource.ts'
 import { type Connection, pathOf } from './connection.ts'
-import { answerProblem, DeviceError } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
+import { answerProblem } from './problems.ts'
 
 /** So many requests to a device at a time: BMCs are small. */
 const PARALLEL = 4

@@ -1,17 +1,19 @@
 import type { Seen } from '../../client/follow.ts'
 import { Background } from '../../lib/background.ts'
-import { fail, type Result, succeed } from '../../lib/result.ts'
+import { fail, type Result } from '../../lib/result.ts'
 import { isObject } from '../../redfish/resource.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
 import type { FlashResult } from '../flasher.ts'
 import { type Connection, type RedfishOptions, textIn, withDevice } from './connection.ts'
 import { findParts, readFacts } from './facts.ts'
-import { answerProblem, DeviceError, problemOf } from './problems.ts'
+import { DeviceError, resultsBy } from '../device-error.ts'
+import { answerProblem, problemOf } from './problems.ts'
 import { offeredResets, resetAction } from './resets.ts'
 import { Stages } from './stages.ts'
 
 export type { RedfishOptions } from './connection.ts'
 
+const asResult = resultsBy(problemOf)
 const closed: DeviceProblem = { kind: 'unreachable', detail: 'nobody is reached any more: the service ends' }
 
 /** Reaches real BMCs, and whatever else is a Redfish service. */
@@ -103,16 +105,4 @@ async function cancel({ client }: Connection, { path, answer, isJob }: Seen): Pr
   const target = isObject(offered) ? textIn(offered, 'target') : undefined
   if (target === undefined) await client.delete(path)
   else await client.post(target, {})
-}
-
-/** What came of it, or the problem with the device. */
-async function asResult<T>(signal: AbortSignal, work: () => Promise<T>): Promise<Result<T, DeviceProblem>> {
-  try {
-    return succeed(await work())
-  } catch (error) {
-    signal.throwIfAborted()
-    const problem = problemOf(error)
-    if (problem === undefined) throw error
-    return fail(problem)
-  }
 }

@@ -2,7 +2,8 @@ import { patientGet, patientPost, pause } from '../../client/errand.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 import { type Connection, textIn } from './connection.ts'
-import { answerProblem, DeviceError } from './problems.ts'
+import { DeviceError } from '../device-error.ts'
+import { answerProblem } from './problems.ts'
 import { readIfThere } from './reading.ts'
 
 /** A reset that is asked for: of the action's resource; of the gentlest type that this offers, unless one is named. */

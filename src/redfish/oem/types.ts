@@ -28,8 +28,9 @@ export interface OemType {
 }
 
 /** What becomes of a device in a roll-out. */
-const rollOutDeviceStates = [
+export const rollOutDeviceStates = [
   'Pending',
+  /** It has met a closed window, and waits still. */
   'WaitingForWindow',
   'WaitingForRetry',
   'Flashing',

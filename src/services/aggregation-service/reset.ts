@@ -6,6 +6,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { busy, RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
+import { type ResetType, resetTypes } from '../../redfish/reset-types.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
@@ -14,24 +15,6 @@ export const SERVICE_RESET = 'AggregationService.Reset'
 export const AGGREGATE_RESET = 'Aggregate.Reset'
 const closed = { additionalProperties: false }
 const BUSY_RETRY_S = 30
-
-/** Resource v1_23, ResetType. */
-const resetTypes = [
-  'On',
-  'ForceOff',
-  'GracefulShutdown',
-  'GracefulRestart',
-  'ForceRestart',
-  'Nmi',
-  'ForceOn',
-  'PushPowerButton',
-  'PowerCycle',
-  'Suspend',
-  'Pause',
-  'Resume',
-  'FullPowerCycle',
-] as const
-type ResetType = (typeof resetTypes)[number]
 
 const batchParameters = {
   ResetType: Type.Optional(Type.Unsafe<ResetType>({ enum: resetTypes })),
