@@ -3,7 +3,10 @@ import { uris } from '../../src/redfish/uris.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { messageKeys, push } from '../support/multipart.ts'
 import {
+  bios,
+  JOB,
   labImage,
+  LONG_MS,
   pushRollOut,
   type RolloutLab,
   startLab,
@@ -12,9 +15,7 @@ import {
   versionsOf,
 } from '../support/rollouts.ts'
 
-const bios = await labImage({ BIOS: '2.0.0' })
-const [JOB, CANARY, REST] = [uris.job('1'), uris.job('2'), uris.job('3')]
-const LONG_MS = 100 * UPDATE_MS
+const [CANARY, REST] = [uris.job('2'), uris.job('3')]
 const canary = { Name: 'Canary', Count: 1 }
 const all = { Name: 'All', Percent: 100 }
 const waves = [canary, all]

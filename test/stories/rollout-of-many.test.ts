@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
-import { labImage, pushRollOut, type Planned, startLab, UPDATE_MS } from '../support/rollouts.ts'
+import { bios, type Planned, pushRollOut, startLab, UPDATE_MS } from '../support/rollouts.ts'
 
-const bios = await labImage({ BIOS: '2.0.0' })
 const PROOF_MS = 300_000
 /** More only where a proof is wanted. */
 const COUNT = process.env['PROOF'] === undefined ? 300 : 5_000

@@ -7,8 +7,10 @@ import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
 import { runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
 import {
+  bios,
+  JOB,
   type Lab,
-  labImage,
+  LONG_MS,
   newLab,
   pushRollOut,
   type RolloutLab,
@@ -18,9 +20,6 @@ import {
   versionsOf,
 } from '../support/rollouts.ts'
 
-const bios = await labImage({ BIOS: '2.0.0' })
-const JOB = uris.job('1')
-const LONG_MS = 100 * UPDATE_MS
 const plan = {
   Waves: [{ Count: 1 }, { Count: 3 }],
   MaxParallel: 2,

@@ -2,13 +2,18 @@ import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
 import { watchWork } from '../support/flows/watching.ts'
 import { jobLog } from '../support/jobs.ts'
-import { labImage, newLab, pushRollOut, type RolloutLab, startLab, UPDATE_MS } from '../support/rollouts.ts'
+import {
+  bios,
+  LONG_MS,
+  newLab,
+  pushRollOut,
+  type RolloutLab,
+  startLab,
+  UPDATE_MS,
+} from '../support/rollouts.ts'
 import { validateBody } from '../support/schemas.ts'
 import { dangling, misleading, walk } from '../support/walk.ts'
 import { runs } from '../support/managed-devices.ts'
-
-const bios = await labImage({ BIOS: '2.0.0' })
-const LONG_MS = 100 * UPDATE_MS
 
 /** A roll-out of which devices are skipped, updated, failed and still to come. */
 async function startMixed(): Promise<RolloutLab> {

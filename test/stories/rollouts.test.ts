@@ -7,8 +7,11 @@ import { startEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
 import {
+  bios,
+  JOB,
   type Lab,
   labImage,
+  LONG_MS,
   newLab,
   pushRollOut,
   type RolloutLab,
@@ -17,11 +20,6 @@ import {
   UPDATE_MS,
   versionsOf,
 } from '../support/rollouts.ts'
-
-const bios = await labImage({ BIOS: '2.0.0' })
-const JOB = uris.job('1')
-/** Enough for any roll-out of a few devices. */
-const LONG_MS = 100 * UPDATE_MS
 
 describe('a roll-out', () => {
   test('brings its image to devices wave by wave, and shows each wave as a job and each device as a step', async () => {

@@ -15,6 +15,10 @@ import { push } from './multipart.ts'
 export const SECOND_MS = 1_000
 /** What every lab device needs for an update, unless something else is planned for it. */
 export const UPDATE_MS = 10 * SECOND_MS
+/** Enough for any roll-out of a few devices. */
+export const LONG_MS = 100 * UPDATE_MS
+/** The job of the first roll-out of a console, where nothing else was a job before. */
+export const JOB = uris.job('1')
 
 /** What a device does with its next update: how long it takes, and what it fails with. */
 export interface Planned {
@@ -132,6 +136,9 @@ export const labImage = (versions: Readonly<Record<string, string>>): Promise<Bu
       })),
     ),
   )
+
+/** What most stories roll out: lab devices leave the factory with an older BIOS. */
+export const bios = await labImage({ BIOS: '2.0.0' })
 
 /** Asks for a roll-out: the answer. */
 export function pushRollOut(
