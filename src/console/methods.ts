@@ -1,6 +1,6 @@
 import type { DeviceAdapter } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Method } from './devices.ts'
+import type { Method } from './method.ts'
 import type { MqttOptions } from './mqtt.ts'
 import type { OwnOptions } from './own-methods.ts'
 import type { Published } from './published.ts'

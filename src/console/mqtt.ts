@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Method } from './devices.ts'
+import type { Method } from './method.ts'
 import type { Published } from './published.ts'
 
 export interface MqttOptions {

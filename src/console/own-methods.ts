@@ -3,7 +3,7 @@ import { type CommandOptions, createCommandAdapter } from '../devices/command/co
 import { findProgram } from '../devices/command/program.ts'
 import { createSpoolFolder } from '../image/spool/spool-folder.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Method } from './devices.ts'
+import type { Method } from './method.ts'
 import { loadUserModule } from './user-module.ts'
 
 /** The ways of the user's own to reach devices; none where a name is empty. */

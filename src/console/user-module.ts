@@ -5,7 +5,7 @@ import type { DeviceAdapter } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fail } from '../lib/result.ts'
 import { isObject } from '../redfish/resource.ts'
-import type { Method } from './devices.ts'
+import type { Method } from './method.ts'
 
 /** What a module of the user's has as its default export. */
 export type DeviceModule = (tools: DeviceTools) => DeviceAdapter | Promise<DeviceAdapter>

@@ -1,4 +1,4 @@
-import type { Method } from '../../src/console/devices.ts'
+import type { Method } from '../../src/console/method.ts'
 import type { DeviceAdapter, DeviceFacts, DeviceProblem, OnDevice } from '../../src/devices/device.ts'
 import type { ActivationJob, FlashProblem, FlashResult } from '../../src/devices/flasher.ts'
 import { fail, type Result, succeed } from '../../src/lib/result.ts'

@@ -1,5 +1,6 @@
 import type { Row } from '../../bmc/bmc.ts'
-import type { Devices, Method } from '../../console/devices.ts'
+import type { Devices } from '../../console/devices.ts'
+import type { Method } from '../../console/method.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { collection, link, resource } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'

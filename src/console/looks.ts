@@ -1,0 +1,138 @@
+import { firmwareId } from '../bmc/attached.ts'
+import type { Bmc } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
+import type { DeviceAddress, DeviceFacts } from '../bmc/managed-device.ts'
+import type { ComponentState, Entries } from '../bmc/state.ts'
+import type { DeviceProblem } from '../devices/device.ts'
+import { Background } from '../lib/background.ts'
+import type { Clock } from '../lib/clock.ts'
+import { ofEach } from '../lib/of-each.ts'
+import { fail, type Result } from '../lib/result.ts'
+import { Turns } from '../lib/turns.ts'
+import { type Method, methodOf } from './method.ts'
+
+export interface LooksOptions {
+  readonly clock: Clock
+  readonly methods: readonly Method[]
+  /** How often every device is looked at, in milliseconds. */
+  readonly refreshMs: number
+  /** Told of bugs. */
+  readonly failed: (error: unknown) => void
+}
+
+/** So many are looked at at the same time. */
+const MAX_LOOKS = 32
+
+/** What the devices of a console say of themselves, when they are looked at: now and then, and when something was done to them. */
+export class Looks {
+  readonly #options: LooksOptions
+  readonly #background: Background
+  readonly #turns = new Turns(MAX_LOOKS)
+  readonly #watches = ofEach<Bmc, Map<string, AbortController>>(() => new Map())
+
+  constructor(options: LooksOptions) {
+    this.#options = options
+    this.#background = new Background(options.failed)
+  }
+
+  /** Asks a device who it is; an adapter with a bug is one that did not reach it. */
+  async ask(
+    { adapter }: Method,
+    address: DeviceAddress,
+    signal: AbortSignal,
+  ): Promise<Result<DeviceFacts, DeviceProblem>> {
+    try {
+      return await this.#options.clock.io(adapter.look(address, signal))
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#options.failed(error)
+      return fail({ kind: 'failed', detail: 'the adapter failed' })
+    }
+  }
+
+  /** Looks at a device again and again until that is ended. */
+  watch(bmc: Bmc, id: string, atOnce = false): void {
+    const { clock, refreshMs } = this.#options
+    const watch = this.#background.start(async (signal) => {
+      for (let isFirst = true; ; isFirst = false) {
+        if (!isFirst || !atOnce) await clock.sleep(refreshMs, signal)
+        await this.#look(bmc, id, signal)
+      }
+    }, bmc)
+    this.#watches(bmc).set(id, watch)
+  }
+
+  end(bmc: Bmc, id: string): void {
+    this.#watches(bmc).get(id)?.abort(new Error('detached'))
+    this.#watches(bmc).delete(id)
+  }
+
+  /** Looks at a device as soon as it is its turn. */
+  soon(bmc: Bmc, id: string): void {
+    this.#background.start((signal) => this.#look(bmc, id, signal), bmc)
+  }
+
+  /** A device has said who it is, at this address where that is another. */
+  seen(bmc: Bmc, id: string, facts: DeviceFacts, address?: DeviceAddress): void {
+    const device = bmc.state.devices.get(id)
+    if (device === undefined) return
+    const isSame = device.isReachable && JSON.stringify(device.facts) === JSON.stringify(facts)
+    const components = overtaken(bmc, id, facts)
+    // What nobody sees is no commit.
+    if (isSame && address === undefined && components.length === 0) return
+    const seen = { facts, isReachable: true, seenAt: this.#options.clock.now() }
+    commit(bmc, {
+      devices: [[id, { ...device, ...seen, ...(address && { address }) }]],
+      components,
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#background.close()
+  }
+
+  async #look(bmc: Bmc, id: string, signal: AbortSignal): Promise<void> {
+    const end = await this.#turns.take(signal)
+    try {
+      const device = bmc.state.devices.get(id)
+      const method = device && methodOf(this.#options.methods, device)
+      if (device === undefined) return
+      if (method === undefined) return lost(bmc, id)
+      const looked = await this.ask(method, device.address, signal)
+      signal.throwIfAborted()
+      // Of where it was before it can say nothing any more.
+      if (bmc.state.devices.get(id)?.address !== device.address) return
+      if (looked.ok) this.seen(bmc, id, looked.value)
+      else lost(bmc, id)
+    } finally {
+      end()
+    }
+  }
+}
+
+function lost(bmc: Bmc, id: string): void {
+  const device = bmc.state.devices.get(id)
+  if (device?.isReachable !== true) return
+  commit(bmc, { devices: [[id, { ...device, isReachable: false }]] })
+}
+
+/** What runs according to updates, where the device says otherwise: of that nothing more is known than what it says. */
+function overtaken({ state }: Bmc, device: string, { firmware }: DeviceFacts): Entries<ComponentState> {
+  return firmware.flatMap(({ id, version }) => {
+    const component = firmwareId(device, id)
+    const known = state.components.get(component)
+    if (known === undefined || known.state === 'Updating') return []
+    if (known.version === version && known.health === 'OK') return []
+    const kept = known.isWriteProtected === true ? { ...unknown, version, isWriteProtected: true } : undefined
+    return [[component, kept] as const]
+  })
+}
+
+/** What is not known of firmware that nobody here has installed. */
+const unknown = {
+  releaseDate: undefined,
+  state: 'Enabled',
+  health: 'OK',
+  sizeBytes: undefined,
+  pending: undefined,
+}

@@ -1,0 +1,24 @@
+import type { ManagedDevice } from '../bmc/managed-device.ts'
+import type { DeviceAdapter } from '../devices/device.ts'
+
+/** A way to reach devices: what a ConnectionMethod shows of it, and how it is done. */
+export interface Method {
+  readonly id: string
+  readonly type: 'Redfish' | 'OEM'
+  /** What a ConnectionMethodVariant says: which of the OEM's. */
+  readonly variant: string
+  readonly adapter: DeviceAdapter
+  /** Of devices that come by themselves: tells of each that is there, has changed, or is gone, until it is ended. */
+  readonly announces?: (told: (announcement: Announcement) => void) => () => void
+}
+
+export interface Announcement {
+  readonly kind: 'here' | 'gone'
+  /** Of the device's address. */
+  readonly hostName: string
+}
+
+/** The way by which a device is reached; `undefined`: this console has it no more. */
+export function methodOf(methods: readonly Method[], { method }: ManagedDevice): Method | undefined {
+  return methods.find(({ id }) => id === method)
+}
