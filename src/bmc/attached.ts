@@ -1,13 +1,9 @@
-import { collection, type JsonObject, type Link, link, type Resource, resource } from '../redfish/resource.ts'
+import { collection, type JsonObject, type Link, link, type Resource } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Bmc } from './bmc.ts'
-import { ANY_COMPONENT, type ComponentFacts, type Machine, ordinaryBehaviour } from './machine.ts'
-import type { DeviceFacts, FirmwareFacts, ManagedDevice } from './managed-device.ts'
-
-/** The Id of a device's firmware among all of a console. */
-export function firmwareId(device: string, firmware: string): string {
-  return `${device}-${firmware}`
-}
+import { componentOf, deviceUris, documentsOf, versionsOf } from './device-documents.ts'
+import { ANY_COMPONENT, type ComponentFacts, type Machine } from './machine.ts'
+import type { ManagedDevice } from './managed-device.ts'
 
 /** What of a console's machine is its own, and follows its devices. */
 interface Own {
@@ -93,11 +89,6 @@ export function isConsole({ machine }: Pick<Bmc, 'machine'>): boolean {
   return machine.rawRules.some(({ component }) => component === ANY_COMPONENT)
 }
 
-/** Where a device shows itself. */
-export function deviceUris(id: string): string[] {
-  return [uris.system(id), uris.manager(id), uris.chassisMember(id)]
-}
-
 const collections = [
   [uris.systems, 'ComputerSystemCollection'],
   [uris.managers, 'ManagerCollection'],
@@ -110,109 +101,6 @@ function isMember(uri: string, of: string): boolean {
 
 function titleOf(type: string): string {
   return type.replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
-}
-
-function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource[] {
-  const [system = '', manager = '', chassis = ''] = deviceUris(id)
-  const { name, manufacturer, model, serialNumber, uuid, power } = facts
-  const Status = isReachable ? { State: 'Enabled', Health: 'OK' } : { State: 'UnavailableOffline' }
-  const who = { Manufacturer: manufacturer, Model: model, SerialNumber: serialNumber }
-  return [
-    {
-      ...resource('ComputerSystem', system, name),
-      Id: id,
-      ...who,
-      UUID: uuid,
-      SystemType: 'Physical',
-      PowerState: power,
-      BiosVersion: shownFirmware(facts, 'system')?.version,
-      Status,
-      Links: { ...links('Chassis', [chassis]), ...links('ManagedBy', [manager]) },
-      ...resetOf('ComputerSystem', system, facts.resetTypes),
-    },
-    {
-      ...resource('Manager', manager, `Manager of ${name}`),
-      Id: id,
-      ManagerType: 'BMC',
-      FirmwareVersion: shownFirmware(facts, 'manager')?.version,
-      Status,
-      Links: { ...links('ManagerForServers', [system]), ...links('ManagerForChassis', [chassis]) },
-      ...resetOf('Manager', manager, facts.managerResetTypes),
-    },
-    {
-      ...resource('Chassis', chassis, `Chassis of ${name}`),
-      Id: id,
-      ChassisType: 'Other',
-      ...who,
-      Status,
-      Links: { ...links('ComputerSystems', [system]), ...links('ManagedBy', [manager]) },
-    },
-  ]
-}
-
-function resetOf(type: 'ComputerSystem' | 'Manager', uri: string, types: readonly string[]): JsonObject {
-  if (types.length === 0) return {}
-  const target = uris.action(uri, `${type}.Reset`)
-  return { Actions: { [`#${type}.Reset`]: { target, 'ResetType@Redfish.AllowableValues': types } } }
-}
-
-/** What stands for a device's BIOS, or its manager's firmware: the first that can be updated, or else the first. */
-function shownFirmware({ firmware }: DeviceFacts, of: 'system' | 'manager'): FirmwareFacts | undefined {
-  const all = firmware.filter((one) => one.of === of)
-  const bios = all.find(({ id, name }) => /bios|uefi/i.test(`${id} ${name}`))
-  return of === 'system' ? bios : (all.find(({ updateable }) => updateable) ?? all[0])
-}
-
-function versionsOf({ id, facts }: ManagedDevice) {
-  const bios = shownFirmware(facts, 'system')
-  const own = shownFirmware(facts, 'manager')
-  return [
-    ...(bios
-      ? [[uris.system(id), { pointer: '/BiosVersion', component: firmwareId(id, bios.id) }] as const]
-      : []),
-    ...(own
-      ? [[uris.manager(id), { pointer: '/FirmwareVersion', component: firmwareId(id, own.id) }] as const]
-      : []),
-  ]
-}
-
-function componentOf({ id: device, facts }: ManagedDevice, firmware: FirmwareFacts): ComponentFacts {
-  const { name, version, softwareId, updateable, of } = firmware
-  const id = firmwareId(device, firmware.id)
-  const uri = uris.firmware(id)
-  const [system = '', manager = '', chassis = ''] = deviceUris(device)
-  const related = { system, manager, chassis }[of]
-  return {
-    id,
-    uri,
-    resource: {
-      ...resource('SoftwareInventory', uri, `${name} of ${facts.name}`),
-      Id: id,
-      Status: { State: 'Enabled', Health: 'OK' },
-      Version: version,
-      SoftwareId: softwareId,
-      Updateable: updateable,
-      ...links('RelatedItem', [related]),
-    },
-    softwareId: softwareId ?? firmware.id,
-    updateable,
-    lowestSupportedVersion: undefined,
-    relatedItems: [related],
-    behaviour: ordinaryBehaviour,
-    factory: {
-      version,
-      releaseDate: undefined,
-      state: 'Enabled',
-      health: 'OK',
-      sizeBytes: undefined,
-      pending: undefined,
-    },
-    on: { device, firmware: firmware.id },
-  }
-}
-
-function links(name: string, all: readonly string[]): JsonObject {
-  return { [name]: all.map(link), [`${name}@odata.count`]: all.length }
 }
 
 function listed(members: readonly Link[]): JsonObject {

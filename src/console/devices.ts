@@ -1,6 +1,7 @@
-import { deviceUris, firmwareId } from '../bmc/attached.ts'
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { deviceUris, firmwareId } from '../bmc/device-documents.ts'
+import { logged } from '../bmc/log.ts'
 import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
 import { nextNumber } from '../bmc/numbers.ts'
 import type { DeviceProblem } from '../devices/device.ts'
@@ -8,9 +9,10 @@ import type { Flasher } from '../devices/flasher.ts'
 import { Background } from '../lib/background.ts'
 import { ofEach } from '../lib/of-each.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
+import { message } from '../redfish/messages/message.ts'
 import { lastSegment, uris } from '../redfish/uris.ts'
 import { Errands } from './errands.ts'
-import { Looks, type LooksOptions } from './looks.ts'
+import { aboutDevice, Looks, type LooksOptions } from './looks.ts'
 import { type Announcement, type Method, methodOf } from './method.ts'
 import { placeAt, Places } from './places.ts'
 
@@ -165,7 +167,10 @@ export class Devices {
       return kind === 'here' ? this.#looks.soon(bmc, known.id) : this.detach(bmc, known.id)
     if (kind === 'gone') return
     this.#background.start(async () => {
-      await this.attach(bmc, method, { hostName, userName: '', password: '' })
+      const attached = await this.attach(bmc, method, { hostName, userName: '', password: '' })
+      if (!attached.ok) return
+      const discovered = message('ResourceEvent.AggregationSourceDiscovered', method.variant, hostName)
+      commit(bmc, logged(bmc, this.#options.clock.now(), aboutDevice(attached.value.id), [discovered]))
     }, bmc)
   }
 }

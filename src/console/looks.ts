@@ -1,6 +1,7 @@
-import { firmwareId } from '../bmc/attached.ts'
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { deviceUris, firmwareId } from '../bmc/device-documents.ts'
+import { type About, logged } from '../bmc/log.ts'
 import type { DeviceAddress, DeviceFacts } from '../bmc/managed-device.ts'
 import type { ComponentState, Entries } from '../bmc/state.ts'
 import type { DeviceProblem } from '../devices/device.ts'
@@ -9,6 +10,8 @@ import type { Clock } from '../lib/clock.ts'
 import { ofEach } from '../lib/of-each.ts'
 import { fail, type Result } from '../lib/result.ts'
 import { Turns } from '../lib/turns.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
+import { uris } from '../redfish/uris.ts'
 import { type Method, methodOf } from './method.ts'
 
 export interface LooksOptions {
@@ -80,10 +83,12 @@ export class Looks {
     const components = overtaken(bmc, id, facts)
     // What nobody sees is no commit.
     if (isSame && address === undefined && components.length === 0) return
-    const seen = { facts, isReachable: true, seenAt: this.#options.clock.now() }
+    const now = this.#options.clock.now()
+    const seen = { facts, isReachable: true, seenAt: now }
     commit(bmc, {
       devices: [[id, { ...device, ...seen, ...(address && { address }) }]],
       components,
+      ...(!device.isReachable && logged(bmc, now, aboutDevice(id), [healthOf(id, 'OK')])),
     })
   }
 
@@ -97,23 +102,36 @@ export class Looks {
       const device = bmc.state.devices.get(id)
       const method = device && methodOf(this.#options.methods, device)
       if (device === undefined) return
-      if (method === undefined) return lost(bmc, id)
+      if (method === undefined) return this.#lost(bmc, id, `there is no way ${device.method}`)
       const looked = await this.ask(method, device.address, signal)
       signal.throwIfAborted()
       // Of where it was before it can say nothing any more.
       if (bmc.state.devices.get(id)?.address !== device.address) return
       if (looked.ok) this.seen(bmc, id, looked.value)
-      else lost(bmc, id)
+      else this.#lost(bmc, id, looked.problem.detail)
     } finally {
       end()
     }
   }
+
+  #lost(bmc: Bmc, id: string, why: string): void {
+    const device = bmc.state.devices.get(id)
+    if (device?.isReachable !== true) return
+    const about = { ...aboutDevice(id), description: why }
+    commit(bmc, {
+      devices: [[id, { ...device, isReachable: false }]],
+      ...logged(bmc, this.#options.clock.now(), about, [healthOf(id, 'Critical')]),
+    })
+  }
 }
 
-function lost(bmc: Bmc, id: string): void {
-  const device = bmc.state.devices.get(id)
-  if (device?.isReachable !== true) return
-  commit(bmc, { devices: [[id, { ...device, isReachable: false }]] })
+/** What the log's entries on a device are about. */
+export function aboutDevice(id: string): About {
+  return { origin: uris.aggregationSource(id), related: deviceUris(id) }
+}
+
+function healthOf(id: string, health: 'OK' | 'Critical'): Message {
+  return message(`ResourceEvent.ResourceStatusChanged${health}`, uris.aggregationSource(id), health)
 }
 
 /** What runs according to updates, where the device says otherwise: of that nothing more is known than what it says. */

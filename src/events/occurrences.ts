@@ -5,11 +5,13 @@ import { measure } from '../bmc/measurements.ts'
 import type { Network } from '../bmc/network.ts'
 import type { Change, ComponentState, LogEntry, Settings } from '../bmc/state.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
-import { isObject, type Json, type JsonObject } from '../redfish/resource.ts'
+import type { JsonObject } from '../redfish/resource.ts'
 import { logs } from '../bmc/log.ts'
 import { uris } from '../redfish/uris.ts'
+import { ofDevices } from './device-occurrences.ts'
 import { ofLife, type Pair, pairs } from './life.ts'
 import type { Occurrence } from './occurrence.ts'
+import { changed, ofMembers, ofStatus } from './resource-occurrences.ts'
 import { ofJob, ofTask } from './work-occurrences.ts'
 
 /** Which property of which resource shows a setting; a new one does not compile until it is said. */
@@ -55,6 +57,7 @@ const livingMaps = [
   ['clientCertificates', uris.clientCertificate],
   ['trustAnchors', uris.trustAnchor],
   ['identityKeys', uris.identityKey],
+  ['aggregates', uris.aggregate],
 ] as const
 
 /** What a commit means to those who watch: `before` is what the change replaced. */
@@ -82,7 +85,10 @@ export function occurrencesOf(bmc: Bmc, change: Change, before: Change): Occurre
       group: own,
     })),
     ...pairs(change.components, before.components).flatMap((pair) => ofComponent(bmc, pair)),
-    ...(change.history ?? []).map(([id]) => changed(uris.firmwareHistory(id))),
+    ...(change.history ?? []).flatMap(([id]) =>
+      bmc.machine.components.has(id) ? [changed(uris.firmwareHistory(id))] : [],
+    ),
+    ...ofDevices(bmc, change, before).filter((one) => !isLogged(one, logged.values())),
     ...pairs(change.overlays, before.overlays).flatMap((pair) => ofOverlay(bmc, pair)),
     ...ofSettings(change.settings, before.settings),
     ...ofNetwork(bmc, change.network, before.network),
@@ -95,6 +101,13 @@ export function occurrencesOf(bmc: Bmc, change: Change, before: Change): Occurre
     ),
   ]
   return occurrences.map((one) => ({ ...one, group: one.group ?? group }))
+}
+
+/** Whether the log tells of it already. */
+function isLogged({ message: one, origin }: Occurrence, logged: Iterable<LogEntry>): boolean {
+  for (const entry of logged)
+    if (entry.origin === origin && entry.message.MessageId === one.MessageId) return true
+  return false
 }
 
 /** The entries that are new in a log. */
@@ -144,65 +157,7 @@ function ofComponent(bmc: Bmc, { key, ...pair }: Pair<ComponentState>): Occurren
 
 function ofOverlay(bmc: Bmc, { key: uri, ...pair }: Pair<JsonObject>): Occurrence[] {
   const original: JsonObject = bmc.machine.resources.get(uri) ?? {}
-  const now: JsonObject = pair.now ?? {}
-  const was: JsonObject = pair.was ?? {}
-  const names = [...new Set([...Object.keys(now), ...Object.keys(was)])]
-  const differs = names.filter(
-    (name) => !isDeepStrictEqual(now[name] ?? original[name], was[name] ?? original[name]),
-  )
-  const member = (overlay: JsonObject, name: string): Json | undefined => overlay[name] ?? original[name]
-  const isOther = differs.some((name) => name !== 'PowerState' && name !== 'Status')
-  return [
-    ...(differs.includes('PowerState') ? ofPower(uri, member(now, 'PowerState')) : []),
-    ...(differs.includes('Status') ? ofStatus(uri, member(now, 'Status'), member(was, 'Status')) : []),
-    ...(isOther ? [changed(uri)] : []),
-  ]
-}
-
-function ofPower(origin: string, state: Json | undefined): Occurrence[] {
-  switch (textOf(state)) {
-    case 'On':
-      return [{ message: message('ResourceEvent.ResourcePoweredOn', origin), origin }]
-    case 'Off':
-      return [{ message: message('ResourceEvent.ResourcePoweredOff', origin), origin }]
-    case 'PoweringOn':
-      return [{ message: message('ResourceEvent.ResourcePoweringOn', origin), origin }]
-    case 'PoweringOff':
-      return [{ message: message('ResourceEvent.ResourcePoweringOff', origin), origin }]
-    case 'Paused':
-      return [{ message: message('ResourceEvent.ResourcePaused', origin), origin }]
-    default:
-      return [changed(origin)]
-  }
-}
-
-function ofStatus(origin: string, now: Json | undefined, was: Json | undefined): Occurrence[] {
-  const { State = null, Health = null } = isObject(now) ? now : {}
-  const { State: oldState = null, Health: oldHealth = null } = isObject(was) ? was : {}
-  const state =
-    State === oldState ? [] : [message('ResourceEvent.ResourceStateChanged', origin, textOf(State))]
-  return [...state, ...(Health === oldHealth ? [] : healthMessage(origin, Health))].map((one) => ({
-    message: one,
-    origin,
-  }))
-}
-
-function healthMessage(origin: string, health: Json): Message[] {
-  const text = textOf(health)
-  switch (text) {
-    case 'OK':
-      return [message('ResourceEvent.ResourceStatusChangedOK', origin, text)]
-    case 'Warning':
-      return [message('ResourceEvent.ResourceStatusChangedWarning', origin, text)]
-    case 'Critical':
-      return [message('ResourceEvent.ResourceStatusChangedCritical', origin, text)]
-    default:
-      return []
-  }
-}
-
-function textOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value : 'null'
+  return ofMembers(uri, { ...original, ...pair.now }, { ...original, ...pair.was })
 }
 
 /** Settings change by a client's hand only. */
@@ -238,8 +193,4 @@ function ofNetwork(bmc: Bmc, now: Change['network'] = {}, was: Change['network']
 /** What of the network clients choose. */
 function chosen({ certificate: _made, httpPort: _http, httpsPort: _https, ...others }: Partial<Network>) {
   return others
-}
-
-function changed(origin: string): Occurrence {
-  return { message: message('ResourceEvent.ResourceChanged'), origin }
 }

@@ -1,4 +1,4 @@
-import { firmwareId } from '../bmc/attached.ts'
+import { firmwareId } from '../bmc/device-documents.ts'
 import { type Bmc, type Component, findComponent, listComponents } from '../bmc/bmc.ts'
 import { ANY_COMPONENT } from '../bmc/machine.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'

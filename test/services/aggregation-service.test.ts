@@ -1,38 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
-import { REFRESH_MS, startEmulator, type TestEmulator } from '../support/emulator.ts'
+import { REFRESH_MS, startEmulator } from '../support/emulator.ts'
+import { attach, startLab } from '../support/lab.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys } from '../support/multipart.ts'
 
-const source = (hostName: string, members: object = {}) => ({
-  HostName: hostName,
-  UserName: 'root',
-  Password: DEVICE_PASSWORD,
-  Links: { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } },
-  ...members,
-})
-
-/** A console, and the devices that it can reach; those that are named are attached. */
-async function startConsole(names: readonly string[] = [], devices: Record<string, LabDevice> = {}) {
-  const all = { ...Object.fromEntries(names.map((name) => [name, labDevice(name)])), ...devices }
-  const emulator = await startEmulator({ machine: 'console', methods: [labMethod(all)] })
-  for (const name of names) await attach(emulator, name)
-  return { ...emulator, devices: all as Readonly<Record<string, LabDevice>> }
-}
-
-function deviceOf(devices: Readonly<Record<string, LabDevice>>, name: string): LabDevice {
-  const device = devices[name]
-  if (device === undefined) throw new Error(`there is no ${name}`)
-  return device
-}
-
-async function attach({ send }: Pick<TestEmulator, 'send'>, hostName: string, members: object = {}) {
-  return send(uris.aggregationSources, { method: 'POST', body: source(hostName, members) })
-}
-
 describe('attaching a device', () => {
   test('makes it a source, a system, a manager, a chassis and its firmware', async () => {
-    const { send, get } = await startConsole([], { 'lab-1': labDevice('lab-1') })
+    const { send, get } = await startLab([], { 'lab-1': labDevice('lab-1') })
     const attached = await attach({ send }, 'lab-1')
     expect(attached).toMatchObject({ status: 201, headers: { location: uris.aggregationSource('1') } })
     expect(attached.json).toMatchObject({
@@ -62,7 +37,7 @@ describe('attaching a device', () => {
   })
 
   test('that cannot be reached, or not by this password, attaches nothing', async () => {
-    const { send, get } = await startConsole([], { 'lab-1': labDevice('lab-1') })
+    const { send, get } = await startLab([], { 'lab-1': labDevice('lab-1') })
     const missing = await attach({ send }, 'lab-2')
     expect([missing.status, messageKeys(missing.json)]).toEqual([400, ['CouldNotEstablishConnection']])
     const wrong = await attach({ send }, 'lab-1', { Password: 'guess' })
@@ -72,7 +47,7 @@ describe('attaching a device', () => {
   })
 
   test('tells every mistake of a request at once', async () => {
-    const { send } = await startConsole()
+    const { send } = await startLab()
     const answer = await send(uris.aggregationSources, {
       method: 'POST',
       body: { UserName: 7, Surprise: true, Links: {} },
@@ -87,14 +62,14 @@ describe('attaching a device', () => {
   })
 
   test('twice at the same time attaches it once', async () => {
-    const { send, bmc } = await startConsole([], { 'lab-1': labDevice('lab-1') })
+    const { send, bmc } = await startLab([], { 'lab-1': labDevice('lab-1') })
     const both = await Promise.all([attach({ send }, 'lab-1'), attach({ send }, 'lab-1')])
     expect(new Set(both.map(({ status }) => status))).toEqual(new Set([201, 409]))
     expect(bmc.state.devices.size).toBe(1)
   })
 
   test('with a password in its host name is refused, and the password is not repeated', async () => {
-    const { send } = await startConsole(['lab-1'])
+    const { send } = await startLab(['lab-1'])
     const answers = [
       await attach({ send }, 'https://root:hunter2@lab-1'),
       await send(uris.aggregationSource('1'), { method: 'PATCH', body: { HostName: 'root:hunter2@lab-1' } }),
@@ -106,7 +81,7 @@ describe('attaching a device', () => {
   })
 
   test('by a method that there is not is refused, and twice the same device is', async () => {
-    const { send } = await startConsole(['lab-1'])
+    const { send } = await startLab(['lab-1'])
     const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Smoke') } }
     const unknown = await attach({ send }, 'lab-1', { Links })
     expect([unknown.status, messageKeys(unknown.json)]).toEqual([400, ['ResourceMissingAtURI']])
@@ -117,7 +92,7 @@ describe('attaching a device', () => {
 
 describe('an attached device', () => {
   test('is gone with all that it showed when it is detached', async () => {
-    const { send, get, bmc } = await startConsole(['lab-1', 'lab-2'])
+    const { send, get, bmc } = await startLab(['lab-1', 'lab-2'])
     await send(uris.aggregates, { method: 'POST', body: { Elements: [{ '@odata.id': uris.system('1') }] } })
     expect(await send(uris.aggregationSource('1'), { method: 'DELETE' })).toMatchObject({ status: 204 })
     const gone = [uris.aggregationSource('1'), uris.system('1'), uris.manager('1'), uris.firmware('1-BIOS')]
@@ -130,8 +105,8 @@ describe('an attached device', () => {
   })
 
   test('that cannot be reached any more shows it, and again when it is back', async () => {
-    const { get, clock, devices } = await startConsole(['lab-1'])
-    const device = deviceOf(devices, 'lab-1')
+    const { get, clock, device: deviceOf } = await startLab(['lab-1'])
+    const device = deviceOf('lab-1')
     device.isUp = false
     await clock.advance(REFRESH_MS)
     expect(await get(uris.aggregationSource('1'))).toMatchObject({ Status: { State: 'UnavailableOffline' } })
@@ -164,7 +139,7 @@ describe('an attached device', () => {
   })
 
   test('is looked at with its new password before that counts', async () => {
-    const { send, bmc } = await startConsole(['lab-1'])
+    const { send, bmc } = await startLab(['lab-1'])
     const change = async (Password: string) =>
       send(uris.aggregationSource('1'), { method: 'PATCH', body: { Password } })
     expect(await change('wrong')).toMatchObject({ status: 400 })
@@ -173,7 +148,7 @@ describe('an attached device', () => {
   })
 
   test('is reset itself, and a device that is away is not', async () => {
-    const { send, get, clock, devices } = await startConsole(['lab-1'])
+    const { send, get, clock, device, devices } = await startLab(['lab-1'])
     const reset = async (ResetType: string) =>
       send(uris.action(uris.system('1'), 'ComputerSystem.Reset'), { method: 'POST', body: { ResetType } })
     expect(await reset('ForceOff')).toMatchObject({ status: 204 })
@@ -181,14 +156,14 @@ describe('an attached device', () => {
     expect(devices['lab-1']?.asked).toEqual(['ForceOff system'])
     expect(await get(uris.system('1'))).toMatchObject({ PowerState: 'Off' })
     expect(messageKeys((await reset('Nmi')).json)).toEqual(['ActionParameterValueNotInList'])
-    deviceOf(devices, 'lab-1').isUp = false
+    device('lab-1').isUp = false
     const away = await reset('On')
     expect([away.status, messageKeys(away.json)]).toEqual([400, ['CouldNotEstablishConnection']])
   })
 
   test('is still attached after a restart of the console', async () => {
-    const emulator = await startConsole(['lab-1'])
-    const device = deviceOf(emulator.devices, 'lab-1')
+    const emulator = await startLab(['lab-1'])
+    const device = emulator.device('lab-1')
     runs(device, 'BIOS', '2.0.0')
     const { get, clock } = await startEmulator({
       machine: 'console',
@@ -207,7 +182,7 @@ describe('many that are reset', () => {
     Object.values(devices).map(({ asked }) => asked.length)
 
   test('are reset in batches, with a delay between them', async () => {
-    const { send, get, clock, devices } = await startConsole(['lab-1', 'lab-2', 'lab-3'])
+    const { send, get, clock, devices } = await startLab(['lab-1', 'lab-2', 'lab-3'])
     await send(uris.aggregates, { method: 'POST', body: { Elements: elements(['1', '2', '3']) } })
     const accepted = await send(uris.action(uris.aggregate('1'), 'Aggregate.Reset'), {
       method: 'POST',
@@ -223,8 +198,8 @@ describe('many that are reset', () => {
   })
 
   test('of which one is away: the task tells, and the others are reset', async () => {
-    const { send, get, clock, devices } = await startConsole(['lab-1', 'lab-2'])
-    deviceOf(devices, 'lab-1').isUp = false
+    const { send, get, clock, device, devices } = await startLab(['lab-1', 'lab-2'])
+    device('lab-1').isUp = false
     await send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
       method: 'POST',
       body: { TargetURIs: elements(['1', '2']), ResetType: 'ForceRestart' },
@@ -237,7 +212,7 @@ describe('many that are reset', () => {
   })
 
   test('are asked for what they offer, once each', async () => {
-    const { send, get, clock, devices } = await startConsole(['lab-1'])
+    const { send, get, clock, devices } = await startLab(['lab-1'])
     const reset = async (ResetType: string) =>
       send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
         method: 'POST',
@@ -253,7 +228,7 @@ describe('many that are reset', () => {
   })
 
   test('must be there: what is not is told, and nothing is reset', async () => {
-    const { send, devices } = await startConsole(['lab-1'])
+    const { send, devices } = await startLab(['lab-1'])
     const answer = await send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
       method: 'POST',
       body: { TargetURIs: elements(['1', '7']), ResetType: 'ForceRestart' },
@@ -265,7 +240,7 @@ describe('many that are reset', () => {
 
 describe('an aggregate', () => {
   test('takes elements and gives them up', async () => {
-    const { send, get } = await startConsole(['lab-1', 'lab-2'])
+    const { send, get } = await startLab(['lab-1', 'lab-2'])
     const Elements = (id: string) => ({ Elements: [{ '@odata.id': uris.system(id) }] })
     expect(await send(uris.aggregates, { method: 'POST', body: Elements('1') })).toMatchObject({
       status: 201,

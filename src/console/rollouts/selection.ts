@@ -1,4 +1,4 @@
-import { deviceUris, firmwareId } from '../../bmc/attached.ts'
+import { deviceUris, firmwareId } from '../../bmc/device-documents.ts'
 import { type Bmc, findComponent } from '../../bmc/bmc.ts'
 import type { ManagedDevice } from '../../bmc/managed-device.ts'
 import type { UpdateRequest } from '../../bmc/operation.ts'

@@ -1,4 +1,4 @@
-import { deviceUris } from '../../bmc/attached.ts'
+import { deviceUris } from '../../bmc/device-documents.ts'
 import type { Job } from '../../bmc/state.ts'
 import type { LiveRollout } from '../../rollout/live.ts'
 import { canBeRetried, canBeRolledBack } from '../../rollout/moves.ts'

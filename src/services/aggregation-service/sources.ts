@@ -1,6 +1,6 @@
-import { deviceUris } from '../../bmc/attached.ts'
 import type { Bmc, Row } from '../../bmc/bmc.ts'
-import type { DeviceAddress, ManagedDevice } from '../../bmc/managed-device.ts'
+import { sourceOf } from '../../bmc/device-documents.ts'
+import type { DeviceAddress } from '../../bmc/managed-device.ts'
 import type { Devices } from '../../console/devices.ts'
 import type { Method } from '../../console/method.ts'
 import { problemMessage, problemStatus } from '../../console/problems.ts'
@@ -9,7 +9,7 @@ import { Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
-import { collection, link, type Resource, resource } from '../../redfish/resource.ts'
+import { collection } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 
@@ -64,7 +64,7 @@ export function sourceRows({ devices }: SourceOptions): Row[] {
       type: 'AggregationSource',
       view: ({ state }, { id = '' }) => {
         const device = state.devices.get(id)
-        return device && sourceView(device)
+        return device && sourceOf(device)
       },
       patch: { schema: SourcePatch, apply: (call) => change(call, devices) },
       delete: ({ bmc, params: { id = '' } }) => {
@@ -73,26 +73,6 @@ export function sourceRows({ devices }: SourceOptions): Row[] {
       },
     },
   ]
-}
-
-function sourceView({ id, method, address, facts, isReachable }: ManagedDevice): Resource {
-  const uri = uris.aggregationSource(id)
-  return {
-    ...resource('AggregationSource', uri, facts.name),
-    HostName: address.hostName,
-    UserName: address.userName === '' ? null : address.userName,
-    // Never shown (AggregationSource v1_5, Password).
-    Password: null,
-    AggregationType: 'Full',
-    Status: isReachable
-      ? { State: 'Enabled', Health: 'OK' }
-      : { State: 'UnavailableOffline', Health: 'Critical' },
-    Links: {
-      ConnectionMethod: link(uris.connectionMethod(method)),
-      ResourcesAccessed: deviceUris(id).map(link),
-      'ResourcesAccessed@odata.count': deviceUris(id).length,
-    },
-  }
 }
 
 async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answer> {
@@ -110,7 +90,7 @@ async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answe
   return {
     status: 201,
     headers: { Location: uris.aggregationSource(id) },
-    body: sourceView(attached.value),
+    body: sourceOf(attached.value),
   }
 }
 
