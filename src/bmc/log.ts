@@ -18,6 +18,12 @@ export type LogId = keyof typeof logs
 /** The resource that entries are about, and what they come of. */
 export type About = Cause & Pick<LogEntry, 'origin'>
 
+/** One entry to be, with what it is about. */
+export interface Line {
+  readonly about: About
+  readonly message: Message
+}
+
 /** The change that adds messages to the BMC's log, to be committed with what it reports. */
 export function logged(
   bmc: Bmc,
@@ -25,7 +31,7 @@ export function logged(
   about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'log'> {
-  return { log: additions(bmc, 'log', messages, { ...factsOf(about), created: now }) }
+  return { log: entered(bmc, 'log', now, linesOf(about, messages)) }
 }
 
 /** The change that adds what observers are told of to the BMC's log, to be committed with it. */
@@ -35,11 +41,8 @@ export function noted(
   notices: readonly Notice[],
   cause: Cause = {},
 ): Pick<Change, 'log'> {
-  return {
-    log: notices.flatMap(
-      ({ message, origin }) => logged(bmc, now, { ...cause, origin }, [message]).log ?? [],
-    ),
-  }
+  const lines = notices.map(({ message, origin }) => ({ about: { ...cause, origin }, message }))
+  return { log: entered(bmc, 'log', now, lines) }
 }
 
 /** The change that adds what somebody did, or was refused, to the BMC's audit log. */
@@ -49,7 +52,7 @@ export function audited(
   about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'auditLog'> {
-  return { auditLog: additions(bmc, 'auditLog', messages, { ...factsOf(about), created: now }) }
+  return { auditLog: entered(bmc, 'auditLog', now, linesOf(about, messages)) }
 }
 
 /** The change that adds what became of a job to the job service's log. */
@@ -59,7 +62,7 @@ export function jobLogged(
   about: string | About,
   messages: readonly Message[],
 ): Pick<Change, 'jobLog'> {
-  return { jobLog: additions(bmc, 'jobLog', messages, { ...factsOf(about), created: now }) }
+  return { jobLog: entered(bmc, 'jobLog', now, linesOf(about, messages)) }
 }
 
 /** The change that empties a log. */
@@ -69,27 +72,26 @@ export function cleared(bmc: Bmc, id: LogId): Change {
   return { [log]: entries }
 }
 
-function factsOf(about: string | About): About {
-  return typeof about === 'string' ? { origin: about } : about
+function linesOf(about: string | About, messages: readonly Message[]): Line[] {
+  const facts = typeof about === 'string' ? { origin: about } : about
+  return messages.map((message) => ({ about: facts, message }))
 }
 
-function additions(
+/** The entries that add these lines to a log, and take the oldest away where there are too many. */
+export function entered(
   bmc: Bmc,
   table: (typeof logs)[LogId],
-  messages: readonly Message[],
-  facts: Omit<LogEntry, 'id' | 'message'>,
+  now: number,
+  lines: readonly Line[],
 ): Entries<LogEntry> {
   const log = bmc.state[table]
-  const first = nextNumber(bmc, table, messages.length)
-  const added = messages.map((message, index): LogEntry => ({
-    ...facts,
-    id: String(first + index),
-    message,
-  }))
+  const first = nextNumber(bmc, table, lines.length)
+  const added = lines
+    .map(({ about, message }, index) => ({ ...about, id: String(first + index), created: now, message }))
+    .slice(-MAX_LOG_RECORDS)
   const excess = Math.max(0, log.size + added.length - MAX_LOG_RECORDS)
-  const dropped = [...log.keys()].slice(0, excess)
   return [
-    ...dropped.map((id) => [id, undefined] as const),
+    ...[...log.keys()].slice(0, excess).map((id) => [id, undefined] as const),
     ...added.map((entry) => [entry.id, entry] as const),
   ]
 }

@@ -1,18 +1,16 @@
-import { rollOutDeviceStates } from '../redfish/oem/types.ts'
 import { Heap } from './heap.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import {
-  hasFailed,
-  isFinal,
   type Moment,
   type RolloutBase,
   type RolloutHead,
   type RolloutRecord,
   type TargetRecord,
-  type TargetState,
   type WaveRecord,
 } from './state.ts'
+import { count, newTally, type Tally } from './tally.ts'
+import type { Wish } from './wish.ts'
 import { type WindowAt, windowAt, type WindowRule, windowsOf } from './windows.ts'
 
 const HISTORY = 32
@@ -24,16 +22,8 @@ export interface Changes {
   readonly head?: RolloutHead
   readonly waves: readonly WaveRecord[]
   readonly targets: readonly TargetRecord[]
-}
-
-/** How many devices are in which state. */
-export interface Tally {
-  readonly counts: Record<TargetState, number>
-  total: number
-  /** For the thresholds. */
-  failed: number
-  /** Those of whom more will be heard. */
-  open: number
+  /** What somebody wanted, and what of that was done: all of it. */
+  readonly granted?: readonly Wish[]
 }
 
 /** The moment at which something is due of a device, or of a group's window. */
@@ -44,7 +34,7 @@ export interface Timer {
 }
 
 /** What somebody was in before, as far as it has changed since it was last asked. */
-export interface Transition {
+interface Transition {
   readonly of: 'Rollout' | 'Wave' | 'Target'
   readonly id: string
   readonly from: string
@@ -77,6 +67,7 @@ export class LiveRollout {
   #isHeadChanged = false
   readonly #changedWaves = new Set<number>()
   readonly #changedTargets = new Set<string>()
+  readonly #granted: Wish[] = []
   #opened = 0
   #places = 0
 
@@ -183,8 +174,13 @@ export class LiveRollout {
     return at
   }
 
-  /** What has changed since it was last asked, and whose state has; of that each keeps its history. */
-  takeChanges(): { readonly changes: Changes; readonly transitions: readonly Transition[] } {
+  /** What somebody wanted has changed something. */
+  grant(wish: Wish): void {
+    this.#granted.push(wish)
+  }
+
+  /** What has changed since it was last asked; of changes of their states all keep the history. */
+  takeChanges(): Changes {
     const transitions = [...this.#before.values()].flatMap((one) => {
       const to = this.#stateOf(one)
       return to === one.from ? [] : [{ ...one, to }]
@@ -194,9 +190,10 @@ export class LiveRollout {
       ...(this.#isHeadChanged && { head: this.#head }),
       waves: [...this.#changedWaves].flatMap((index) => this.#waves[index] ?? []),
       targets: [...this.#changedTargets].flatMap((id) => this.#targets.get(id) ?? []),
+      ...(this.#granted.length > 0 && { granted: this.#granted.splice(0) }),
     }
     this.#forgetChanges()
-    return { changes, transitions }
+    return changes
   }
 
   #stateOf({ of, id }: Transition): string {
@@ -232,21 +229,6 @@ export class LiveRollout {
     const rank = target && this.rankOf(target)
     if (target !== undefined && rank !== undefined) this.queue.push(target, rank)
   }
-}
-
-function newTally(): Tally {
-  const counts = Object.fromEntries(rollOutDeviceStates.map((state) => [state, 0])) as Record<
-    TargetState,
-    number
-  >
-  return { counts, total: 0, failed: 0, open: 0 }
-}
-
-function count(tally: Tally, target: TargetRecord, by: 1 | -1): void {
-  tally.counts[target.state] += by
-  tally.total += by
-  if (hasFailed(target)) tally.failed += by
-  if (!isFinal(target.state)) tally.open += by
 }
 
 /** Whether it takes one of the places of those that may go on at once. */

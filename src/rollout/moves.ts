@@ -1,5 +1,5 @@
 import { message } from '../redfish/messages/message.ts'
-import type { LiveRollout, Transition } from './live.ts'
+import type { LiveRollout } from './live.ts'
 import {
   type Attempt,
   type EndState,
@@ -20,7 +20,6 @@ export type Effect =
   | { readonly kind: 'Ask'; readonly target: string; readonly operation: string }
   /** Nothing comes of time alone before; `undefined`: nothing at all. */
   | { readonly kind: 'WakeAt'; readonly at: number | undefined }
-  | ({ readonly kind: 'Tell' } & Transition)
 
 /** Gives a device its next operation; what it is kept under is known before anything is done. */
 export function startOperation(live: LiveRollout, target: TargetRecord, effects: Effect[]): void {

@@ -1,4 +1,5 @@
-import type { LiveRollout, Tally } from './live.ts'
+import type { LiveRollout } from './live.ts'
+import type { Tally } from './tally.ts'
 import type { RolloutState, TargetState, WaveState } from './state.ts'
 
 export interface Progress {

@@ -2,7 +2,7 @@ import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Result } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
-import { type Changes, LiveRollout, type Transition } from './live.ts'
+import { type Changes, LiveRollout } from './live.ts'
 import type { Effect } from './moves.ts'
 import type { Attempt, Failure, FlashKind, Outcome, RolloutRecord, TargetRecord } from './state.ts'
 import { type OfOperation, type RolloutEvent, step } from './step.ts'
@@ -14,8 +14,6 @@ export interface RolloutPorts {
   /** Keeps what has changed: resolves when it outlives the process. What it rejects with ends the roll-out's run. */
   readonly store: (rollout: string, changes: Changes) => Promise<void>
   readonly flash: FlashPort
-  /** Told of what happened, when that is kept: for events and the audit log. */
-  readonly tell: (rollout: string, transition: Transition) => void
 }
 
 /** Work on devices, each piece known by the operation that it was given. */
@@ -108,7 +106,7 @@ export class RolloutRun {
 
   #do(effect: Effect): void {
     if (this.#isClosed) return
-    const { flash, tell, background } = this.#ports
+    const { flash, background } = this.#ports
     switch (effect.kind) {
       case 'StartFlash':
       case 'StartRollBack':
@@ -121,10 +119,6 @@ export class RolloutRun {
         return flash.cancel(effect.operation)
       case 'WakeAt':
         return this.#wakeAt(effect.at)
-      case 'Tell': {
-        const { kind: _, ...transition } = effect
-        return tell(this.live.base.id, transition)
-      }
     }
   }
 

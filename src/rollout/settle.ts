@@ -1,4 +1,5 @@
-import type { LiveRollout, Tally, Timer } from './live.ts'
+import type { LiveRollout, Timer } from './live.ts'
+import type { Tally } from './tally.ts'
 import { cancelOperation, type Effect, GRACE_MS, rollBack, skip, startOperation, stop } from './moves.ts'
 import { type FailureRule, numberOf } from './rules.ts'
 import { pastAttempt } from './outcome.ts'

@@ -1,9 +1,8 @@
+import type { Actor } from '../bmc/actor.ts'
 import type { Message } from '../redfish/messages/message.ts'
 import type { rollOutDeviceStates } from '../redfish/oem/types.ts'
 import type { FailureStage, RolloutPlan } from './plan.ts'
-import { rulesOf } from './rules.ts'
-import type { Chosen, ChosenComponent, DeviceFacts, Selection, Skip } from './select.ts'
-import { inOrder, waveSizes } from './waves.ts'
+import type { ChosenComponent } from './select.ts'
 
 /** What a whole roll-out does. */
 export type RolloutState =
@@ -74,8 +73,7 @@ interface Pause {
 /** What is rolled back: the devices of a wave, all, or those that were marked when it was asked for. */
 export type RollBackScope =
   | { readonly of: 'Wave'; readonly wave: number }
-  | { readonly of: 'All' }
-  | { readonly of: 'Marked' }
+  | { readonly of: 'All' | 'Marked'; readonly by?: Actor | undefined }
 
 /** When it came to a state. */
 export interface Moment {
@@ -90,6 +88,7 @@ export interface WaveRecord {
   /** When its delay is over. */
   readonly readyAt?: number | undefined
   readonly approvedAt?: number
+  readonly approvedBy?: string | undefined
   readonly openedAt?: number
   readonly endedAt?: number | undefined
   /** As in the head, of this wave. */
@@ -123,6 +122,8 @@ export interface TargetRecord {
   readonly rollBackFailure?: Failure | undefined
   /** Why it is skipped. */
   readonly skip?: Message
+  /** Who asked for it, where that is not who asked for the roll-out. */
+  readonly by?: Actor | undefined
   /** What was done at it, the newest last. */
   readonly history: readonly PastAttempt[]
 }
@@ -200,51 +201,4 @@ const rollBackStates: ReadonlySet<TargetState> = new Set([
 export function hasFailed({ state, failure }: TargetRecord): boolean {
   if (state === 'Failed' || state === 'TimedOut') return true
   return failure !== undefined && rollBackStates.has(state)
-}
-
-export interface NewRollout extends RolloutBase {
-  readonly selection: Selection
-}
-
-/** A roll-out that has not begun: who is in which wave, and who is skipped. */
-export function newRollout({ selection, ...base }: NewRollout): RolloutRecord {
-  const rules = rulesOf(base.plan, base.createdAt)
-  const ordered = inOrder(selection.chosen, base.plan)
-  const sizes = waveSizes(ordered.length, rules)
-  const waveOf = sizes.flatMap((size, index) => Array<number>(size).fill(index))
-  return {
-    ...base,
-    head: { state: 'New', forgiven: 0, history: [] },
-    waves: sizes.map((_, index) => newWave(index, rules.wave(index).name)),
-    targets: [
-      ...ordered.map((one, order) => newTarget(one, { order, wave: waveOf[order] ?? 0 })),
-      ...selection.skipped.map(skippedTarget),
-    ],
-  }
-}
-
-export function newWave(index: number, name: string): WaveRecord {
-  return { index, name, state: 'Pending', forgiven: 0, history: [] }
-}
-
-export function newTarget(
-  { device, components }: Chosen,
-  place: { readonly order: number; readonly wave: number },
-): TargetRecord {
-  return { ...factsOf(device), ...place, components, state: 'Pending', tries: 0, operations: 0, history: [] }
-}
-
-export function skippedTarget({ device, message: skip }: Skip): TargetRecord {
-  const facts = factsOf(device)
-  return { ...facts, components: [], state: 'Skipped', tries: 0, operations: 0, skip, history: [] }
-}
-
-function factsOf({
-  id,
-  uri,
-  name,
-  group,
-  source,
-}: DeviceFacts): Pick<TargetRecord, 'id' | 'uri' | 'name' | 'group' | 'source'> {
-  return { id, uri, name, ...(group !== undefined && { group }), ...(source !== undefined && { source }) }
 }

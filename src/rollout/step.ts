@@ -1,21 +1,19 @@
 import type { Changes, LiveRollout } from './live.ts'
 import { canBeRetried, canBeRolledBack, cancelOperation, type Effect, rollBack, stop } from './moves.ts'
 import { endOperation } from './outcome.ts'
-import type { Selection } from './select.ts'
 import { isDue, settle, startWhoCan } from './settle.ts'
-import { isUpdating, newTarget, newWave, type Outcome, skippedTarget, type TargetRecord } from './state.ts'
+import { isUpdating, type Outcome, type TargetRecord } from './state.ts'
+import { newTarget, newWave, skippedTarget } from './new-rollout.ts'
+import type { Wish } from './wish.ts'
 
 /** What happens to a roll-out. One that does not fit its state changes nothing. */
 export type RolloutEvent =
-  | { readonly kind: 'Begin' | 'Tick' | 'Pause' | 'Resume' | 'Cancel' | 'Restarted' }
-  | { readonly kind: 'Approved'; readonly wave: number }
+  | { readonly kind: 'Begin' | 'Tick' | 'Restarted' }
   | ({ readonly kind: 'DeviceStarted'; readonly task?: string | undefined } & OfOperation)
   | ({ readonly kind: 'DeviceEnded'; readonly outcome: Outcome } & OfOperation)
   /** Before it could be, the process had ended. */
   | ({ readonly kind: 'NeverStarted' } & OfOperation)
-  /** Of all devices for which that can be, unless some are named. */
-  | { readonly kind: 'RetryFailed' | 'RollBack'; readonly targets?: readonly string[] | undefined }
-  | { readonly kind: 'Add'; readonly selection: Pick<Selection, 'chosen' | 'skipped'> }
+  | Wish
 
 export interface OfOperation {
   /** The Id of the device. */
@@ -39,7 +37,9 @@ export function step(live: LiveRollout, events: readonly RolloutEvent[], now: nu
   // A clock that is set back does not undo what has been.
   live.now = Math.max(live.now, now)
   for (const event of events) {
+    const before = live.revision
     take(live, event, effects)
+    if ('by' in event && live.revision !== before) live.grant(event)
     if (live.head.state !== 'New') settle(live, effects)
   }
   let seen: number
@@ -49,8 +49,7 @@ export function step(live: LiveRollout, events: readonly RolloutEvent[], now: nu
     // Those for whom no window opens any more may have been the last.
     if (live.revision !== seen) settle(live, effects)
   } while (live.revision !== seen)
-  const { changes, transitions } = live.takeChanges()
-  effects.push(...transitions.map((one) => ({ kind: 'Tell' as const, ...one })))
+  const changes = live.takeChanges()
   const at = nextMoment(live)
   // A timer may be early.
   const isAsked = events.some(({ kind }) => kind === 'Tick') && at !== undefined
@@ -67,7 +66,7 @@ function take(live: LiveRollout, event: RolloutEvent, effects: Effect[]): void {
       if (live.head.state === 'New') live.setHead({ state: 'Scheduled', beganAt: live.now })
       return
     case 'Approved':
-      return approve(live, event.wave)
+      return approve(live, event)
     case 'DeviceStarted':
     case 'DeviceEnded':
     case 'NeverStarted':
@@ -81,20 +80,20 @@ function take(live: LiveRollout, event: RolloutEvent, effects: Effect[]): void {
     case 'Cancel':
       return cancel(live, effects)
     case 'RetryFailed':
-      return retryFailed(live, event.targets)
+      return retryFailed(live, event)
     case 'RollBack':
-      return rollBackByHand(live, event.targets)
+      return rollBackByHand(live, event)
     case 'Add':
-      return add(live, event.selection)
+      return add(live, event)
     case 'Restarted':
       return askForAll(live, effects)
   }
 }
 
-function approve(live: LiveRollout, index: number): void {
+function approve(live: LiveRollout, { wave: index, by }: WishOf<'Approved'>): void {
   const wave = live.waves[index]
   if (wave?.state === 'WaitingForApproval' && isUpdating(live.head.state))
-    live.putWave({ ...wave, state: 'Delayed', approvedAt: live.now })
+    live.putWave({ ...wave, state: 'Delayed', approvedAt: live.now, approvedBy: by?.username })
 }
 
 function hearOf(
@@ -108,6 +107,9 @@ function hearOf(
   else if (event.task !== target.attempt.task)
     live.putTarget({ ...target, attempt: { ...target.attempt, task: event.task } })
 }
+
+type WishOf<K extends Wish['kind']> = Extract<Wish, { readonly kind: K }>
+type Redo = Extract<Wish, { readonly targets?: unknown }>
 
 /** As if nobody had meant to: whether it may begin is asked again. */
 function undoStart(live: LiveRollout, target: TargetRecord): void {
@@ -155,7 +157,7 @@ function stopRollingBack(live: LiveRollout): void {
   }
 }
 
-function retryFailed(live: LiveRollout, ids: readonly string[] | undefined): void {
+function retryFailed(live: LiveRollout, { targets: ids, by }: Redo): void {
   const { state } = live.head
   const isOver = state === 'Completed' || state === 'Failed'
   const retried = isOver || isUpdating(state) ? those(live, ids).filter(canBeRetried) : []
@@ -173,19 +175,20 @@ function retryFailed(live: LiveRollout, ids: readonly string[] | undefined): voi
       tries: 0,
       failure: undefined,
       rollBackFailure: undefined,
+      by,
     })
   }
   live.setHead({ forgiven: Math.max(0, live.head.forgiven - retried.length) })
 }
 
-function rollBackByHand(live: LiveRollout, ids: readonly string[] | undefined): void {
+function rollBackByHand(live: LiveRollout, { targets: ids, by }: Redo): void {
   const { state, pause } = live.head
   const isOver = ['Completed', 'Failed', 'Cancelled', 'RolledBack'].includes(state)
   if (!isOver && pause === undefined) return
   const marked = those(live, ids).filter(canBeRolledBack)
   if (marked.length === 0) return
   live.setHead({ endedAt: undefined, endsAs: undefined })
-  const scope = ids === undefined ? ({ of: 'All' } as const) : ({ of: 'Marked' } as const)
+  const scope = ids === undefined ? ({ of: 'All', by } as const) : ({ of: 'Marked', by } as const)
   rollBack(live, scope, new Set(marked.map(({ id }) => id)))
 }
 
@@ -194,7 +197,7 @@ function those(live: LiveRollout, ids: readonly string[] | undefined): readonly 
 }
 
 /** Who comes while it goes on is of the last wave that is not cancelled; who is there already stays as it is. */
-function add(live: LiveRollout, { chosen, skipped }: Pick<Selection, 'chosen' | 'skipped'>): void {
+function add(live: LiveRollout, { selection: { chosen, skipped }, by }: WishOf<'Add'>): void {
   if (live.head.state !== 'New' && !isUpdating(live.head.state)) return
   const isNew = ({ device }: { readonly device: { readonly id: string } }): boolean =>
     !live.targets.has(device.id)
@@ -205,7 +208,7 @@ function add(live: LiveRollout, { chosen, skipped }: Pick<Selection, 'chosen' | 
     const last = live.waves[wave] ?? newWave(wave, live.rules.wave(wave).name)
     live.putWave(last.state === 'Completed' ? { ...last, state: 'Running', endedAt: undefined } : last)
   }
-  for (const one of coming) live.putTarget(newTarget(one, { order: live.places, wave }))
+  for (const one of coming) live.putTarget({ ...newTarget(one, { order: live.places, wave }), by })
   for (const one of skipped.filter(isNew)) live.putTarget(skippedTarget(one))
 }
 

@@ -1,6 +1,7 @@
 import type { RolloutPlan } from '../../src/rollout/plan.ts'
 import { type DeviceFacts, select, type SelectionInput } from '../../src/rollout/select.ts'
-import { newRollout, type RolloutRecord } from '../../src/rollout/state.ts'
+import { type RolloutRecord } from '../../src/rollout/state.ts'
+import { newRollout } from '../../src/rollout/new-rollout.ts'
 
 export const OLD = '1.0.0'
 export const NEW = '2.0.0'

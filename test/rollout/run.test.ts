@@ -2,7 +2,6 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Background } from '../../src/lib/background.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
 import { succeed } from '../../src/lib/result.ts'
-import type { Transition } from '../../src/rollout/live.ts'
 import type { RolloutPlan } from '../../src/rollout/plan.ts'
 import { type FlashPort, RolloutRun, type RolloutPorts } from '../../src/rollout/run.ts'
 import { devices, rolloutOf } from './devices.ts'
@@ -15,7 +14,6 @@ const MINUTE = 60_000
 function driven(plan: RolloutPlan, count: number, replaced: Partial<RolloutPorts> = {}) {
   const clock = new VirtualClock()
   const bugs: unknown[] = []
-  const told: Transition[] = []
   const kept = new Kept(rolloutOf(plan, devices(count)))
   const script: Script = { ms: 10 * MINUTE, outcome: succeeds }
   const flash = new ScriptedFlash(clock, () => script)
@@ -27,28 +25,22 @@ function driven(plan: RolloutPlan, count: number, replaced: Partial<RolloutPorts
       return Promise.resolve()
     },
     flash: flash.port,
-    tell: (_id, transition) => void told.push(transition),
     ...replaced,
   })
   onTestFinished(() => run.close())
-  return { clock, bugs, told, kept, flash, run }
+  return { clock, bugs, kept, flash, run }
 }
 
-test('nothing begins, and nobody is told, before it is kept', async () => {
+test('nothing begins before it is kept', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const { clock, run, flash, told } = driven({}, 1, { store: () => promise })
+  const { clock, run, flash } = driven({}, 1, { store: () => promise })
   const begun = run.send({ kind: 'Begin' })
   await clock.advance(MINUTE)
-  expect({ begun: flash.log.length, told }).toEqual({ begun: 0, told: [] })
+  expect(flash.log.length).toBe(0)
   resolve()
   await begun
   await clock.advance(0)
   expect(flash.log.length).toBe(1)
-  expect(told.map(({ of, to }) => `${of} ${to}`)).toEqual([
-    'Rollout Running',
-    'Wave Running',
-    'Target Flashing',
-  ])
 })
 
 test('where nothing can be kept any more, nothing is done any more, and it is told once', async () => {
@@ -141,7 +133,6 @@ test('what had begun when it was closed has its end told when it is taken up', a
     background: new Background((error) => void bugs.push(error)),
     flash: flash.port,
     store: (_id, changes) => Promise.resolve(kept.store(changes)),
-    tell: () => {},
   })
   await taken.takeUp()
   await clock.advance(0)

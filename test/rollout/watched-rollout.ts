@@ -135,7 +135,6 @@ export class WatchedRollout {
         outcome: (operation, signal) =>
           use(() => port.outcome(operation, signal).then((end) => use(() => Promise.resolve(end)))),
       },
-      tell: () => {},
     })
   }
 

@@ -1,12 +1,10 @@
 import type { Bmc } from '../../bmc/bmc.ts'
-import { audited, jobLogged } from '../../bmc/log.ts'
-import type { Change, Entries, Job } from '../../bmc/state.ts'
+import type { Entries, Job } from '../../bmc/state.ts'
 import type { Message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
 import type { RolloutHead, TargetRecord } from '../../rollout/state.ts'
-import { uris } from '../../redfish/uris.ts'
-import { isFinalJob, jobEndMessage, jobStartMessage } from '../../tasks/job.ts'
-import { type Asked, type HeadPart, targetPart } from './record.ts'
+import { isFinalJob } from '../../tasks/job.ts'
+import { type Asked, headPart, targetPart } from './record.ts'
 import { type Shown, shownRollout, shownTarget, shownWave } from './shown.ts'
 import { newsOfHead, newsOfTarget, newsOfWave } from './told.ts'
 
@@ -82,34 +80,12 @@ function isSame(was: Job | undefined, now: Job): boolean {
   )
 }
 
-/** What the logs tell of these jobs: their beginnings and their ends. */
-export function loggedJobs({ bmc, asked, live }: Projected, jobs: Entries<Job>): Change {
-  const told = jobs.flatMap(([key, job]) => {
-    if (job === undefined || job.parent !== undefined) return []
-    const was = bmc.state.jobs.get(key)?.state
-    const begins = job.state === 'Running' && (was === undefined || was === 'New' || was === 'Pending')
-    const ends = isFinalJob(job.state) && was !== job.state
-    return [
-      ...(begins ? [[key, jobStartMessage(job)] as const] : []),
-      ...(ends ? [[key, jobEndMessage(job)] as const] : []),
-    ]
-  })
-  const logs = told.map(([key, said]) => {
-    const about = { actor: asked.actor, group: asked.group, origin: uris.job(key), related: [uris.job(key)] }
-    return { ...audited(bmc, live.now, about, [said]), ...jobLogged(bmc, live.now, about, [said]) }
-  })
-  return {
-    auditLog: logs.flatMap(({ auditLog = [] }) => auditLog),
-    jobLog: logs.flatMap(({ jobLog = [] }) => jobLog),
-  }
-}
-
 type Entry = readonly [key: string, job: Job]
 
 function wholeJob(rollout: Projected): Entry {
   const { bmc, asked, live, waveIds } = rollout
   const { id, plan } = asked.base
-  const was = bmc.state.rollouts.get(`${id}/head`) as HeadPart | undefined // as record.ts wrote it
+  const was = headPart(bmc, id)
   const name = plan.Name ?? `Roll-out of ${asked.base.image}`
   const news = newsOfHead(live, was?.head ?? unbegun, name)
   const job = made(rollout, id, { name, shown: shownRollout(live), news })

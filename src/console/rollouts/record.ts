@@ -17,6 +17,8 @@ export interface Asked {
   /** Where it was asked for. */
   readonly targetUri: string
   readonly force: boolean
+  /** Of the image. */
+  readonly sha256: string
   /** The task by which it began: the number of everything that it brings about. */
   readonly group: number
 }
@@ -62,9 +64,14 @@ export function changedParts(
   ]
 }
 
+/** What is kept of how it goes. */
+export function headPart({ state }: Bmc, id: string): HeadPart | undefined {
+  // What is read here is what was written above; as everywhere below.
+  return state.rollouts.get(`${id}/${HEAD}`) as HeadPart | undefined
+}
+
 /** What is kept of a device. */
 export function targetPart({ state }: Bmc, id: string, target: string): TargetRecord | undefined {
-  // What is read here is what was written above; as everywhere below.
   return state.rollouts.get(`${id}/${TARGET}/${target}`) as TargetRecord | undefined
 }
 

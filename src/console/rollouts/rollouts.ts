@@ -1,3 +1,4 @@
+import type { Actor } from '../../bmc/actor.ts'
 import type { Bmc, Listener } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
 import { nextNumber } from '../../bmc/numbers.ts'
@@ -11,7 +12,8 @@ import { ofEach } from '../../lib/of-each.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
 import { RolloutRun } from '../../rollout/run.ts'
-import { isUpdating, newRollout } from '../../rollout/state.ts'
+import { isUpdating } from '../../rollout/state.ts'
+import { newRollout } from '../../rollout/new-rollout.ts'
 import type { RolloutEvent } from '../../rollout/step.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import type { Ending, WorkHandle } from '../../tasks/work.ts'
@@ -20,10 +22,11 @@ import { recorded } from '../../update/record.ts'
 import { movedTo, type RollOuts } from '../../update/run.ts'
 import { Flashing, type FlashTools } from './flashing.ts'
 import { foretell } from './foretold.ts'
-import { jobsAfter, loggedJobs, placeSteps, type Projected, type StepPlace } from './projection.ts'
+import { jobsAfter, placeSteps, type Projected, type StepPlace } from './projection.ts'
 import { type Asked, changedParts, type KeptRollout, keptRollouts, newParts } from './record.ts'
 import { choose, planOf } from './selection.ts'
-import { eventOf, type Redo, redone, type RolloutMove } from './wishes.ts'
+import { loggedOf } from './trail.ts'
+import { type Redo, redone, type RolloutMove, wishOf } from './wishes.ts'
 
 export interface RolloutOptions extends FlashTools {
   readonly clock: Clock
@@ -40,6 +43,12 @@ interface Carried extends Projected {
   readonly waveIds: string[]
   readonly steps: Map<string, StepPlace>
   image: ReceivedImage | undefined
+}
+
+/** What is wanted of a roll-out, and by whom. */
+interface Asking<T> {
+  readonly wanted: T
+  readonly by: Actor | undefined
 }
 
 const failed: Ending = { state: 'Exception', status: 500 }
@@ -78,6 +87,7 @@ export class Rollouts implements RollOuts {
       actor: task.cause.actor ?? { username: undefined, address: '' },
       targetUri: bmc.state.tasks.get(String(task.cause.group))?.payload.targetUri ?? '',
       force: request.force,
+      sha256: image.sha256,
       group: task.cause.group ?? 0,
     }
     const own = { ...image, spooled: image.spooled.share() }
@@ -98,23 +108,27 @@ export class Rollouts implements RollOuts {
     return foretell(plan, task, this.#options.clock)
   }
 
+  /** The roll-outs that are shown, by the Ids of their jobs. */
+  shown(bmc: Bmc): ReadonlyMap<string, Pick<Projected, 'live'>> {
+    return this.#carried(bmc)
+  }
+
   /** Makes of a job of a roll-out what a client wants; false where it does nothing of the kind now. */
-  async move(bmc: Bmc, key: string, wanted: RolloutMove): Promise<boolean> {
+  async move(bmc: Bmc, key: string, { wanted, by }: Asking<RolloutMove>): Promise<boolean> {
     const job = bmc.state.jobs.get(key)
     const carried = this.#carried(bmc).get(job?.rollout ?? '')
-    if (job === undefined || carried === undefined) return false
-    const event = eventOf(carried.live, job, wanted)
-    if (event === undefined) return false
-    await carried.run.send(event)
+    const wish = job && carried && wishOf(carried.live, job, wanted)
+    if (carried === undefined || wish === undefined) return false
+    await carried.run.send({ ...wish, by })
     return true
   }
 
   /** Does once more what failed, or undoes what was done; false where there is nothing of the kind. */
-  async redo(bmc: Bmc, id: string, { kind, targets }: Redo): Promise<boolean> {
+  async redo(bmc: Bmc, id: string, { wanted: { kind, targets }, by }: Asking<Redo>): Promise<boolean> {
     const carried = this.#carried(bmc).get(id)
     const some = carried && redone(carried.live, kind, targets)
     if (carried === undefined || some === undefined) return false
-    await carried.run.send({ kind, targets: targets && some })
+    await carried.run.send({ kind, targets: targets && some, by })
     return true
   }
 
@@ -163,8 +177,6 @@ export class Rollouts implements RollOuts {
       background: this.#background,
       store: (_id, changes) => this.#store(carried, changes),
       flash,
-      // Its job tells it.
-      tell: () => {},
     })
     const carried: Carried = { bmc, asked, run, live: run.live, waveIds, steps: new Map(), image }
     this.#place(carried)
@@ -235,7 +247,7 @@ export class Rollouts implements RollOuts {
     const isNeeded = needsImage(live)
     const jobs = jobsAfter(carried, changes)
     const parts = changedParts(live.base.id, changes, isNeeded && image ? keptOf(image) : undefined)
-    const change: Change = { rollouts: parts, jobs, ...loggedJobs(carried, jobs) }
+    const change: Change = { rollouts: parts, jobs, ...loggedOf(carried, changes, jobs) }
     commit(bmc, change)
     if (!isNeeded) this.#release(carried)
     return Promise.resolve()

@@ -1,5 +1,6 @@
 import type { Job, JobState } from '../../bmc/state.ts'
-import type { LiveRollout, Tally } from '../../rollout/live.ts'
+import type { LiveRollout } from '../../rollout/live.ts'
+import type { Tally } from '../../rollout/tally.ts'
 import { percentOf } from '../../rollout/progress.ts'
 import { sizeOf } from '../../rollout/settle.ts'
 import type { RolloutHead, TargetRecord, TargetState, WaveRecord } from '../../rollout/state.ts'

@@ -1,6 +1,7 @@
 import type { Message } from '../../redfish/messages/message.ts'
 import { message, withSeverity } from '../../redfish/messages/message.ts'
-import type { LiveRollout, Tally } from '../../rollout/live.ts'
+import type { LiveRollout } from '../../rollout/live.ts'
+import type { Tally } from '../../rollout/tally.ts'
 import { sizeOf } from '../../rollout/settle.ts'
 import type { FailureStage } from '../../rollout/plan.ts'
 import type { Failure, PastAttempt, RolloutHead, TargetRecord, WaveRecord } from '../../rollout/state.ts'
@@ -11,13 +12,18 @@ export function newsOfTarget(
   now: TargetRecord,
   image: string,
 ): readonly Message[] {
-  const last = now.history.at(-1)
-  const before = was?.history.at(-1)
-  const isNews = last !== undefined && (last.operation !== before?.operation || last.end !== before.end)
+  const last = newAttempt(was, now)
   return [
     ...(was?.skip === undefined && now.skip !== undefined ? [now.skip] : []),
-    ...(isNews ? ofAttempt(now, last, image) : []),
+    ...(last === undefined ? [] : ofAttempt(now, last, image)),
   ]
+}
+
+/** What has ended there since; one that was given up may end otherwise after all. */
+export function newAttempt(was: TargetRecord | undefined, now: TargetRecord): PastAttempt | undefined {
+  const last = now.history.at(-1)
+  const before = was?.history.at(-1)
+  return last?.operation !== before?.operation || last?.end !== before?.end ? last : undefined
 }
 
 function ofAttempt(

@@ -3,7 +3,7 @@ import type { Job } from '../../bmc/state.ts'
 import type { LiveRollout } from '../../rollout/live.ts'
 import { canBeRetried, canBeRolledBack } from '../../rollout/moves.ts'
 import { isUpdating } from '../../rollout/state.ts'
-import type { RolloutEvent } from '../../rollout/step.ts'
+import type { Wish } from '../../rollout/wish.ts'
 
 /** What a client may make of the job of a roll-out. */
 const moves = ['Continue', 'Running', 'Suspended', 'Cancelled'] as const
@@ -15,7 +15,7 @@ export function rolloutMove(wanted: string): RolloutMove | undefined {
 }
 
 /** What a client's word means; `undefined`: nothing, as things are. */
-export function eventOf(live: LiveRollout, job: Job, wanted: RolloutMove): RolloutEvent | undefined {
+export function wishOf(live: LiveRollout, job: Job, wanted: RolloutMove): Wish | undefined {
   if (job.parent !== undefined) return undefined
   const isWaiting = job.state === 'UserIntervention'
   if (job.wave !== undefined)

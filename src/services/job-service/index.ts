@@ -44,7 +44,7 @@ export function jobRows(engines: JobServiceEngines): Row[] {
           if (ServiceEnabled !== undefined) commit(bmc, { settings: { jobServiceEnabled: ServiceEnabled } })
         },
       },
-      actions: { [CANCEL_ALL]: { parameters: NoParameters, run: ({ bmc }) => cancelAll(engines, bmc) } },
+      actions: { [CANCEL_ALL]: { parameters: NoParameters, run: (call) => cancelAll(engines, call) } },
     },
     {
       path: uris.jobs,
@@ -149,20 +149,21 @@ function createJob({ jobs, userJobs, targets }: JobServiceEngines, { bmc, body, 
 /** Removes a job that has ended, cancels any other where its stage allows it. */
 async function deleteJob(
   engines: JobServiceEngines,
-  { bmc, params: { id = '' } }: Call<Bmc>,
+  { bmc, params: { id = '' }, actor }: Call<Bmc>,
 ): Promise<Answer> {
   if (engines.jobs.remove(bmc, id)) return { status: 204 }
-  if (!(await stopJob(engines, bmc, id))) throw new RedfishError(409, message('Base.ResourceInUse'))
+  if (!(await stopJob(engines, { bmc, key: id, actor })))
+    throw new RedfishError(409, message('Base.ResourceInUse'))
   const job = bmc.state.jobs.get(id)
   return { status: 202, headers: { Location: uris.job(id) }, ...(job && { body: jobView(job) }) }
 }
 
 /** CancelAllJobs; those that are past stopping are told of. */
-async function cancelAll(engines: JobServiceEngines, bmc: Bmc): Promise<Answer> {
+async function cancelAll(engines: JobServiceEngines, { bmc, actor }: Call<Bmc>): Promise<Answer> {
   const going = [...bmc.state.jobs.values()].filter(
     (job) => job.parent === undefined && job.wave === undefined && !isFinalJob(job.state),
   )
-  const stopped = await Promise.all(going.map(async ({ id }) => stopJob(engines, bmc, id)))
+  const stopped = await Promise.all(going.map(async ({ id }) => stopJob(engines, { bmc, key: id, actor })))
   const left = going.filter((_, index) => stopped[index] !== true)
   if (left.length === 0) return { status: 204 }
   return { status: 200, body: errorBody(left.map((job) => conflict(job, 'JobState', 'Cancelled'))) }

@@ -1,3 +1,4 @@
+import type { Actor } from '../../bmc/actor.ts'
 import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
 import type { Job, JobState } from '../../bmc/state.ts'
 import { fail } from '../../lib/result.ts'
@@ -26,16 +27,24 @@ interface Engines {
 }
 
 /** Makes of a job what a client wants; false where what the job does now cannot be stopped, or goes on by a deed only. */
-type Move = (engines: Engines, bmc: Bmc, key: string) => boolean | Promise<boolean>
+type Move = (engines: Engines, job: Called) => boolean | Promise<boolean>
+
+/** A job that somebody wants something of. */
+interface Called {
+  readonly bmc: Bmc
+  readonly key: string
+  readonly actor: Actor
+}
+
 type Moves = Partial<Record<JobState, Move>>
 
-const goOn: Move = ({ jobs }, bmc, key) => jobs.goOn(bmc, key)
-const suspend: Move = ({ jobs }, bmc, key) => jobs.suspend(bmc, key)
-const resume: Move = ({ jobs }, bmc, key) => jobs.resume(bmc, key)
+const goOn: Move = ({ jobs }, { bmc, key }) => jobs.goOn(bmc, key)
+const suspend: Move = ({ jobs }, { bmc, key }) => jobs.suspend(bmc, key)
+const resume: Move = ({ jobs }, { bmc, key }) => jobs.resume(bmc, key)
 /** What a job follows ends with it. */
-export const stopJob: Move = ({ jobs, userJobs, rollouts }, bmc, key) =>
+export const stopJob: Move = ({ jobs, userJobs, rollouts }, { bmc, key, actor: by }) =>
   isOfRollOut(bmc, key)
-    ? rollouts.move(bmc, key, 'Cancelled')
+    ? rollouts.move(bmc, key, { wanted: 'Cancelled', by })
     : userJobs.stopFollowed(bmc, key) && jobs.cancel(bmc, key)
 
 /** What a client may make of JobState, and from which states. */
@@ -75,12 +84,13 @@ export function jobActionsOf(engines: Engines): Readonly<Record<string, BmcActio
     name,
     {
       parameters: NoParameters,
-      run: async ({ bmc, params: { id = '' } }) => {
+      run: async ({ bmc, params: { id = '' }, actor }) => {
         const move = isOfRollOut(bmc, id)
           ? moveOfRollOut(rollOutActions[name])
           : actions[name][jobOf(bmc, id).state]
         if (move === undefined) throw new RedfishError(409, message('Base.ActionNotSupported', name))
-        if (!(await move(engines, bmc, id))) throw new RedfishError(409, message('Base.ResourceInUse'))
+        if (!(await move(engines, { bmc, key: id, actor })))
+          throw new RedfishError(409, message('Base.ResourceInUse'))
         return { status: 204 }
       },
     },
@@ -99,12 +109,11 @@ function rolloutActionsOf({ rollouts }: Engines): Readonly<Record<string, BmcAct
     name,
     {
       parameters: SomeTargets,
-      run: async ({ bmc, params: { id = '' }, body }) => {
+      run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
         const { Targets } = body as Static<typeof SomeTargets>
-        const isDone = await rollouts.redo(bmc, id, {
-          kind: name === 'Oem/RedflashJob.RetryFailed' ? 'RetryFailed' : 'RollBack',
-          targets: Targets?.map(referencePath),
-        })
+        const kind = name === 'Oem/RedflashJob.RetryFailed' ? 'RetryFailed' : 'RollBack'
+        const wanted = { kind, targets: Targets?.map(referencePath) } as const
+        const isDone = await rollouts.redo(bmc, id, { wanted, by })
         if (!isDone) throw new RedfishError(409, message('Base.ResourceInUse'))
         return { status: 204 }
       },
@@ -114,7 +123,7 @@ function rolloutActionsOf({ rollouts }: Engines): Readonly<Record<string, BmcAct
 }
 
 function moveOfRollOut(wanted: RolloutMove | undefined): Move | undefined {
-  return wanted && (({ rollouts }, bmc, key) => rollouts.move(bmc, key, wanted))
+  return wanted && (({ rollouts }, { bmc, key, actor: by }) => rollouts.move(bmc, key, { wanted, by }))
 }
 
 /** Whether it shows a roll-out, or a part of one, and nothing works in it. */
@@ -132,7 +141,7 @@ interface JobPatch {
 /** PATCH of a job: judged as a whole; then the state, which the job may refuse; then the rest. */
 export async function patchJob(
   engines: Engines,
-  { bmc, params: { id = '' }, body }: Call<Bmc>,
+  { bmc, params: { id = '' }, body, actor }: Call<Bmc>,
 ): Promise<void> {
   const patch = body as JobPatch // judged by the published schema
   const job = jobOf(bmc, id)
@@ -149,7 +158,7 @@ export async function patchJob(
     ...(schedule?.ok === false ? schedule.problem : []),
   ]
   if (mistakes.length > 0) throw new RedfishError(400, mistakes)
-  if (wanted !== undefined) await moveTo(engines, { bmc, job, wanted })
+  if (wanted !== undefined) await moveTo(engines, { bmc, job, wanted, actor })
   if (schedule?.ok === true) engines.jobs.amend(bmc, id, { schedule: schedule.value })
   if (MaxExecutionTime === undefined) return
   engines.jobs.setMaxExecution(
@@ -162,19 +171,20 @@ export async function patchJob(
 /** PATCH of a step: it may be let go on, or ended. */
 export async function patchStep(
   engines: Engines,
-  { bmc, params: { job = '', id = '' }, body }: Call<Bmc>,
+  { bmc, params: { job = '', id = '' }, body, actor }: Call<Bmc>,
 ): Promise<void> {
   const { JobState: wanted } = body as JobPatch // as above
-  if (wanted !== undefined) await moveTo(engines, { bmc, job: jobOf(bmc, `${job}/${id}`), wanted })
+  if (wanted !== undefined) await moveTo(engines, { bmc, job: jobOf(bmc, `${job}/${id}`), wanted, actor })
 }
 
 interface Wanted {
   readonly bmc: Bmc
   readonly job: Job
   readonly wanted: string
+  readonly actor: Actor
 }
 
-async function moveTo(engines: Engines, { bmc, job, wanted }: Wanted): Promise<void> {
+async function moveTo(engines: Engines, { bmc, job, wanted, actor }: Wanted): Promise<void> {
   if (wanted === job.state) return
   const moves = Object.hasOwn(statesToPatch, wanted) ? statesToPatch[wanted] : undefined
   // Others are the service's to say.
@@ -185,7 +195,7 @@ async function moveTo(engines: Engines, { bmc, job, wanted }: Wanted): Promise<v
     )
   }
   const move = job.rollout === undefined ? moves[job.state] : moveOfRollOut(rolloutMove(wanted))
-  const isDone = (await move?.(engines, bmc, jobKey(job))) ?? false
+  const isDone = (await move?.(engines, { bmc, key: jobKey(job), actor })) ?? false
   if (!isDone) throw new RedfishError(409, conflict(job, 'JobState', wanted))
 }
 
