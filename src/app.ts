@@ -40,6 +40,7 @@ import { registryRows } from './services/registries/index.ts'
 import { documentEndpoints } from './services/service-root/documents.ts'
 import { serviceRootRows } from './services/service-root/index.ts'
 import { sessionRows } from './services/session-service/index.ts'
+import { telemetryRows } from './services/telemetry-service/index.ts'
 import { taskRows } from './services/task-service/index.ts'
 import { type MonitorEnding, taskMonitor } from './services/task-service/monitor.ts'
 import { updateRows } from './services/update-service/index.ts'
@@ -185,7 +186,7 @@ function makeRows(
     ...jsonSchemaRows(types),
     ...logRows(pageSize),
     ...certificateRows(certificates),
-    ...(devices ? aggregationRows({ clock, devices, tasks }) : []),
+    ...(devices ? [...aggregationRows({ clock, devices, tasks }), ...telemetryRows(rollouts)] : []),
     ...machineRows({ clock, resets, updates, devices }),
   ]
 }

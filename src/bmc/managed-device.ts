@@ -44,6 +44,7 @@ export interface ManagedDevice {
   readonly address: DeviceAddress
   readonly facts: DeviceFacts
   readonly isReachable: boolean
+  readonly attachedAt: number
   /** When it was seen last, in milliseconds since the epoch. */
   readonly seenAt: number
 }

@@ -189,6 +189,8 @@ export interface StandbyImage extends PendingImage {
 export interface HistoryEntry extends PendingImage {
   /** When it began to run, in milliseconds since the epoch. */
   readonly activatedAt: number
+  /** The version that ran before. */
+  readonly replaced?: string
 }
 
 export interface Account {

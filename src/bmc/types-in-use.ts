@@ -9,6 +9,7 @@ const embedded: readonly ResourceTypeName[] = [
   'RedflashSoftwareInventory',
   'RedflashUpdateService',
   'RedflashJob',
+  'RedflashMetricValue',
 ]
 
 /** Every `@odata.type` that a machine's service shows: those of our rows, and those of its own data. */

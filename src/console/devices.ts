@@ -65,13 +65,15 @@ export class Devices {
     if (!looked.ok) return looked
     if (isGone) return fail({ kind: 'unreachable', detail: address.hostName })
     const id = String(nextNumber(bmc, 'devices'))
+    const now = clock.now()
     const device: ManagedDevice = {
       id,
       method: method.id,
       address,
       facts: looked.value,
       isReachable: true,
-      seenAt: clock.now(),
+      attachedAt: now,
+      seenAt: now,
     }
     commit(bmc, { devices: [[id, device]] })
     this.#bmcs.set(bmc.id, bmc)

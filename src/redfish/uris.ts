@@ -111,12 +111,25 @@ export const uris = {
   publishedImage: (token: string) => `/redflash/images/${token}`,
   connectionMethod: (id: string) => `${v1}/AggregationService/ConnectionMethods/${id}`,
 
+  telemetryService: `${v1}/TelemetryService`,
+  metricDefinitions: `${v1}/TelemetryService/MetricDefinitions`,
+  metricDefinition: (id: string) => `${v1}/TelemetryService/MetricDefinitions/${id}`,
+  metricReportDefinitions: `${v1}/TelemetryService/MetricReportDefinitions`,
+  metricReportDefinition: (id: string) => `${v1}/TelemetryService/MetricReportDefinitions/${id}`,
+  metricReports: `${v1}/TelemetryService/MetricReports`,
+  metricReport: (id: string) => `${v1}/TelemetryService/MetricReports/${id}`,
+
   certificateService: `${v1}/CertificateService`,
   certificateLocations: `${v1}/CertificateService/CertificateLocations`,
 
   action: (resource: string, action: string) => `${resource}/Actions/${action}`,
   actionInfo: (resource: string, action: string) => `${resource}/${action}ActionInfo`,
 } as const
+
+/** The report of what a roll-out adds up to, by the Id of its job. */
+export function rolloutReportId(job: string): string {
+  return `RollOut-${job}`
+}
 
 /** The path that a client's reference means: absolute URLs lose their origin, a missing leading slash is added. */
 export function referencePath(reference: string): string {

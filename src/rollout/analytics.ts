@@ -1,16 +1,17 @@
 import { messageKey } from './rules.ts'
-import type { RolloutRecord, TargetRecord, TargetState } from './state.ts'
+import type { PastAttempt, RolloutRecord, TargetRecord, TargetState } from './state.ts'
 
 /** Figures of a roll-out, for reports of it. */
 export interface Analytics {
   readonly devices: Readonly<Partial<Record<TargetState, number>>>
-  /** Of the updates that were tried, those that succeeded; absent where none has ended. */
+  /** Of the devices whose last attempt has ended, those with whom it ended well; absent where none has. */
   readonly successPercent?: number | undefined
   /** Of updates that succeeded, in milliseconds. */
   readonly durations: Durations | undefined
+  /** Of attempts that failed, those that were tried again included. */
   readonly failuresByStage: Readonly<Record<string, number>>
   readonly failuresByMessage: Readonly<Record<string, number>>
-  /** Attempts that failed, of devices that were tried again. */
+  /** Attempts after the first of their device. */
   readonly retries: number
   readonly rollBacks: { readonly succeeded: number; readonly failed: number }
   readonly bytes: number
@@ -19,37 +20,49 @@ export interface Analytics {
 interface Durations {
   readonly least: number
   readonly mean: number
-  readonly median: number
-  /** Nineteen of twenty took no longer. */
-  readonly p95: number
   readonly most: number
+  /** The least that so many percent of them do not exceed. */
+  readonly percentiles: Readonly<Record<50 | 90 | 95 | 99, number>>
 }
 
-/** What the histories of these devices add up to: of all of a roll-out, or of those of a wave. */
+/** What the histories of a roll-out's devices add up to. */
 export function analyticsOf(targets: RolloutRecord['targets']): Analytics {
   const attempts = targets.flatMap(({ history }) => history)
-  const updates = attempts.filter(({ kind }) => kind === 'Update')
+  const updates = attempts.filter(isUpdate)
   const rollBacks = attempts.filter(({ kind }) => kind === 'RollBack')
-  const succeeded = updates.filter(({ end }) => end === 'Succeeded')
   const failures = updates.flatMap(({ failure }) => failure ?? [])
   const messages = failures.flatMap(({ message }) => (message ? [messageKey(message.MessageId)] : []))
+  const last = targets.flatMap(({ history }) => history.findLast(hasSucceededOrNot) ?? [])
   return {
     devices: tally(targets.map(({ state }) => state)),
-    successPercent: updates.length === 0 ? undefined : (succeeded.length * 100) / updates.length,
-    durations: durationsOf(succeeded.map(({ startedAt, endedAt }) => endedAt - startedAt)),
+    successPercent: last.length === 0 ? undefined : (last.filter(hasSucceeded).length * 100) / last.length,
+    durations: durationsOf(updates.filter(hasSucceeded).map(({ startedAt, endedAt }) => endedAt - startedAt)),
     failuresByStage: tally(failures.map(({ stage }) => stage)),
     failuresByMessage: tally(messages),
     retries: targets.reduce((sum, target) => sum + retriesOf(target), 0),
     rollBacks: {
-      succeeded: rollBacks.filter(({ end }) => end === 'Succeeded').length,
-      failed: rollBacks.filter(({ end }) => end !== 'Succeeded').length,
+      succeeded: rollBacks.filter(hasSucceeded).length,
+      failed: rollBacks.filter((one) => !hasSucceeded(one)).length,
     },
     bytes: attempts.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
   }
 }
 
+function isUpdate({ kind }: PastAttempt): boolean {
+  return kind === 'Update'
+}
+
+function hasSucceeded({ end }: PastAttempt): boolean {
+  return end === 'Succeeded'
+}
+
+/** Whether it says anything of the image: what somebody cancelled does not. */
+function hasSucceededOrNot(attempt: PastAttempt): boolean {
+  return isUpdate(attempt) && attempt.end !== 'Cancelled'
+}
+
 function retriesOf({ history }: TargetRecord): number {
-  return Math.max(0, history.filter(({ kind }) => kind === 'Update').length - 1)
+  return Math.max(0, history.filter(isUpdate).length - 1)
 }
 
 function tally<T extends string>(values: readonly T[]): Partial<Record<T, number>> & Record<string, number> {
@@ -59,10 +72,16 @@ function tally<T extends string>(values: readonly T[]): Partial<Record<T, number
 }
 
 function durationsOf(durations: readonly number[]): Durations | undefined {
+  if (durations.length === 0) return undefined
   const sorted = durations.toSorted((a, b) => a - b)
-  /** The least that so large a share of them does not exceed. */
-  const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
-  if (sorted.length === 0) return undefined
+  /** By the nearest rank: one of them, and not what is between two. */
+  const at = (percent: number): number =>
+    sorted[Math.max(0, Math.ceil((percent * sorted.length) / 100) - 1)] ?? 0
   const sum = sorted.reduce((total, one) => total + one, 0)
-  return { least: at(0), mean: sum / sorted.length, median: at(0.5), p95: at(0.95), most: at(1) }
+  return {
+    least: at(0),
+    mean: sum / sorted.length,
+    most: at(100),
+    percentiles: { 50: at(50), 90: at(90), 95: at(95), 99: at(99) },
+  }
 }

@@ -14,9 +14,10 @@ import {
 const HISTORY = 16
 
 /** What becomes of a device when its operation has ended. */
-export function endOperation(live: LiveRollout, target: TargetRecord, outcome: Outcome): void {
+export function endOperation(live: LiveRollout, target: TargetRecord, told: Outcome): void {
   const { attempt, state } = target
   if (attempt === undefined) return
+  const outcome = judged(told, attempt)
   // One that was given up has its line already, and what it says is corrected.
   const past = attempt.deadline === undefined ? target.history.slice(0, -1) : target.history
   const history = pastAttempt({ ...target, history: past }, outcome, live.now)
@@ -24,7 +25,7 @@ export function endOperation(live: LiveRollout, target: TargetRecord, outcome: O
   if (attempt.kind === 'RollBack') return endRollBack(live, ended, outcome)
   if (outcome.end === 'Succeeded') return succeed(live, ended)
   if (state !== 'Flashing') return live.putTarget(ended)
-  const failure = failureOf(outcome, attempt)
+  const failure = failureOf(outcome)
   if (failure === undefined) live.putTarget({ ...ended, state: 'Cancelled' })
   else if (isRetried(live, ended, { failure, attempt })) {
     const notBefore = live.now + retryDelay(live.rules.retries, ended.tries)
@@ -32,10 +33,18 @@ export function endOperation(live: LiveRollout, target: TargetRecord, outcome: O
   } else failFinally(live, ended, failure)
 }
 
+type Judged = Pick<PastAttempt, 'end' | 'failure' | 'bytes'>
+
+/** What was told to end because it took too long has not ended for another reason. */
+function judged(outcome: Outcome, { cancel }: Attempt): Judged {
+  if (cancel !== 'Timeout' || outcome.end === 'Succeeded') return outcome
+  return { ...outcome, end: 'TimedOut', failure: { ...outcome.failure, stage: 'Timeout' } }
+}
+
 /** The device's history with what was done last. */
 export function pastAttempt(
   { attempt, history }: TargetRecord,
-  { end, failure, bytes }: Pick<PastAttempt, 'end' | 'failure' | 'bytes'>,
+  { end, failure, bytes }: Judged,
   endedAt: number,
 ): readonly PastAttempt[] {
   if (attempt === undefined) return history
@@ -43,15 +52,14 @@ export function pastAttempt(
   return [...history.slice(1 - HISTORY), { operation, kind, startedAt, endedAt, end, failure, bytes }]
 }
 
-function endRollBack(live: LiveRollout, target: TargetRecord, { end, failure }: Outcome): void {
+function endRollBack(live: LiveRollout, target: TargetRecord, { end, failure }: Judged): void {
   if (end === 'Succeeded') live.putTarget({ ...target, state: 'RolledBack', rollBackFailure: undefined })
   else
     live.putTarget({ ...target, state: 'RollbackFailed', rollBackFailure: failure ?? { stage: 'Activate' } })
 }
 
 /** Why it failed; `undefined`: it did not, somebody has cancelled it. */
-function failureOf({ end, failure }: Outcome, { cancel }: Attempt): Failure | undefined {
-  if (cancel === 'Timeout') return { ...failure, stage: 'Timeout' }
+function failureOf({ end, failure }: Judged): Failure | undefined {
   if (end === 'Cancelled') return undefined
   return failure ?? { stage: 'Activate' }
 }

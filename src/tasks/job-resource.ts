@@ -3,7 +3,7 @@ import { timestamp } from '../lib/clock.ts'
 import { formatDuration } from '../redfish/duration.ts'
 import { OEM } from '../redfish/oem/types.ts'
 import { type JsonObject, link, odataType, type Resource, resource } from '../redfish/resource.ts'
-import { uris } from '../redfish/uris.ts'
+import { rolloutReportId, uris } from '../redfish/uris.ts'
 import { jobKey, jobStatus, jobUri } from './job.ts'
 
 /** Offered in every state: one that a state does not allow is refused with a reason (409), not as unknown (404). */
@@ -41,7 +41,7 @@ function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...jo
     Steps: link(uris.steps(id)),
     ...payloadMembers(job),
     Schedule: schedule && scheduleView(schedule),
-    ...rolloutPart(job),
+    ...rolloutPart(id, job),
     Actions: {
       ...Object.fromEntries(jobActions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
       ...(rollout !== undefined && job.wave === undefined && { Oem: rolloutTargets(uri) }),
@@ -49,10 +49,12 @@ function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...jo
   }
 }
 
-function rolloutPart({ rolloutState: State, rolloutDevices: counts = {} }: Partial<Job>): JsonObject {
+function rolloutPart(id: string, job: Partial<Job>): JsonObject {
+  const { rolloutState: State, rolloutDevices: counts = {}, wave } = job
   if (State === undefined) return {}
+  const report = wave === undefined && { MetricReport: link(uris.metricReport(rolloutReportId(id))) }
   const Devices = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
-  return { Oem: { [OEM]: { '@odata.type': odataType('RedflashJob'), State, Devices } } }
+  return { Oem: { [OEM]: { '@odata.type': odataType('RedflashJob'), State, Devices, ...report } } }
 }
 
 function rolloutTargets(uri: string): JsonObject {

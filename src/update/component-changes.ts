@@ -46,7 +46,7 @@ export function activated(bmc: Bmc, component: Component, image: HistoryEntry): 
     pending: undefined,
     standby: component.behaviour.spare === 'bank' ? [previousOf(bmc, component, now, image)] : [],
   })
-  return { ...running, ...remembered(bmc, component, image) }
+  return { ...running, ...remembered(bmc, component, { ...image, replaced: now.version }) }
 }
 
 /** The new image does not boot: its component needs attention, and where a manager has another one, that runs. */

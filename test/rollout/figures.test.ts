@@ -6,6 +6,7 @@ import type { RolloutPlan } from '../../src/rollout/plan.ts'
 import { previewOf } from '../../src/rollout/preview.ts'
 import { progressOf } from '../../src/rollout/progress.ts'
 import { select } from '../../src/rollout/select.ts'
+import type { TargetRecord } from '../../src/rollout/state.ts'
 import { begun, MINUTE, START } from './begun.ts'
 import { component, device, devices, IMAGE, NEW } from './devices.ts'
 import { fails, succeeds } from './scripted-flash.ts'
@@ -88,13 +89,12 @@ test('figures add up what was done', () => {
   rollout.end('d-4', succeeds)
   expect(analyticsOf([...rollout.live.targets.values()])).toEqual({
     devices: { Succeeded: 3, RolledBack: 1 },
-    successPercent: 60,
+    successPercent: 75,
     durations: {
       least: 10 * MINUTE,
       mean: 20 * MINUTE,
-      median: 20 * MINUTE,
-      p95: 30 * MINUTE,
       most: 30 * MINUTE,
+      percentiles: { 50: 20 * MINUTE, 90: 30 * MINUTE, 95: 30 * MINUTE, 99: 30 * MINUTE },
     },
     failuresByStage: { Transfer: 1, Install: 1 },
     failuresByMessage: { 'Update.TransferFailed': 1, 'Update.ApplyFailed': 1 },
@@ -103,6 +103,29 @@ test('figures add up what was done', () => {
     bytes: 4_050,
   })
   expect(analyticsOf([])).toMatchObject({ successPercent: undefined, durations: undefined, bytes: 0 })
+})
+
+test.each([
+  [1, [1, 1, 1, 1]],
+  [2, [1, 2, 2, 2]],
+  [10, [5, 9, 10, 10]],
+  [20, [10, 18, 19, 20]],
+  [100, [50, 90, 95, 99]],
+  [101, [51, 91, 96, 100]],
+])('percentiles of %i durations are some of them, by the nearest rank', (count, [p50, p90, p95, p99]) => {
+  const [target] = begun({}, 1).live.targets.values()
+  const ended = { operation: 'x', kind: 'Update', end: 'Succeeded', startedAt: 0 } as const
+  // The longest first: their order is not that of their length.
+  const targets = Array.from({ length: count }, (_, index) => ({
+    ...(target as TargetRecord),
+    history: [{ ...ended, endedAt: count - index }],
+  }))
+  expect(analyticsOf(targets).durations).toMatchObject({
+    least: 1,
+    most: count,
+    mean: (count + 1) / 2,
+    percentiles: { 50: p50, 90: p90, 95: p95, 99: p99 },
+  })
 })
 
 test('a preview tells the waves, what is too many, and what a dry run says of each device', () => {

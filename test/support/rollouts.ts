@@ -78,10 +78,11 @@ export function newLab(count: number): Lab {
 /** At once, as if each had been attached by a client. */
 function attachAll({ bmc, clock }: TestEmulator, { devices }: Lab): void {
   nextNumber(bmc, 'devices', devices.length)
+  const now = clock.now()
   const attached = devices.map(({ facts }, index): readonly [string, ManagedDevice] => {
     const id = String(index + 1)
     const address = { hostName: facts.name, userName: 'me', password: DEVICE_PASSWORD }
-    return [id, { id, method: 'Lab', address, facts, isReachable: true, seenAt: clock.now() }]
+    return [id, { id, method: 'Lab', address, facts, isReachable: true, attachedAt: now, seenAt: now }]
   })
   commit(bmc, { devices: attached })
 }

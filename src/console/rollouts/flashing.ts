@@ -8,6 +8,7 @@ import { unlessAborted } from '../../lib/abort.ts'
 import { fail, succeed } from '../../lib/result.ts'
 import { message } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
+import type { FailureStage } from '../../rollout/plan.ts'
 import type { ChosenComponent } from '../../rollout/select.ts'
 import type { FlashOrder, FlashPort } from '../../rollout/run.ts'
 import type { Outcome } from '../../rollout/state.ts'
@@ -40,6 +41,8 @@ export class Flashing {
   /** What was begun, and nobody has asked for its end yet. */
   readonly #ends = new Map<string, PromiseWithResolvers<Outcome>>()
   readonly #taskIds = new Map<string, string>()
+  /** Of the images that they send, in bytes. */
+  readonly #sizes = new Map<string, number>()
   readonly #closing = new AbortController()
   readonly #onCommit: Listener = ({ tasks = [] }) => {
     for (const [, task] of tasks) if (task !== undefined) this.#hear(task, task.endTime === undefined)
@@ -70,11 +73,10 @@ export class Flashing {
       outcome: async (operation, signal) => {
         const ends = this.#ends.get(operation)
         const outcome = ends && (await unlessAborted(ends.promise, signal))
-        this.#ends.delete(operation)
-        this.#taskIds.delete(operation)
-        return outcome && outcome.end === 'Succeeded'
-          ? { ...outcome, bytes: cargo.image()?.sizeBytes }
-          : outcome
+        // What an earlier run of the service began is an update, nearly always.
+        const size = this.#sizes.get(operation) ?? cargo.image()?.sizeBytes
+        for (const known of [this.#ends, this.#taskIds, this.#sizes]) known.delete(operation)
+        return outcome && wasSent(outcome) ? { ...outcome, bytes: size } : outcome
       },
     }
   }
@@ -110,6 +112,7 @@ export class Flashing {
       const done = Promise.withResolvers<Outcome>()
       done.resolve({ end: 'Succeeded' })
       this.#ends.set(order.operation, done)
+      this.#sizes.set(order.operation, 0)
       return succeed({})
     }
     const image = await this.#imageOf(changed)
@@ -162,6 +165,7 @@ export class Flashing {
     const payload = { targetUri: asked.targetUri, httpHeaders: [], jsonBody: JSON.stringify({ Targets }) }
     const order = { payload, actor: asked.actor, rolloutOperation: operation }
     const request = requestFor(new Set(components.map(({ id }) => id)), force)
+    this.#sizes.set(operation, image.sizeBytes)
     for (;;) {
       const own = { ...image, spooled: image.spooled.share() }
       const started = this.#tools.updates.start(this.#bmc, own, request, order)
@@ -173,3 +177,10 @@ export class Flashing {
     }
   }
 }
+
+/** Whether all of the image came to the device, as far as can be said: it got beyond its transfer. */
+function wasSent({ end, failure }: Outcome): boolean {
+  return end === 'Succeeded' || (failure !== undefined && beyondTransfer.includes(failure.stage))
+}
+
+const beyondTransfer: readonly FailureStage[] = ['Verify', 'Install', 'Activate']

@@ -173,6 +173,24 @@ export const oemSchemas: readonly OemSchema[] = [
     },
   },
   {
+    name: 'RedflashMetricValue',
+    version: 'v1_0_0',
+    kind: 'part',
+    main: {
+      description: 'What a metric value is about, where its metric has several.',
+      properties: {
+        State: { description: 'The state of the devices that are counted.', shape: text },
+        Stage: { description: 'The stage at which the updates failed that are counted.', shape: text },
+        MessageId: {
+          description: 'The message with which the updates failed that are counted, by registry and key.',
+          shape: text,
+        },
+        SoftwareId: { description: 'What images name the firmware by that is counted.', shape: text },
+        Version: { description: 'The version of the firmware that is counted.', shape: text },
+      },
+    },
+  },
+  {
     name: 'RedflashJob',
     version: 'v1_0_0',
     kind: 'part',
@@ -183,6 +201,10 @@ export const oemSchemas: readonly OemSchema[] = [
         Devices: {
           description: 'How many devices are in which state.',
           shape: { kind: 'object', of: 'Devices' },
+        },
+        MetricReport: {
+          description: 'What a roll-out adds up to.',
+          shape: { kind: 'link', to: 'MetricReport.MetricReport' },
         },
       },
     },

@@ -16,10 +16,12 @@ export const historyRow: Row = {
     const { version, releaseDate } = component.factory
     const entries = bmc.state.history.get(id) ?? []
     const isComplete = entries.length < MAX_HISTORY
+    // What a device is seen to run is not what it ran before it was updated.
+    const first = entries[0]?.replaced ?? version
     return {
       ...resource('RedflashSoftwareHistory', uris.firmwareHistory(id), `Versions of ${id}`),
       Versions: [
-        ...(isComplete ? [{ Version: version, ReleaseDate: releaseDate }] : []),
+        ...(isComplete ? [{ Version: first, ReleaseDate: first === version ? releaseDate : undefined }] : []),
         ...entries.map((entry) => versionView(bmc, entry)),
       ],
     }
