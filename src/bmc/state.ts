@@ -4,6 +4,7 @@ import type { Message } from '../redfish/messages/message.ts'
 import type { JsonObject } from '../redfish/resource.ts'
 import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
 import type { DeviceIdentity } from './device-identity.ts'
+import type { AskedDevice, DeviceRequest } from './device-request.ts'
 import type { Aggregate, ManagedDevice } from './managed-device.ts'
 import type { LocalImage } from './local-image.ts'
 import type { Network } from './network.ts'
@@ -291,11 +292,34 @@ export interface Job {
   readonly rollout?: string
   /** Of one that shows a wave. */
   readonly wave?: number
-  /** Of one that shows a roll-out or a wave: what that does, and how many of its devices are in which state. */
+  /** Of one that shows a roll-out, a wave or a device: what that does. */
   readonly rolloutState?: string
+  /** Of the first two: how many of its devices are in which state, and when it came to which of its own. */
   readonly rolloutDevices?: Readonly<Record<string, number>>
+  readonly rolloutHistory?: readonly { readonly at: number; readonly state: string }[]
+  /** Of a device: what was done at it. */
+  readonly rolloutAttempts?: readonly RolloutAttempt[]
+  /** Of a wave: who let it begin. */
+  readonly approvedBy?: string | undefined
+  /** When it will have ended, as far as that can be said. */
+  readonly estimatedEnd?: number | undefined
+  /** Of one that asks devices for something by IBM's device management: what, and how many of them are in which state. */
+  readonly request?: DeviceRequest
+  readonly requestDevices?: Readonly<Record<string, number>>
+  /** Of a step of such a one. */
+  readonly asked?: AskedDevice
   /** The jobs of a roll-out's waves, in their order: they come and go with it. */
   readonly waveJobs?: readonly WaveJob[]
+}
+
+/** An update of a device, or a roll-back, that has ended. */
+export interface RolloutAttempt {
+  readonly kind: string
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly end: string
+  readonly failure?: { readonly stage: string } | undefined
+  readonly bytes?: number | undefined
 }
 
 export interface WaveJob {

@@ -101,7 +101,17 @@ function ofTaskState(key: string, now: Task, was: Task | undefined): Message[] {
 
 const paused: readonly JobState[] = ['Pending', 'Suspended', 'UserIntervention']
 
+/** What a roll-out does has more states than its jobs: one that changes nothing of those is told by its own name. */
 function ofJobState(key: string, now: Job, was: Job | undefined): Message[] {
+  const told = ofJobChange(key, now, was)
+  const { rolloutState: state } = now
+  const isSilent = told.length === 0 && was !== undefined && state !== undefined
+  return isSilent && state !== was.rolloutState
+    ? [message('ResourceEvent.ResourceStateChanged', jobUri(key), state)]
+    : told
+}
+
+function ofJobChange(key: string, now: Job, was: Job | undefined): Message[] {
   if (isFinalJob(now.state)) return now.state === was?.state ? [] : [jobEndMessage(now)]
   return [
     ...(now.state === was?.state ? [] : ofJobMove(key, now, was)),

@@ -1,4 +1,4 @@
-import type { Job, Schedule } from '../bmc/state.ts'
+import type { Job, RolloutAttempt, Schedule } from '../bmc/state.ts'
 import { timestamp } from '../lib/clock.ts'
 import { formatDuration } from '../redfish/duration.ts'
 import { OEM } from '../redfish/oem/types.ts'
@@ -14,7 +14,7 @@ export const rolloutActions = ['Oem/RedflashJob.RetryFailed', 'Oem/RedflashJob.R
 
 /** A Job or one of its steps (Job v1_3_0); a step has no limits, no steps and no actions of its own. */
 export function jobView(job: Job): Resource {
-  const { parent, name, state, percent, messages, createdAt, startTime, endTime } = job
+  const { parent, name, state, percent, messages, createdAt, startTime, endTime, estimatedEnd } = job
   const uri = jobUri(jobKey(job))
   return {
     ...resource('Job', uri, name),
@@ -25,8 +25,10 @@ export function jobView(job: Job): Resource {
     CreationTime: timestamp(createdAt),
     StartTime: startTime === undefined ? undefined : timestamp(startTime),
     EndTime: endTime === undefined ? undefined : timestamp(endTime),
+    EstimatedCompletionTime: estimatedEnd === undefined ? undefined : timestamp(estimatedEnd),
     CreatedBy: job.actor?.username,
     ...(parent === undefined && rootMembers(uri, job)),
+    ...rolloutPart(job),
     Messages: messages.map((message) => ({ ...message })),
     ...linksOf(job),
   }
@@ -41,7 +43,7 @@ function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...jo
     Steps: link(uris.steps(id)),
     ...payloadMembers(job),
     Schedule: schedule && scheduleView(schedule),
-    ...rolloutPart(id, job),
+    ...requestPart(job),
     Actions: {
       ...Object.fromEntries(jobActions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
       ...(rollout !== undefined && job.wave === undefined && { Oem: rolloutTargets(uri) }),
@@ -49,12 +51,42 @@ function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...jo
   }
 }
 
-function rolloutPart(id: string, job: Partial<Job>): JsonObject {
-  const { rolloutState: State, rolloutDevices: counts = {}, wave } = job
+function rolloutPart(job: Job): JsonObject {
+  const { id, parent, wave, rolloutState: State, approvedBy: ApprovedBy } = job
   if (State === undefined) return {}
-  const report = wave === undefined && { MetricReport: link(uris.metricReport(rolloutReportId(id))) }
-  const Devices = Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
-  return { Oem: { [OEM]: { '@odata.type': odataType('RedflashJob'), State, Devices, ...report } } }
+  const isWhole = parent === undefined && wave === undefined
+  const part = {
+    State,
+    ...(job.rolloutDevices && { Devices: thoseThatAre(job.rolloutDevices) }),
+    ...(ApprovedBy !== undefined && { ApprovedBy }),
+    ...(isWhole && { MetricReport: link(uris.metricReport(rolloutReportId(id))) }),
+    ...(job.rolloutHistory && {
+      History: job.rolloutHistory.map(({ at, state }) => ({ State: state, Time: timestamp(at) })),
+    }),
+    ...(job.rolloutAttempts && { Attempts: job.rolloutAttempts.map(attemptView) }),
+  }
+  return { Oem: { [OEM]: { '@odata.type': odataType('RedflashJob'), ...part } } }
+}
+
+function attemptView({ kind, startedAt, endedAt, end, failure, bytes }: RolloutAttempt): JsonObject {
+  return {
+    Kind: kind,
+    StartTime: timestamp(startedAt),
+    EndTime: timestamp(endedAt),
+    Result: end,
+    ...(failure && { Stage: failure.stage }),
+    ...(bytes !== undefined && { Bytes: bytes }),
+  }
+}
+
+function requestPart({ request, requestDevices = {} }: Partial<Job>): JsonObject {
+  if (request === undefined) return {}
+  const part = { Action: request.action, Devices: thoseThatAre(requestDevices) }
+  return { Oem: { [OEM]: { '@odata.type': odataType('RedflashJob'), ...part } } }
+}
+
+function thoseThatAre(counts: Readonly<Record<string, number>>): JsonObject {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }
 
 function rolloutTargets(uri: string): JsonObject {

@@ -85,6 +85,7 @@ test('a restart of the console forgets nobody: neither who asked, nor who approv
   const second = await startLab(3, { lab: first.lab, after: first })
   await move(second, JOB, 'Cancelled', 'bob')
   await second.clock.advance(LONG_MS)
+  expect(await second.get(uris.job('3'))).toMatchObject({ Oem: { Redflash: { ApprovedBy: 'bob' } } })
   const entries = await trail(second)
   expect(entries.slice(0, told.length)).toEqual(told)
   expect(entries.slice(told.length)).toEqual([

@@ -2,6 +2,7 @@ import type { Bmc } from '../../bmc/bmc.ts'
 import type { Entries, Job } from '../../bmc/state.ts'
 import type { Message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
+import { estimatedEnd } from '../../rollout/estimate.ts'
 import type { RolloutHead, TargetRecord } from '../../rollout/state.ts'
 import { isFinalJob } from '../../tasks/job.ts'
 import { type Asked, headPart, targetPart } from './record.ts'
@@ -60,6 +61,10 @@ export function jobsAfter(rollout: Projected, { head, waves, targets }: Changes)
 const shownMembers = [
   'state',
   'rolloutState',
+  'rolloutHistory',
+  'rolloutAttempts',
+  'approvedBy',
+  'estimatedEnd',
   'percent',
   'startTime',
   'endTime',
@@ -91,8 +96,16 @@ function wholeJob(rollout: Projected): Entry {
   const job = made(rollout, id, { name, shown: shownRollout(live), news })
   const waveJobs = waveIds.map((wave, index) => ({ id: wave, parts: live.tallyOf(index).total }))
   const skipped = live.all.total - waveJobs.reduce((sum, { parts }) => sum + parts, 0)
-  const told = { rolloutState: live.head.state, rolloutDevices: { ...live.all.counts } }
-  return [id, { ...job, ...told, waveJobs, parts: skipped }]
+  const { state: rolloutState, history: rolloutHistory } = live.head
+  const told = { rolloutState, rolloutHistory, rolloutDevices: { ...live.all.counts } }
+  return [id, { ...job, ...told, estimatedEnd: estimateOf(rollout, job), waveJobs, parts: skipped }]
+}
+
+/** Made anew with each percent, and no oftener: it looks at all devices. */
+function estimateOf({ bmc, live }: Projected, { id, percent }: Job): number | undefined {
+  const was = bmc.state.jobs.get(id)
+  const isNews = was?.percent !== percent || was.rolloutState !== live.head.state
+  return isNews ? estimatedEnd(live, live.now) : was.estimatedEnd
 }
 
 const unbegun: RolloutHead = { state: 'New', forgiven: 0, history: [] }
@@ -105,7 +118,9 @@ function waveJob(rollout: Projected, index: number): readonly Entry[] {
   const news = newsOfWave(bmc.state.jobs.get(id)?.state, wave)
   const job = made(rollout, id, { name: wave.name, shown: shownWave(live, wave), news })
   const { total: parts, counts } = live.tallyOf(index)
-  return [[id, { ...job, wave: index, rolloutState: wave.state, rolloutDevices: { ...counts }, parts }]]
+  const { state: rolloutState, history: rolloutHistory, approvedBy } = wave
+  const told = { rolloutState, rolloutHistory, rolloutDevices: { ...counts }, approvedBy }
+  return [[id, { ...job, ...told, wave: index, parts }]]
 }
 
 function stepJob(rollout: Projected, target: TargetRecord): readonly Entry[] {
@@ -117,7 +132,8 @@ function stepJob(rollout: Projected, target: TargetRecord): readonly Entry[] {
   const news = newsOfTarget(targetPart(bmc, base.id, target.id), target, base.image)
   const shown = shownTarget(target, live.now)
   const job = made(rollout, key, { name: `Update of ${target.name}`, shown, news })
-  return [[key, { ...job, id: String(place.number), parent: place.job }]]
+  const told = { rolloutState: target.state, rolloutAttempts: target.history }
+  return [[key, { ...job, ...told, id: String(place.number), parent: place.job }]]
 }
 
 interface Made {

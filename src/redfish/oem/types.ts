@@ -195,12 +195,25 @@ export const oemSchemas: readonly OemSchema[] = [
     version: 'v1_0_0',
     kind: 'part',
     main: {
-      description: 'What the job of a roll-out, or of one of its waves, has beside its standard properties.',
+      description:
+        'What the job of a roll-out, of one of its waves, or of a request to devices has beside its standard properties.',
       properties: {
-        State: { description: 'What the roll-out, or the wave, does.', shape: text, isRequired: true },
+        State: { description: 'What the roll-out, the wave, or the device in it, does.', shape: text },
+        Action: { description: 'What the request asks devices for.', shape: text },
         Devices: {
           description: 'How many devices are in which state.',
           shape: { kind: 'object', of: 'Devices' },
+        },
+        ApprovedBy: { description: 'Who let the wave begin.', shape: text },
+        History: {
+          description: 'When the roll-out, or the wave, came to which state, the newest last.',
+          shape: { kind: 'object', of: 'Moment' },
+          isArray: true,
+        },
+        Attempts: {
+          description: 'What was done at the device, the newest last.',
+          shape: { kind: 'object', of: 'Attempt' },
+          isArray: true,
         },
         MetricReport: {
           description: 'What a roll-out adds up to.',
@@ -212,14 +225,48 @@ export const oemSchemas: readonly OemSchema[] = [
       Devices: {
         description: 'How many devices are in which state. A state that is not there is that of none.',
         properties: Object.fromEntries(
-          rollOutDeviceStates.map((state) => [
+          [...rollOutDeviceStates, 'Running'].map((state) => [
             state,
             { description: `Devices that are ${state}.`, shape: count },
           ]),
         ),
       },
+      Moment: {
+        description: 'A state, and when it began.',
+        properties: {
+          State: { description: 'The state.', shape: text, isRequired: true },
+          Time: { description: 'When it began.', shape: time, isRequired: true },
+        },
+      },
+      Attempt: {
+        description: 'An update of the device, or a roll-back, that has ended.',
+        properties: {
+          Kind: { description: '`Update` or `RollBack`.', shape: text, isRequired: true },
+          StartTime: { description: 'When it began.', shape: time, isRequired: true },
+          EndTime: { description: 'When it ended.', shape: time, isRequired: true },
+          Result: {
+            description: '`Succeeded`, `Failed`, `Cancelled` or `TimedOut`.',
+            shape: text,
+            isRequired: true,
+          },
+          Stage: { description: 'The stage at which it failed.', shape: text },
+          Bytes: { description: 'How many bytes of an image were sent to the device.', shape: count },
+        },
+      },
     },
     actions: {
+      AddDevices: {
+        description: 'Adds devices to a roll-out that goes on.',
+        of: 'Job',
+        parameters: {
+          Targets: {
+            description: 'The devices, or groups of them.',
+            shape: text,
+            isArray: true,
+            isRequired: true,
+          },
+        },
+      },
       RetryFailed: {
         description: 'Updates those devices once more whose update failed.',
         of: 'Job',
