@@ -17,6 +17,7 @@ const USAGE = `npm run soak -- [--minutes N] [--bmcs N] [--data] [--seed N]
   --seed     what the clients' choices follow from (1)`
 
 const WINDOWS = 40
+const FEW_WINDOWS = 4
 const MIN_JUDGED_MINUTES = 3
 const MAX_TOLD = 20
 /** So many fill what the service keeps of its answers. */
@@ -64,7 +65,7 @@ async function soak(forMinutes: number, size: number, from: number): Promise<boo
     if (isJudged) await fillCaches(controlUrl)
     const before = await served.look()
     const playing = playAll({ ...around, controlUrl, tally, signal: over.signal }, size)
-    const seen = await Promise.race([watch(served, tally, forMinutes * 60_000), served.died])
+    const seen = await Promise.race([watch(served, tally, forMinutes), served.died])
     over.abort()
     await Promise.race([playing, served.died])
     const left = await settled(served, before)
@@ -75,12 +76,14 @@ async function soak(forMinutes: number, size: number, from: number): Promise<boo
 }
 
 /** Looks again and again, and prints what it sees. */
-async function watch(served: Served, tally: Tally, durationMs: number): Promise<Taken[]> {
+async function watch(served: Served, tally: Tally, forMinutes: number): Promise<Taken[]> {
+  const windows = forMinutes < MIN_JUDGED_MINUTES ? FEW_WINDOWS : WINDOWS
+  const windowMs = (forMinutes * 60_000) / windows
   const seen: Taken[] = []
   const started = performance.now()
   console.log(header)
-  for (let window = 1; window <= WINDOWS; window++) {
-    await sleep(Math.max(0, started + (window * durationMs) / WINDOWS - performance.now()))
+  for (let window = 1; window <= windows; window++) {
+    await sleep(Math.max(0, started + window * windowMs - performance.now()))
     const taken = await served.look()
     seen.push(taken)
     console.log(line((performance.now() - started) / 1_000, taken, tally))

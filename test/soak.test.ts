@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { leaks } from '../scripts/soak/leak.ts'
+import { isProof } from './support/sample.ts'
 import { PATIENCE_MS, run } from './support/programs.ts'
 
 const LENGTH = 40
@@ -51,14 +52,14 @@ describe('what a soak calls a leak', () => {
   })
 })
 
-test.each([[[]], [['--data']]])(
+test.each(isProof ? [[[]], [['--data']]] : [[['--data']]])(
   'a short soak %j does something of everything, and fails at nothing',
   async (args) => {
     const script = resolve(import.meta.dirname, '../scripts/soak.ts')
-    const printed = await run(process.execPath, [script, '--minutes', '0.1', '--bmcs', '8', ...args])
+    const printed = await run(process.execPath, [script, '--minutes', '0.05', '--bmcs', '8', ...args])
     const table = printed.slice(0, printed.indexOf('\n\n')).split('\n')
     expect(table[0]).toMatch(/^seconds .*heap MB .*descriptors .*database MB .*lag p99 ms .*failures$/)
-    expect(table).toHaveLength(41)
+    expect(table).toHaveLength(5)
     expect(printed).toMatch(
       /^done: .*abort an upload \d+, .*come by TLS \d+, .*login \d+, .*pull \d+, push \d+/m,
     )
