@@ -17,7 +17,8 @@ import { Turns } from './lib/turns.ts'
 import type { Published } from './console/published.ts'
 import { Certificates } from './http/certificates.ts'
 import { createDirectory } from './http/directory.ts'
-import { type Endpoint, mountEndpoints, mountRows } from './http/mount.ts'
+import { type Endpoint, mount } from './http/mount.ts'
+import { indexPaths } from './http/path-index.ts'
 import { installProtocol, refuseBadPath } from './http/protocol.ts'
 import { Reading } from './http/reading.ts'
 import { refuseUnreadable } from './http/server.ts'
@@ -109,7 +110,8 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { clock, certificates = new Certificates({ clock, names: () => ['localhost'] }) } = options
   const app = createFastify(options)
-  const directory = createDirectory(() => rows)
+  const findRow = indexPaths(() => rows)
+  const directory = createDirectory(findRow)
   const engines = createEngines(options, directory, (err) => app.log.error({ err }, 'background work failed'))
   const { tasks, jobs, resets, sessions, logins, events, images } = engines
   const passes = new Passes()
@@ -119,7 +121,7 @@ export function createApp(options: AppOptions): App {
     certificates,
     directory,
     userJobs,
-    targets: createTargets(() => rows),
+    targets: createTargets(findRow),
     types: () => types,
   })
   const types: ReadonlySet<ResourceTypeName> = new Set(
@@ -129,9 +131,8 @@ export function createApp(options: AppOptions): App {
   const authenticator = new Authenticator(sessions, logins)
   options.counters?.install(app)
   installAudit(app, clock)
-  installProtocol(app, { ...options, authenticator, passes })
-  mountRows(app, rows, { authenticator, reading: new Reading(rows, options.pageSize) })
-  mountEndpoints(app, endpoints, authenticator)
+  installProtocol(app, { ...options, passes })
+  mount(app, { rows, endpoints }, { authenticator, reading: new Reading(findRow, options.pageSize) })
   app.addHook('onClose', () => closeEngines(engines, options))
   return {
     fastify: app,
@@ -219,10 +220,9 @@ function makeEndpoints(
 
 function createFastify({ logger, serverFactory, rewritePath = (path) => path }: AppOptions): FastifyInstance {
   const app = fastify({
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL_BYTES },
+    routerOptions: { maxParamLength: MAX_URL_BYTES },
     exposeHeadRoutes: false,
-    // The router leaves an encoded `$` as it is and matches no route by it: `%24metadata` would be a 404.
-    rewriteUrl: ({ url = '/' }) => rewritePath(url).replaceAll('%24', '$'),
+    rewriteUrl: ({ url = '/' }) => rewritePath(url),
     logController: new LogController({ disableRequestLogging: true }),
     clientErrorHandler: refuseUnreadable,
     frameworkErrors: refuseBadPath,

@@ -9,6 +9,9 @@ export interface RequestContext {
   readonly bmc: Bmc
   /** The path without its query and its trailing slash. */
   readonly path: string
+  /** Who answers, and the parameters of the path; known once the path was found. */
+  route: Route | undefined
+  params: Params
   /** In whose name it comes from inside the process. */
   readonly maker: Actor | undefined
   principal: Principal | undefined
@@ -18,11 +21,15 @@ export interface RequestContext {
   query: Query | undefined
 }
 
+/** A path as it was mounted, and who answers there. */
+export interface Route {
+  readonly path: string
+  /** Whether the handler asks for the body itself, after it has looked at the headers. */
+  readonly holdsBody: boolean
+  readonly answer: (request: FastifyRequest, reply: FastifyReply) => unknown
+}
+
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Whether the handler asks for the body itself. */
-    holdsBody?: boolean
-  }
   interface FastifyRequest {
     /** Read it by `contextOf`. A property, because a WeakMap of all requests costs each more than its handler does. */
     redflash?: RequestContext | undefined
@@ -41,6 +48,8 @@ export function setContext(request: FastifyRequest, bmc: Bmc, maker?: Actor): vo
   request.redflash = {
     bmc,
     path: plainPath(request.url),
+    route: undefined,
+    params: {},
     maker,
     principal: undefined,
     needed: undefined,
@@ -56,7 +65,7 @@ export type EndpointHandler = (
 ) => unknown
 
 export function paramsOf(request: FastifyRequest): Params {
-  return request.params as Params // Fastify's router makes nothing but strings of a path
+  return contextOf(request).params
 }
 
 /** Who sent a request, as the logs name them. */
@@ -69,13 +78,13 @@ export function actorOf(request: FastifyRequest): Actor {
   return { username: principal?.username, address }
 }
 
-/** The path of a request without its query and its trailing slash. */
+/** The path of a request without its query, a fragment, and its trailing slash. */
 export function pathOf({ redflash, url }: FastifyRequest): string {
   return redflash?.path ?? plainPath(url)
 }
 
 function plainPath(url: string): string {
-  const query = url.indexOf('?')
-  const path = query === -1 ? url : url.slice(0, query)
+  const end = url.search(/[?#]/)
+  const path = end === -1 ? url : url.slice(0, end)
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }

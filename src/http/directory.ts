@@ -4,22 +4,22 @@ import { principalOf } from '../bmc/roles.ts'
 import type { Directory } from '../events/directory.ts'
 import { allows } from '../redfish/resource-table.ts'
 import { requirementOfRow } from './access.ts'
-import { type FoundRow, indexRows } from './row-index.ts'
+import type { FindRow, Found } from './path-index.ts'
 
-/** What resources are outside of any request; the rows are asked for when they are all there. */
-export function createDirectory(rows: () => readonly Row[]): Directory {
-  let index: ((path: string) => FoundRow | undefined) | undefined
-  const find = (uri: string): FoundRow | undefined => (index ??= indexRows(rows()))(uri.replace(/\/$/, ''))
+/** What resources are outside of any request. */
+export function createDirectory(findRow: FindRow): Directory {
+  const find: FindRow = (uri) => findRow(uri.replace(/\/$/, ''))
   return {
-    typeOf: (bmc, uri) => typeOfResource(bmc, uri, find(uri)?.row),
+    typeOf: (bmc, uri) => typeOfResource(bmc, uri, find(uri)?.value),
     show: (bmc, uri, username) => {
       const found = find(uri)
-      return found && maySee(bmc, uri, found, username) ? found.row.view(bmc, found.params) : undefined
+      return found && maySee(bmc, uri, found, username) ? found.value.view(bmc, found.params) : undefined
     },
   }
 }
 
-function maySee(bmc: Bmc, uri: string, { row, params }: FoundRow, username: string | undefined): boolean {
+function maySee(bmc: Bmc, uri: string, found: Found<Row>, username: string | undefined): boolean {
+  const { value: row, params } = found
   const account = username === undefined ? undefined : findAccount(bmc.state.accounts, username)
   const isOwn = row.owner === undefined || row.owner(bmc, params) === username
   return allows(requirementOfRow(row, bmc, uri, 'GET'), account && principalOf(bmc.state, account), isOwn)

@@ -91,7 +91,7 @@ export class Metrics {
   /** Counts and times every request. */
   install(app: FastifyInstance): void {
     app.addHook('onResponse', (request, reply, done) => {
-      const { url: route = 'none' } = request.routeOptions
+      const route = request.redflash?.route?.path ?? 'none'
       const labels = { route, method: request.method, status: String(reply.statusCode) }
       this.#requests.observe(labels, reply.elapsedTime / 1_000)
       done()

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { finished } from 'node:stream'
 import type { Bmc, Row } from '../bmc/bmc.ts'
 import { RedfishError } from '../redfish/errors.ts'
@@ -6,14 +6,14 @@ import { message } from '../redfish/messages/message.ts'
 import { isObject, type JsonObject } from '../redfish/resource.ts'
 import type { Action, Answer, Call, Method, Privileges } from '../redfish/resource-table.ts'
 import { judge, parameterMessages } from '../redfish/validation.ts'
-import { type Access, accessToEndpoint, accessToRow } from './access.ts'
+import { accessToEndpoint, accessToRow } from './access.ts'
 import type { Authenticator } from './auth.ts'
 import { type Changing, checkPrecondition, patchResource, putResource } from './changes.ts'
 import { actorOf, contextOf, type EndpointHandler, paramsOf, pathOf } from './context.ts'
-import { JSON_TYPE, methodNotAllowed, notFound } from './errors.ts'
-import { accepts, allMethods, guard } from './protocol.ts'
+import { JSON_TYPE } from './errors.ts'
 import type { Reading } from './reading.ts'
 import { allowOf } from './rendering.ts'
+import { type MountedPath, routePaths } from './routing.ts'
 import { ofEach } from '../lib/of-each.ts'
 
 /** A path that is no resource: the push URI, a task monitor, a document. */
@@ -40,111 +40,51 @@ export interface Readers {
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** Makes routes of the resource table: every method of every path is answered, if only with 405 and `Allow`. */
-export function mountRows(
+/** Serves the resource table and the paths beside it. */
+export function mount(
   app: FastifyInstance,
-  rows: readonly Row[],
+  { rows, endpoints }: { readonly rows: readonly Row[]; readonly endpoints: readonly Endpoint[] },
   { authenticator, reading }: Readers,
 ): void {
-  for (const row of rows) {
-    const mounted = {
-      path: row.path,
-      access: accessToRow(row, pathOf),
-      methods: rowMethods(row, reading),
-      exists: existence(row),
-      allow: (request: FastifyRequest) => allowOf(row, reading.resource(request, row)),
-      takesQuery: true,
-    }
-    mountPath(app, authenticator, mounted)
-    // DSP0266: a collection creates members through its Members property, too.
-    const { POST } = mounted.methods
-    if (POST)
-      mountPath(app, authenticator, {
-        ...mounted,
-        path: `${row.path}/Members`,
-        access: accessToRow(row, (request) => pathOf(request).replace(/\/Members$/, '')),
-        methods: { POST },
-        allow: () => 'POST',
-      })
-    for (const [name, action] of Object.entries(row.actions ?? {})) {
-      mountPath(app, authenticator, {
-        path: `${row.path}/Actions/${name}`,
-        access: accessToRow(row, (request) => pathOf(request).replace(/\/Actions\/.*$/, '')),
-        methods: { POST: (request, reply) => act(request, reply, name, action) },
-        exists: (request) => offersAction(row.view(contextOf(request).bmc, paramsOf(request)), name),
-      })
-    }
+  const paths = [...rows.flatMap((row) => pathsOfRow(row, reading)), ...endpoints.map(pathOfEndpoint)]
+  routePaths(app, paths, authenticator)
+}
+
+/** A resource, and what is below it: its actions, and the Members of a collection. */
+function pathsOfRow(row: Row, reading: Reading): readonly MountedPath[] {
+  const methods = rowMethods(row, reading)
+  const resource: MountedPath = {
+    path: row.path,
+    access: accessToRow(row, pathOf),
+    methods,
+    exists: (request) => row.view(contextOf(request).bmc, paramsOf(request)) !== undefined,
+    allow: (request) => allowOf(row, reading.resource(request, row)),
+    takesQuery: true,
   }
-}
-
-export function mountEndpoints(
-  app: FastifyInstance,
-  endpoints: readonly Endpoint[],
-  authenticator: Authenticator,
-): void {
-  for (const endpoint of endpoints) {
-    const access = accessToEndpoint(endpoint.privileges, endpoint.owner)
-    const { exists = () => true } = endpoint
-    mountPath(app, authenticator, {
-      ...endpoint,
-      access,
-      exists: (request) => exists(contextOf(request).bmc),
-    })
+  const { POST } = methods
+  // DSP0266: a collection creates members through its Members property, too.
+  const members: MountedPath | undefined = POST && {
+    ...resource,
+    path: `${row.path}/Members`,
+    access: accessToRow(row, (request) => pathOf(request).replace(/\/Members$/, '')),
+    methods: { POST },
+    allow: () => 'POST',
   }
+  const actions = Object.entries(row.actions ?? {}).map(([name, action]): MountedPath => ({
+    path: `${row.path}/Actions/${name}`,
+    access: accessToRow(row, (request) => pathOf(request).replace(/\/Actions\/.*$/, '')),
+    methods: { POST: (request, reply) => act(request, reply, name, action) },
+    exists: (request) => offersAction(row.view(contextOf(request).bmc, paramsOf(request)), name),
+  }))
+  return [resource, ...(members ? [members] : []), ...actions]
 }
 
-interface MountedPath extends Omit<Endpoint, 'privileges' | 'owner' | 'exists'> {
-  readonly access: Access
-  readonly exists: (request: FastifyRequest) => boolean
-  /** The methods of this very resource, where they are not those of its row. */
-  readonly allow?: (request: FastifyRequest) => string
-}
-
-function mountPath(app: FastifyInstance, authenticator: Authenticator, path: MountedPath): void {
-  const { methods, access, exists, produces = 'application/json', holdsBody = false, takesQuery } = path
-  const { allow = () => Object.keys(methods).join(', ') } = path
-  const handlers: Partial<Record<string, EndpointHandler>> = methods
-  const route: RouteOptions = {
-    method: allMethods,
-    url: path.path,
-    config: { holdsBody },
-    onRequest: guard(authenticator, access),
-    handler: (request, reply) => {
-      const handle = handlers[request.method]
-      // A GET finds out by rendering; nothing is rendered twice.
-      const isRead = request.method === 'GET' || request.method === 'HEAD'
-      const isAcceptable = accepts(request.headers.accept, produces)
-      if (!(isRead && isAcceptable && handle) && !exists(request)) throw notFound(pathOf(request))
-      if (handle === undefined) throw methodNotAllowed(allow(request))
-      if (!isAcceptable) throw new RedfishError(406, message('Base.HeaderInvalid', 'Accept'))
-      const context = contextOf(request)
-      if (context.query !== undefined && takesQuery !== true) {
-        throw new RedfishError(400, message('Base.QueryNotSupportedOnResource'))
-      }
-      const handled = handle(request, reply, context)
-      // A reply that is returned is waited for like a promise, which costs more than the answer.
-      return handled === reply ? undefined : handled
-    },
+function pathOfEndpoint({ privileges, owner, exists = () => true, ...endpoint }: Endpoint): MountedPath {
+  return {
+    ...endpoint,
+    access: accessToEndpoint(privileges, owner),
+    exists: (request) => exists(contextOf(request).bmc),
   }
-  if (!holdsBody) return void app.route(route)
-  // No parser may wait for a body that nobody has asked the client for.
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', ignoreBody)
-    // Nor may Fastify refuse a type that it cannot read: what the body says of itself is the handler's to judge.
-    scope.addHook('onRequest', (request, _reply, done) => {
-      Object.assign(request, { headers: { 'content-type': undefined } })
-      done()
-    })
-    scope.route(route)
-  })
-}
-
-/** Leaves the body to the handler. */
-async function ignoreBody(): Promise<void> {}
-
-function existence(row: Row): MountedPath['exists'] {
-  return (request) => row.view(contextOf(request).bmc, paramsOf(request)) !== undefined
 }
 
 function rowMethods(row: Row, reading: Reading): Endpoint['methods'] {

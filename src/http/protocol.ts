@@ -1,10 +1,4 @@
-import type {
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  HTTPMethods,
-  onRequestHookHandler,
-} from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Bmc } from '../bmc/bmc.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -13,17 +7,15 @@ import { readJson } from '../redfish/json-body.ts'
 import { message } from '../redfish/messages/message.ts'
 import { parseQuery, type Query } from '../redfish/query/parse.ts'
 import type { Principal } from '../redfish/resource-table.ts'
-import { type Access, accessToEndpoint } from './access.ts'
+import type { Access } from './access.ts'
 import { type Authenticator, authorize } from './auth.ts'
-import { contextOf, pathOf, setContext } from './context.ts'
+import { contextOf, setContext } from './context.ts'
 import { drainBody, isUnread } from './drain.ts'
-import { notFound, sendError } from './errors.ts'
+import { sendError } from './errors.ts'
 import { askForBody } from './expect-continue.ts'
 import { isKept } from './kept.ts'
 import type { Passes } from './passes.ts'
 
-/** What every path answers, most of them with 405. */
-export const allMethods: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
 const REQUEST_TIMEOUT_MS = 60_000
 const MAX_JSON_BYTES = 2 ** 20
 /** How soon a client may ask again while the manager boots. */
@@ -31,7 +23,6 @@ const OUTAGE_RETRY_S = 5
 
 export interface Protocol {
   readonly clock: Clock
-  readonly authenticator: Authenticator
   /** How long a body may take that a handler does not ask for itself. */
   readonly requestTimeoutMs?: number
   /** Which BMC a request is for. */
@@ -46,16 +37,8 @@ const everyAnswer = { 'OData-Version': '4.0', 'Cache-Control': 'no-cache' }
 
 /** What holds for every request: its BMC, the headers of every answer, errors, bodies (DSP0266, protocol details). */
 export function installProtocol(app: FastifyInstance, protocol: Protocol): void {
-  const {
-    clock,
-    authenticator,
-    requestTimeoutMs = REQUEST_TIMEOUT_MS,
-    resolveBmc,
-    passes,
-    journal,
-  } = protocol
+  const { clock, requestTimeoutMs = REQUEST_TIMEOUT_MS, resolveBmc, passes, journal } = protocol
   app.decorateRequest('redflash')
-  const loggedIn = guard(authenticator, accessToEndpoint({}))
   app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(everyAnswer)
     const pass = passes.redeem(request)
@@ -64,12 +47,10 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
     if (bmc.state.outage === 'refuse') return void request.raw.socket.destroy()
     if (bmc.state.outage !== undefined) return done(busy(OUTAGE_RETRY_S))
     if (journal && !isSafe(request) && !journal.hasRoom()) return done(noRoom())
-    if (!request.is404) return done()
-    // Without a route there is nothing to guard it: whoever asks is judged here, before a body that nobody wants is read.
-    loggedIn.call(app, request, reply, (problem) => done(problem ?? unrouted(request)))
+    done()
   })
   app.addHook('preParsing', (request, reply, payload, done) => {
-    if (isUnread(request.raw) && request.routeOptions.config.holdsBody !== true) {
+    if (isUnread(request.raw) && contextOf(request).route?.holdsBody !== true) {
       askForBody(request.raw, reply.raw)
       // Emitted rather than destroyed by: who reads the body gives up, and the client is still told why.
       const late = (): void =>
@@ -100,40 +81,37 @@ export function installProtocol(app: FastifyInstance, protocol: Protocol): void 
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 }
 
-/** A method that no path knows is not implemented (RFC 9110 §15.6.2), whatever the path. */
-function unrouted(request: FastifyRequest): RedfishError {
-  const isKnown = allMethods.some((method) => method === request.method)
-  return isKnown ? notFound(pathOf(request)) : new RedfishError(501, message('Base.OperationNotAllowed'))
-}
-
 /** A path whose escapes cannot be read is refused before any hook runs. */
 export function refuseBadPath(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   void reply.headers(everyAnswer)
   void sendError(new RedfishError(400, message('Base.InvalidURI', request.url)), request, reply)
 }
 
-/** A hook that lets through who may pass; authentication comes before everything else that a request says. */
-export function guard(authenticator: Authenticator, { requirement, isOwn }: Access): onRequestHookHandler {
-  return (request, _reply, done) => {
-    const needed = requirement(request)
-    const context = contextOf(request)
-    context.needed = needed
-    const check = (principal: Principal | undefined): void => {
-      context.principal = principal
-      authorize(request, needed, principal, isOwn(request, principal))
-      checkVersion(request)
-      context.query = queryOf(request)
-    }
-    // Whoever reads an open resource need not say who they are; what a query adds to it may depend on it.
-    const isAnybody = needed.length === 0 && !(isRead(request) && request.url.includes('?'))
-    const sender = isAnybody ? undefined : authenticator.identify(context.bmc, request)
-    if (sender instanceof Promise) {
-      // Resolved or rejected, the hook ends through `done`.
-      sender.then(check).then(() => done(), done)
-    } else {
-      check(sender)
-      done()
-    }
+/** Lets through who may pass; authentication comes before everything else that a request says. */
+export function admit(
+  authenticator: Authenticator,
+  { requirement, isOwn }: Access,
+  request: FastifyRequest,
+  done: (problem?: Error) => void,
+): void {
+  const needed = requirement(request)
+  const context = contextOf(request)
+  context.needed = needed
+  const check = (principal: Principal | undefined): void => {
+    context.principal = principal
+    authorize(request, needed, principal, isOwn(request, principal))
+    checkVersion(request)
+    context.query = queryOf(request)
+  }
+  // Whoever reads an open resource need not say who they are; what a query adds to it may depend on it.
+  const isAnybody = needed.length === 0 && !(isRead(request) && request.url.includes('?'))
+  const sender = isAnybody ? undefined : authenticator.identify(context.bmc, request)
+  if (sender instanceof Promise) {
+    // Resolved or rejected, the hook ends through `done`.
+    sender.then(check).then(() => done(), done)
+  } else {
+    check(sender)
+    done()
   }
 }
 

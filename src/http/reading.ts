@@ -10,19 +10,19 @@ import { requirementOfRow } from './access.ts'
 import { contextOf, paramsOf, pathOf } from './context.ts'
 import { sendCoded } from './encoding.ts'
 import { notFound } from './errors.ts'
+import type { FindRow } from './path-index.ts'
 import { headersOf, type Rendering, Renderings } from './rendering.ts'
-import { indexRows } from './row-index.ts'
 
 /** How resources are read: whole from what is rendered already, or as a query asks. */
 export class Reading {
   readonly #renderings: Renderings
   readonly #pageSize: number
-  readonly #rowOf: ReturnType<typeof indexRows>
+  readonly #findRow: FindRow
 
-  constructor(rows: readonly Row[], pageSize: number) {
+  constructor(findRow: FindRow, pageSize: number) {
     this.#renderings = new Renderings(pageSize)
     this.#pageSize = pageSize
-    this.#rowOf = indexRows(rows)
+    this.#findRow = findRow
   }
 
   /** GET and HEAD of a row's resource. */
@@ -69,10 +69,10 @@ export class Reading {
   /** What a GET of another resource would show to the same requester. */
   #lookup(uri: string, { bmc, principal, preparing }: Asked): Resource | undefined {
     const path = uri.replace(/\/$/, '')
-    const found = this.#rowOf(path)
+    const found = this.#findRow(path)
     // Whoever must change a password first sees nothing else.
     if (found === undefined || principal?.mustChangePassword === true) return undefined
-    const { row, params } = found
+    const { value: row, params } = found
     const isOwn = row.owner === undefined || row.owner(bmc, params) === principal?.username
     if (!allows(requirementOfRow(row, bmc, path, 'GET'), principal, isOwn)) return undefined
     const prepared = row.prepare?.(bmc, params)

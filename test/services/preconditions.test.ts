@@ -5,7 +5,8 @@ import { machineResource, type Row } from '../../src/bmc/bmc.ts'
 import { Logins } from '../../src/bmc/logins.ts'
 import { Sessions } from '../../src/bmc/sessions.ts'
 import { Authenticator } from '../../src/http/auth.ts'
-import { mountRows } from '../../src/http/mount.ts'
+import { mount } from '../../src/http/mount.ts'
+import { indexPaths } from '../../src/http/path-index.ts'
 import { Passes } from '../../src/http/passes.ts'
 import { installProtocol } from '../../src/http/protocol.ts'
 import { Reading } from '../../src/http/reading.ts'
@@ -81,8 +82,12 @@ describe('If-Match', () => {
         delete: () => ({ status: 204 }),
         requiresIfMatch: true,
       }
-      installProtocol(strict, { clock, authenticator, resolveBmc: () => bmc, passes: new Passes() })
-      mountRows(strict, [row], { authenticator, reading: new Reading([row], 0) })
+      installProtocol(strict, { clock, resolveBmc: () => bmc, passes: new Passes() })
+      const reading = new Reading(
+        indexPaths(() => [row]),
+        0,
+      )
+      mount(strict, { rows: [row], endpoints: [] }, { authenticator, reading })
       const send = (headers: Readonly<Record<string, string>>) =>
         strict.inject({
           method,

@@ -1,4 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Machine } from '../../bmc/machine.ts'
 import { typesInUse } from '../../bmc/types-in-use.ts'
 import type { EndpointHandler } from '../../http/context.ts'
@@ -8,7 +7,7 @@ import { JSON_TYPE } from '../../http/errors.ts'
 import { edmxDocument, redfishExtensions, reference, schema } from '../../redfish/edmx.ts'
 import { csdlOf } from '../../redfish/oem/csdl.ts'
 import { jsonSchemaOf } from '../../redfish/oem/json-schema.ts'
-import { namespaceOf, oemSchemas } from '../../redfish/oem/types.ts'
+import { namespaceOf, type OemSchema, oemSchemas } from '../../redfish/oem/types.ts'
 import { odataType } from '../../redfish/resource.ts'
 import { open } from '../../redfish/resource-table.ts'
 import { csdlUri, jsonSchemaUri } from '../../redfish/schema-locations.ts'
@@ -22,39 +21,44 @@ const XML_TYPE = 'application/xml'
 /** The documents that OData and DSP0266 put beside the service root, our schemas among them; `types` are those of our rows. */
 export function documentEndpoints(types: ReadonlySet<ResourceTypeName>): Endpoint[] {
   const metadata = ofEach((machine: Machine) => Buffer.from(renderMetadata(machine, types)))
-  const json = (document: unknown): EndpointHandler => {
-    const body = Buffer.from(JSON.stringify(document))
-    return (request, reply) => sendDocument(request, reply, JSON_TYPE, body)
-  }
-  const xml =
-    (textOf: (machine: Machine) => Buffer): EndpointHandler =>
-    (request, reply, { bmc }) =>
-      sendDocument(request, reply, XML_TYPE, textOf(bmc.machine))
   return [
-    endpoint(uris.versions, json({ v1: `${uris.root}/` })),
-    endpoint(uris.odata, json({ '@odata.context': uris.metadata, value: serviceDocument })),
-    { ...endpoint(uris.metadata, xml(metadata)), produces: XML_TYPE },
-    ...oemSchemas.flatMap((oem): Endpoint[] => {
-      const csdl = Buffer.from(csdlOf(oem))
-      return [
-        endpoint(jsonSchemaUri(namespaceOf(oem)), json(jsonSchemaOf(oem))),
-        {
-          ...endpoint(
-            csdlUri(oem.name),
-            xml(() => csdl),
-          ),
-          produces: XML_TYPE,
-        },
-      ]
-    }),
+    document(uris.versions, JSON_TYPE, () => versions),
+    document(uris.odata, JSON_TYPE, () => service),
+    document(uris.metadata, XML_TYPE, metadata),
+    ...oemSchemas.flatMap((oem) => [
+      document(jsonSchemaUri(namespaceOf(oem)), JSON_TYPE, () => jsonSchema(oem)),
+      document(csdlUri(oem.name), XML_TYPE, () => csdl(oem)),
+    ]),
   ]
 }
 
-function endpoint(path: string, read: EndpointHandler): Endpoint {
-  return { path, privileges: open, methods: { GET: read, HEAD: read } }
+function document(
+  path: string,
+  type: typeof JSON_TYPE | typeof XML_TYPE,
+  bytesOf: (machine: Machine) => Buffer,
+): Endpoint {
+  const headers = { 'Content-Type': type, Allow: 'GET, HEAD', Vary: 'Accept-Encoding' }
+  const read: EndpointHandler = (request, reply, { bmc }) =>
+    sendCoded(request, reply, { body: bytesOf(bmc.machine), headers })
+  return {
+    path,
+    privileges: open,
+    methods: { GET: read, HEAD: read },
+    ...(type === XML_TYPE && { produces: XML_TYPE }),
+  }
 }
 
-const serviceDocument = [
+/** Each is made when somebody asks for it first: not every start is paid for what hardly anybody reads. */
+const csdl = ofEach((oem: OemSchema) => Buffer.from(csdlOf(oem)))
+const jsonSchema = ofEach((oem: OemSchema) => jsonBytes(jsonSchemaOf(oem)))
+
+function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value))
+}
+
+const versions = jsonBytes({ v1: `${uris.root}/` })
+
+const services = [
   ['Service', `${uris.root}/`],
   ['Systems', uris.systems],
   ['Chassis', uris.chassis],
@@ -68,10 +72,7 @@ const serviceDocument = [
   ['JsonSchemas', uris.jsonSchemas],
 ].map(([name, url]) => ({ name, kind: 'Singleton', url }))
 
-function sendDocument(request: FastifyRequest, reply: FastifyReply, type: string, body: Buffer): unknown {
-  const headers = { 'Content-Type': type, Allow: 'GET, HEAD', Vary: 'Accept-Encoding' }
-  return sendCoded(request, reply, { body, headers })
-}
+const service = jsonBytes({ '@odata.context': uris.metadata, value: services })
 
 /** References to the schema of every type in use; the first schema holds the entity container (DSP0266). */
 function renderMetadata(machine: Machine, types: ReadonlySet<ResourceTypeName>): string {

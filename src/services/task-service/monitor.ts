@@ -1,7 +1,7 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Task } from '../../bmc/state.ts'
 import { JSON_TYPE, notFound } from '../../http/errors.ts'
-import { type EndpointHandler, pathOf } from '../../http/context.ts'
+import { type EndpointHandler, paramsOf, pathOf } from '../../http/context.ts'
 import type { Endpoint } from '../../http/mount.ts'
 import { sendAccepted } from '../../http/accepted.ts'
 import { errorBody } from '../../redfish/errors.ts'
@@ -18,7 +18,7 @@ export type MonitorEnding = 'response' | 'task' | 'empty'
 /** The task monitor: 202 while the operation runs, then what it would have answered synchronously (DSP0266). */
 export function taskMonitor(engine: TaskEngine, ending: MonitorEnding): Endpoint {
   const get: EndpointHandler = (request, reply, { bmc }) => {
-    const task = bmc.state.tasks.get(idOf(request.params))
+    const task = bmc.state.tasks.get(idOf(request))
     if (task === undefined || !hasMonitor(task)) throw notFound(pathOf(request))
     void reply.header('Allow', 'GET, HEAD, DELETE')
     if (!isFinal(task.state)) return sendAccepted(reply, task)
@@ -34,7 +34,7 @@ export function taskMonitor(engine: TaskEngine, ending: MonitorEnding): Endpoint
       GET: get,
       HEAD: get,
       DELETE: (request, reply, { bmc }) => {
-        const id = idOf(request.params)
+        const id = idOf(request)
         const task = bmc.state.tasks.get(id)
         if (task === undefined || !hasMonitor(task)) throw notFound(pathOf(request))
         const { status, headers = {}, body } = deleteTask(engine, { bmc, params: { id } })
@@ -65,6 +65,6 @@ function outcome({ messages }: Task): Message | undefined {
   return messages.findLast((one) => one.MessageSeverity === worst)
 }
 
-function idOf(params: unknown): string {
-  return (params as { readonly id: string }).id // the route's own parameter
+function idOf(request: FastifyRequest): string {
+  return paramsOf(request)['id'] ?? ''
 }
