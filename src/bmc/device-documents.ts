@@ -20,9 +20,9 @@ export function resourcesOf(device: ManagedDevice): Resource[] {
 }
 
 /** How it is reached. */
-export function sourceOf({ id, method, address, facts, isReachable }: ManagedDevice): Resource {
+export function sourceOf({ id, name, method, address, facts, isReachable }: ManagedDevice): Resource {
   return {
-    ...resource('AggregationSource', uris.aggregationSource(id), facts.name),
+    ...resource('AggregationSource', uris.aggregationSource(id), name ?? facts.name),
     HostName: address.hostName,
     UserName: address.userName === '' ? null : address.userName,
     // Never shown (AggregationSource v1_5, Password).

@@ -39,6 +39,8 @@ export interface FirmwareFacts {
 /** A device that a console manages: an AggregationSource, and what is behind it as it was seen last. */
 export interface ManagedDevice {
   readonly id: string
+  /** What whoever attached it calls it, where that is not what it calls itself. */
+  readonly name?: string | undefined
   /** The Id of the ConnectionMethod by which it is reached. */
   readonly method: string
   readonly address: DeviceAddress
@@ -52,6 +54,8 @@ export interface ManagedDevice {
 /** Resources that are reset, or updated, together. */
 export interface Aggregate {
   readonly id: string
+  /** As whoever made it called it. */
+  readonly name?: string | undefined
   /** Their URIs. */
   readonly elements: readonly string[]
 }

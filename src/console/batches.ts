@@ -1,4 +1,5 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { isThere } from '../bmc/presence.ts'
 import { allowedTypes, resetActionOf } from '../bmc/reset-types.ts'
 import type { DeviceProblem } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -46,9 +47,10 @@ async function resetOne(
   type: string,
   { devices, work }: { readonly devices: Devices; readonly work: WorkHandle },
 ): Promise<Result<void, DeviceProblem> | undefined> {
+  // An aggregate may have firmware among its elements, which nobody can reset.
+  if (!isThere(bmc, uri)) return undefined
   const resource = bmc.machine.resources.get(uri)
-  if (resource === undefined) return undefined
-  const isOffered = allowedTypes(resource, resetActionOf(uri)).includes(type)
+  const isOffered = resource !== undefined && allowedTypes(resource, resetActionOf(uri)).includes(type)
   const asked = isOffered ? devices.reset(bmc, uri, type, work.signal) : undefined
   return asked ?? fail({ kind: 'unsupported', detail: type })
 }

@@ -50,7 +50,7 @@ export class Devices {
   async attach(
     bmc: Bmc,
     method: Method,
-    address: DeviceAddress,
+    { name, address }: Pick<ManagedDevice, 'name' | 'address'>,
   ): Promise<Result<ManagedDevice, DeviceProblem | { readonly kind: 'taken' }>> {
     const { clock } = this.#options
     const place = placeAt(method.id, address.hostName)
@@ -68,6 +68,7 @@ export class Devices {
     const now = clock.now()
     const device: ManagedDevice = {
       id,
+      name,
       method: method.id,
       address,
       facts: looked.value,
@@ -84,10 +85,12 @@ export class Devices {
   /** Lets go of a device; what was known of its firmware goes with it. */
   detach(bmc: Bmc, id: string): void {
     this.#looks.end(bmc, id)
-    const isOf = (component: string): boolean => component.startsWith(firmwareId(id, ''))
-    const gone = [...bmc.state.components.keys(), ...bmc.state.history.keys()].filter(isOf)
+    const isOfIt = isPartOf(id)
+    const gone = [...bmc.state.components.keys(), ...bmc.state.history.keys()].filter((component) =>
+      isOfIt(uris.firmware(component)),
+    )
     const aggregates = [...bmc.state.aggregates].flatMap(([key, aggregate]) => {
-      const elements = aggregate.elements.filter((uri) => !deviceUris(id).includes(uri))
+      const elements = aggregate.elements.filter((uri) => !isOfIt(uri))
       return elements.length < aggregate.elements.length ? [[key, { ...aggregate, elements }] as const] : []
     })
     commit(bmc, {
@@ -169,10 +172,18 @@ export class Devices {
       return kind === 'here' ? this.#looks.soon(bmc, known.id) : this.detach(bmc, known.id)
     if (kind === 'gone') return
     this.#background.start(async () => {
-      const attached = await this.attach(bmc, method, { hostName, userName: '', password: '' })
+      const address = { hostName, userName: '', password: '' }
+      const attached = await this.attach(bmc, method, { address })
       if (!attached.ok) return
       const discovered = message('ResourceEvent.AggregationSourceDiscovered', method.variant, hostName)
       commit(bmc, logged(bmc, this.#options.clock.now(), aboutDevice(attached.value.id), [discovered]))
     }, bmc)
   }
+}
+
+/** Whether a URI is that of a device's resource, of something below one, or of its firmware. */
+function isPartOf(id: string): (uri: string) => boolean {
+  const own = deviceUris(id)
+  const firmware = uris.firmware(firmwareId(id, ''))
+  return (uri) => uri.startsWith(firmware) || own.some((one) => uri === one || uri.startsWith(`${one}/`))
 }

@@ -55,11 +55,14 @@ function aggregateAt({ state }: Bmc, path: string): Aggregate | undefined {
     : undefined
 }
 
-/** Whether a component belongs to one of the resources: lives on its power, or is related to it or to something below it. */
-function isPartOf({ relatedItems, behaviour, on }: Component, resources: readonly string[]): boolean {
+/** Whether a component is, or belongs to, one of the resources: lives on its power, or is related to it or to something below it. */
+function isPartOf(
+  { uri: own, relatedItems, behaviour, on }: Component,
+  resources: readonly string[],
+): boolean {
   // The system of a managed device stands for all of it.
   const wholes = [behaviour.needsPowerOf, on && uris.system(on.device)]
-  const places = [...relatedItems, ...wholes.filter((uri) => uri !== undefined)]
+  const places = [own, ...relatedItems, ...wholes.filter((uri) => uri !== undefined)]
   return places.some((place) => resources.some((uri) => place === uri || place.startsWith(`${uri}/`)))
 }
 

@@ -5,7 +5,8 @@ import { messageKeyOf } from '../../src/events/occurrence.ts'
 import type { Announcement } from '../../src/console/method.ts'
 import { Devices } from '../../src/console/devices.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
-import { uris } from '../../src/redfish/uris.ts'
+import { isThere } from '../../src/bmc/presence.ts'
+import { lastSegment, uris } from '../../src/redfish/uris.ts'
 import { REFRESH_MS, startEmulator } from '../support/emulator.ts'
 import { attach, startLab } from '../support/lab.ts'
 import { labDevice, labMethod, runs } from '../support/managed-devices.ts'
@@ -71,6 +72,31 @@ test('a device that is lost, and is back, is told in events and in the log', asy
     ['ResourceEvent.ResourceStatusChangedCritical', source, 'lab-1'],
     ['ResourceEvent.ResourceStatusChangedOK', source, undefined],
   ])
+})
+
+test('what is gone is named in the log, and not linked to any more', async () => {
+  const lab = await startLab(['lab-1', 'lab-2'])
+  lab.device('lab-1').isUp = false
+  await lab.clock.advance(REFRESH_MS)
+  const entry = async () => lab.get(uris.logEntry(lab.bmc.machine.manager, String(lab.bmc.state.log.size)))
+  const related = [uris.system('1'), uris.manager('1'), uris.chassisMember('1')]
+  expect(await entry()).toMatchObject({
+    Links: {
+      OriginOfCondition: { '@odata.id': uris.aggregationSource('1') },
+      RelatedItem: related.map((uri) => ({ '@odata.id': uri })),
+    },
+  })
+  await lab.send(uris.aggregationSource('1'), { method: 'DELETE' })
+  expect(await entry()).toMatchObject({ OriginOfConditionUnavailable: true })
+  expect((await entry())['Links']).toEqual({})
+  const there = [
+    uris.system('2'),
+    uris.firmware('2-BIOS'),
+    uris.manager(lastSegment(lab.bmc.machine.manager)),
+  ]
+  expect(there.map((uri) => isThere(lab.bmc, uri))).toEqual([true, true, true])
+  const gone = [uris.firmware('1-BIOS'), uris.firmware('2-BIOS-0.9'), uris.aggregate('1')]
+  expect(gone.map((uri) => isThere(lab.bmc, uri))).toEqual([false, false, false])
 })
 
 test('what of a device is otherwise is told, and nothing else is', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
+import { resolveTarget } from '../../src/update/targets.ts'
 import { REFRESH_MS, startEmulator } from '../support/emulator.ts'
 import { attach, startLab } from '../support/lab.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
@@ -257,5 +258,33 @@ describe('an aggregate', () => {
     expect(await act('Add', '9')).toMatchObject({ status: 400 })
     expect(await send(uris.aggregate('1'), { method: 'DELETE' })).toMatchObject({ status: 204 })
     expect(await send(uris.aggregate('1'))).toMatchObject({ status: 404 })
+  })
+
+  test('is called what its maker called it, and so is a source', async () => {
+    const { send, get } = await startLab([], { 'lab-1': labDevice('lab-1') })
+    const attached = await attach({ send }, 'lab-1', { Name: 'Rack 7' })
+    expect(attached.json).toMatchObject({ Name: 'Rack 7' })
+    expect(await get(uris.system('1'))).toMatchObject({ Name: 'lab-1' })
+    const made = await send(uris.aggregates, { method: 'POST', body: { Name: 'Web', Elements: [] } })
+    expect(made.json).toMatchObject({ Name: 'Web' })
+    expect(await get(uris.aggregate('1'))).toMatchObject({ Name: 'Web' })
+    // The schema has nothing of it that clients may change.
+    const changed = await send(uris.aggregate('1'), { method: 'PATCH', body: { Name: 'Other' } })
+    expect(changed.status).toBe(405)
+  })
+
+  test('may have firmware among its elements, which goes with its device', async () => {
+    const { send, get, clock, bmc } = await startLab(['lab-1', 'lab-2'])
+    const links = [uris.firmware('1-BIOS'), uris.system('2')].map((uri) => ({ '@odata.id': uri }))
+    const made = await send(uris.aggregates, { method: 'POST', body: { Elements: links } })
+    expect(made.json).toMatchObject({ Elements: links })
+    const target = resolveTarget(bmc, uris.aggregate('1'))
+    const ids = target.kind === 'components' ? target.components.map(({ id }) => id) : []
+    expect(ids).toEqual(['1-BIOS', '2-BMC', '2-BIOS'])
+    await send(uris.action(uris.aggregate('1'), 'Aggregate.Reset'), { method: 'POST', body: {} })
+    await clock.advance(0)
+    expect(messageKeys(await get(uris.task('1')))).toContain('OperationNotAllowed')
+    await send(uris.aggregationSource('1'), { method: 'DELETE' })
+    expect(await get(uris.aggregate('1'))).toMatchObject({ Elements: links.slice(1) })
   })
 })

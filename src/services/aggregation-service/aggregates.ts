@@ -8,7 +8,7 @@ import { RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { collection, isObject, link, type Resource, resource } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
-import { referencePath, uris } from '../../redfish/uris.ts'
+import { lastSegment, referencePath, uris } from '../../redfish/uris.ts'
 import { AGGREGATE_RESET, aggregateReset, References, type ResetOptions } from './reset.ts'
 
 const closed = { additionalProperties: false }
@@ -51,24 +51,30 @@ export function aggregateRows(options: ResetOptions): Row[] {
   ]
 }
 
-function aggregateView({ id, elements }: Aggregate): Resource {
+function aggregateView({ id, name, elements }: Aggregate): Resource {
   const uri = uris.aggregate(id)
   const actions = [ADD, REMOVE, AGGREGATE_RESET]
   return {
-    ...resource('Aggregate', uri, `Aggregate ${id}`),
+    ...resource('Aggregate', uri, name ?? `Aggregate ${id}`),
     Elements: elements.map(link),
     'Elements@odata.count': elements.length,
     ElementsCount: elements.length,
-    Actions: Object.fromEntries(actions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
+    Actions: Object.fromEntries(
+      actions.map((action) => [`#${action}`, { target: uris.action(uri, action) }]),
+    ),
   }
 }
 
-const NewAggregate = Type.Object({ Name: Type.Optional(Type.String()), Elements: References }, closed)
+/** As Resource.Name has it. */
+const Name = Type.String({ minLength: 1, maxLength: 1_024 })
+const NewAggregate = Type.Object({ Name: Type.Optional(Name), Elements: References }, closed)
 
 function create({ bmc, body }: Call<Bmc>): Answer {
-  const { Elements: given } = bodyAs(NewAggregate, body, (whole) => missing(bmc, whole['Elements']))
+  const { Name: name, Elements: given } = bodyAs(NewAggregate, body, (whole) =>
+    missing(bmc, whole['Elements']),
+  )
   const id = String(nextNumber(bmc, 'aggregates'))
-  const aggregate = { id, elements: [...new Set(pathsOf(given))] }
+  const aggregate = { id, name, elements: [...new Set(pathsOf(given))] }
   commit(bmc, { aggregates: [[id, aggregate]] })
   return { status: 201, headers: { Location: uris.aggregate(id) }, body: aggregateView(aggregate) }
 }
@@ -97,11 +103,17 @@ function pathsOf(given: Static<typeof References>): string[] {
 }
 
 /** Each of the elements that there is not. */
-function missing({ machine }: Bmc, given: unknown): Message[] {
+function missing(bmc: Bmc, given: unknown): Message[] {
   if (!Array.isArray(given)) return []
   return given.flatMap((one: unknown, index) => {
     const reference = isObject(one) ? one['@odata.id'] : undefined
-    if (typeof reference !== 'string' || machine.resources.has(referencePath(reference))) return []
+    if (typeof reference !== 'string' || isElement(bmc, referencePath(reference))) return []
     return [about(message('Base.ResourceMissingAtURI', reference), `/Elements/${index}/@odata.id`)]
   })
+}
+
+/** What is a part of a device, or a piece of its firmware. */
+function isElement({ machine }: Bmc, path: string): boolean {
+  const isFirmware = path === uris.firmware(lastSegment(path)) && machine.components.has(lastSegment(path))
+  return isFirmware || machine.resources.has(path)
 }

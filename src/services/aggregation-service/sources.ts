@@ -21,7 +21,7 @@ const Reference = Type.Object({ '@odata.id': Text }, closed)
 
 const NewSource = Type.Object(
   {
-    Name: Type.Optional(Type.String({ maxLength: MAX_TEXT })),
+    Name: Type.Optional(Text),
     HostName: Text,
     UserName: Type.Optional(Secret),
     Password: Type.Optional(Secret),
@@ -76,7 +76,7 @@ export function sourceRows({ devices }: SourceOptions): Row[] {
 }
 
 async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answer> {
-  const { HostName, UserName, Password, Links } = bodyAs(NewSource, body)
+  const { Name: name, HostName, UserName, Password, Links } = bodyAs(NewSource, body)
   const reference = Links.ConnectionMethod['@odata.id']
   const method = methodAt(devices, reference)
   if (method === undefined) {
@@ -84,7 +84,7 @@ async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answe
     throw new RedfishError(400, about(message('Base.ResourceMissingAtURI', reference), pointer))
   }
   const address = { hostName: withoutUser(HostName), userName: UserName ?? '', password: Password ?? '' }
-  const attached = await devices.attach(bmc, method, address)
+  const attached = await devices.attach(bmc, method, { name, address })
   if (!attached.ok) throw refusal(attached.problem, HostName)
   const { id } = attached.value
   return {
