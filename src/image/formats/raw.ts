@@ -4,7 +4,8 @@ import { withinTime } from '../../lib/within-time.ts'
 import type { ImageComponent } from '../image-format.ts'
 import type { ImageBytes, Reading } from '../reading.ts'
 
-const PART_BYTES = 2 ** 16
+/** Read at once: each watch over a pattern costs a thread. */
+const PART_BYTES = 2 ** 20
 /** How much a pattern sees at once: bounds what one costs that looks back often. */
 const WINDOW_BYTES = 2 ** 10
 /** What two windows share: no match is longer. */
