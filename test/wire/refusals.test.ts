@@ -8,7 +8,7 @@ import { rotated, sample } from '../support/sample.ts'
 import { head, rawClient, startWire, type Wire } from '../support/wire.ts'
 
 const MIB = 2 ** 20
-const image = Buffer.alloc(20 * MIB, 'firmware')
+const image = Buffer.alloc(12 * MIB, 'firmware')
 const parts = pushParts(image)
 const [parameters, file] = parts
 
@@ -38,7 +38,7 @@ const refusals: readonly Refusal[] = [
     prepare: ({ addReader }) => addReader(),
   },
   { name: 'a Content-Length too large', status: 413, options: { maxImageSize: '1MiB' } },
-  { name: 'an image too large', status: 413, options: { maxImageSize: '19MiB' } },
+  { name: 'an image too large', status: 413, options: { maxImageSize: '11MiB' } },
   {
     name: 'an image too large, in chunks',
     status: 413,
@@ -84,10 +84,9 @@ async function occupy({ port }: Wire): Promise<void> {
 /** What a client meets: whether the body was looked at, and how its end is known. */
 const learning = sample(
   rotated(refusals, uploadClients).map(([refusal, client]) => ({ refusal, client })),
-  ({ refusal: { name, status, isChunked = false }, client }) => [
+  ({ refusal: { name, body, isChunked = false }, client }) => [
     name,
-    `${client.name} ${status}`,
-    `${client.name} ${isChunked ? 'in chunks' : 'with a length'}`,
+    `${client.name} ${isChunked ? 'in chunks' : 'with a length'}, ${body ? 'by what it holds' : 'by what is said of it'}`,
   ],
 )
 
