@@ -11,6 +11,7 @@ import type { Network } from './network.ts'
 import type { Operation } from './operation.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
 import type { ResetUnderWay } from './reset-under-way.ts'
+import type { RolloutView } from './rollout-view.ts'
 import type { Session } from './session.ts'
 import type { Subscription } from './subscription.ts'
 import type { UserJob } from './user-job.ts'
@@ -259,7 +260,7 @@ export type JobState =
   | 'Cancelled'
 
 /** A job, or a step of one. */
-export interface Job {
+export interface Job extends RolloutView {
   readonly id: string
   /** A step's job. */
   readonly parent?: string
@@ -288,19 +289,6 @@ export interface Job {
   readonly payload?: JobPayload | undefined
   readonly hidePayload?: boolean
   readonly schedule?: Schedule | undefined
-  /** Of one that shows a roll-out, or a wave or a device of it: the roll-out, which has the Id of its job. */
-  readonly rollout?: string
-  /** Of one that shows a wave. */
-  readonly wave?: number
-  /** Of one that shows a roll-out, a wave or a device: what that does. */
-  readonly rolloutState?: string
-  /** Of the first two: how many of its devices are in which state, and when it came to which of its own. */
-  readonly rolloutDevices?: Readonly<Record<string, number>>
-  readonly rolloutHistory?: readonly { readonly at: number; readonly state: string }[]
-  /** Of a device: what was done at it. */
-  readonly rolloutAttempts?: readonly RolloutAttempt[]
-  /** Of a wave: who let it begin. */
-  readonly approvedBy?: string | undefined
   /** When it will have ended, as far as that can be said. */
   readonly estimatedEnd?: number | undefined
   /** Of one that asks devices for something by IBM's device management: what, and how many of them are in which state. */
@@ -308,24 +296,6 @@ export interface Job {
   readonly requestDevices?: Readonly<Record<string, number>>
   /** Of a step of such a one. */
   readonly asked?: AskedDevice
-  /** The jobs of a roll-out's waves, in their order: they come and go with it. */
-  readonly waveJobs?: readonly WaveJob[]
-}
-
-/** An update of a device, or a roll-back, that has ended. */
-export interface RolloutAttempt {
-  readonly kind: string
-  readonly startedAt: number
-  readonly endedAt: number
-  readonly end: string
-  readonly failure?: { readonly stage: string } | undefined
-  readonly bytes?: number | undefined
-}
-
-export interface WaveJob {
-  readonly id: string
-  /** How many steps it has. */
-  readonly parts: number
 }
 
 export interface JobPayload extends Payload {

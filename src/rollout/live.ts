@@ -53,7 +53,7 @@ export class LiveRollout {
   /** Counts with every change. */
   revision = 0
   /** Of the step that is being made. */
-  now = 0
+  now: number
   /** When it asked to be woken. */
   wakeAt: number | undefined
   #head: RolloutHead
@@ -73,6 +73,7 @@ export class LiveRollout {
 
   constructor({ head, waves, targets, ...base }: RolloutRecord) {
     this.base = base
+    this.now = base.createdAt
     this.rules = rulesOf(base.plan, base.createdAt)
     this.queue = new ReadyQueue(this.rules)
     this.#head = head

@@ -1,4 +1,5 @@
-import type { Job, RolloutAttempt, Schedule } from '../bmc/state.ts'
+import type { RolloutAttempt } from '../bmc/rollout-view.ts'
+import type { Job, Schedule } from '../bmc/state.ts'
 import { timestamp } from '../lib/clock.ts'
 import { formatDuration } from '../redfish/duration.ts'
 import { OEM } from '../redfish/oem/types.ts'
@@ -10,7 +11,11 @@ import { jobKey, jobStatus, jobUri } from './job.ts'
 export const jobActions = ['Job.Cancel', 'Job.Suspend', 'Job.Resume', 'Job.ForceStart'] as const
 
 /** Of the job of a roll-out. */
-export const rolloutActions = ['Oem/RedflashJob.RetryFailed', 'Oem/RedflashJob.RollBack'] as const
+export const rolloutActions = [
+  'Oem/RedflashJob.AddDevices',
+  'Oem/RedflashJob.RetryFailed',
+  'Oem/RedflashJob.RollBack',
+] as const
 
 /** A Job or one of its steps (Job v1_3_0); a step has no limits, no steps and no actions of its own. */
 export function jobView(job: Job): Resource {

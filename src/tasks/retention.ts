@@ -1,4 +1,5 @@
-import type { BmcState, Change, Entries, Job, Task, WaveJob } from '../bmc/state.ts'
+import type { WaveJob } from '../bmc/rollout-view.ts'
+import type { BmcState, Change, Entries, Job, Task } from '../bmc/state.ts'
 import { hasMonitor } from './task.ts'
 
 interface Kept {

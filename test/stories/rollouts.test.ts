@@ -33,6 +33,7 @@ describe('a roll-out', () => {
     const job = await emulator.get(JOB)
     expect(job).toMatchObject({
       JobState: 'Running',
+      CreationTime: '2026-01-01T00:00:00Z',
       PercentComplete: 0,
       Links: { SubsidiaryJobs: [{ '@odata.id': uris.job('2') }, { '@odata.id': uris.job('3') }] },
     })

@@ -9,7 +9,8 @@ import type { Spool } from '../../image/spool/spool.ts'
 import { Background } from '../../lib/background.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ofEach } from '../../lib/of-each.ts'
-import { message } from '../../redfish/messages/message.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
+import { type Message, message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
 import { RolloutRun } from '../../rollout/run.ts'
 import { isUpdating } from '../../rollout/state.ts'
@@ -20,6 +21,7 @@ import type { Ending, WorkHandle } from '../../tasks/work.ts'
 import type { VerifiedPlan } from '../../update/plan.ts'
 import { recorded } from '../../update/record.ts'
 import { movedTo, type RollOuts } from '../../update/run.ts'
+import { additionOf, type AdditionProblem, isOver } from './additions.ts'
 import { Flashing, type FlashTools } from './flashing.ts'
 import { foretell } from './foretold.ts'
 import { jobsAfter, placeSteps, type Projected, type StepPlace } from './projection.ts'
@@ -130,6 +132,23 @@ export class Rollouts implements RollOuts {
     if (carried === undefined || some === undefined) return false
     await carried.run.send({ kind, targets: targets && some, by })
     return true
+  }
+
+  /** Adds devices to a roll-out that goes on: what is to be told of those that do not join it, or why nobody does. */
+  async add(
+    bmc: Bmc,
+    id: string,
+    { wanted, by }: Asking<readonly string[]>,
+  ): Promise<Result<readonly Message[], AdditionProblem>> {
+    const carried = this.#carried(bmc).get(id)
+    if (carried === undefined) return fail({ kind: 'not-now', why: [message('Base.ResourceInUse')] })
+    const addition = additionOf(carried, carried.image, wanted)
+    if (!addition.ok) return addition
+    const { selection, notes } = addition.value
+    await carried.run.send({ kind: 'Add', selection, by })
+    // What was heard before may have ended it.
+    const [first] = [...selection.chosen, ...selection.skipped]
+    return first && carried.live.targets.has(first.device.id) ? succeed(notes) : fail(isOver(carried))
   }
 
   /** Goes on with what an earlier run of the service left under way. */

@@ -115,7 +115,8 @@ function endOf({ asked }: Projected, { uri }: TargetRecord, last: PastAttempt): 
   return withSeverity(said, end === 'Succeeded' ? 'OK' : end === 'Cancelled' ? 'Warning' : 'Critical')
 }
 
-function nameOf({ bmc, asked }: Projected): string {
+/** What people call it. */
+export function nameOf({ bmc, asked }: Projected): string {
   return bmc.state.jobs.get(asked.base.id)?.name ?? asked.base.image
 }
 

@@ -132,6 +132,19 @@ const rows = {
     'Warning',
     'None.',
   ],
+  RollOutHasDevice: ["'%1' is in the roll-out '%2' already, and stays as it is there.", 2, 'OK', 'None.'],
+  RollOutLeavesOut: [
+    "The plan of the roll-out '%2' leaves '%1' out.",
+    2,
+    'Warning',
+    'Name devices that its Filter lets pass and its ExcludeTargets do not name.',
+  ],
+  RollOutOver: [
+    "The roll-out '%1' is over, or comes to its end: no device can be added.",
+    1,
+    'Warning',
+    'Begin another roll-out for them.',
+  ],
   RollOutDevicesAdded: ["%2 devices were added to the roll-out '%1'.", 2, 'OK', 'None.'],
   DeviceUpdateEnded: [
     "The update of '%1' with the image '%2' (SHA-256 %3) has ended: %4.",

@@ -4,7 +4,7 @@ import type { Job, JobState } from '../../bmc/state.ts'
 import { fail } from '../../lib/result.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { parseDuration } from '../../redfish/duration.ts'
-import { RedfishError } from '../../redfish/errors.ts'
+import { errorBody, RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { merged } from '../../redfish/patch.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
@@ -12,10 +12,10 @@ import type { Call } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 import { isFinalJob, jobKey } from '../../tasks/job.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
-import { jobActions, jobView, rolloutActions } from '../../tasks/job-resource.ts'
+import { jobActions, jobView, type rolloutActions } from '../../tasks/job-resource.ts'
 import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
 import type { Rollouts } from '../../console/rollouts/rollouts.ts'
-import { type RolloutMove, rolloutMove } from '../../console/rollouts/wishes.ts'
+import { type Redo, type RolloutMove, rolloutMove } from '../../console/rollouts/wishes.ts'
 import type { UserJobs } from './user-jobs.ts'
 
 interface Engines {
@@ -103,23 +103,47 @@ const SomeTargets = Type.Object(
   { additionalProperties: false },
 )
 
-/** What is done anew to devices of a roll-out: all for which that can be, unless some are named. */
-function rolloutActionsOf({ rollouts }: Engines): Readonly<Record<string, BmcAction>> {
-  const all = rolloutActions.map((name): [string, BmcAction] => [
-    name,
-    {
-      parameters: SomeTargets,
-      run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
-        const { Targets } = body as Static<typeof SomeTargets>
-        const kind = name === 'Oem/RedflashJob.RetryFailed' ? 'RetryFailed' : 'RollBack'
-        const wanted = { kind, targets: Targets?.map(referencePath) } as const
-        const isDone = await rollouts.redo(bmc, id, { wanted, by })
-        if (!isDone) throw new RedfishError(409, message('Base.ResourceInUse'))
-        return { status: 204 }
-      },
+const Devices = Type.Object(
+  { Targets: Type.Array(Type.String({ format: 'uri-reference', minLength: 1 }), { minItems: 1 }) },
+  { additionalProperties: false },
+)
+
+function rolloutActionsOf({
+  rollouts,
+}: Engines): Readonly<Record<(typeof rolloutActions)[number], BmcAction>> {
+  return {
+    'Oem/RedflashJob.AddDevices': addition(rollouts),
+    'Oem/RedflashJob.RetryFailed': redoing(rollouts, 'RetryFailed'),
+    'Oem/RedflashJob.RollBack': redoing(rollouts, 'RollBack'),
+  }
+}
+
+/** Devices come to a roll-out while it goes on; those that do not join it are told of. */
+function addition(rollouts: Rollouts): BmcAction {
+  return {
+    parameters: Devices,
+    run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
+      const { Targets } = body as Static<typeof Devices>
+      const added = await rollouts.add(bmc, id, { wanted: Targets.map(referencePath), by })
+      if (!added.ok)
+        throw new RedfishError(added.problem.kind === 'wrong-targets' ? 400 : 409, added.problem.why)
+      return added.value.length === 0 ? { status: 204 } : { status: 200, body: errorBody(added.value) }
     },
-  ])
-  return Object.fromEntries(all)
+  }
+}
+
+/** What is done anew to devices of a roll-out: all for which that can be, unless some are named. */
+function redoing(rollouts: Rollouts, kind: Redo['kind']): BmcAction {
+  return {
+    parameters: SomeTargets,
+    run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
+      const { Targets } = body as Static<typeof SomeTargets>
+      const wanted = { kind, targets: Targets?.map(referencePath) }
+      const isDone = await rollouts.redo(bmc, id, { wanted, by })
+      if (!isDone) throw new RedfishError(409, message('Base.ResourceInUse'))
+      return { status: 204 }
+    },
+  }
 }
 
 function moveOfRollOut(wanted: RolloutMove | undefined): Move | undefined {
