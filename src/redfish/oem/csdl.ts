@@ -34,8 +34,9 @@ export function csdlOf(oem: OemSchema): string {
     element('ComplexType', { Name }, members(object, versioned)),
   )
   return edmxDocument(references(oem), [
-    schema(name, [owner, abstract]),
-    schema(versioned, [owner, present, ...others, ...Object.entries(actions).map(actionOf)]),
+    // Actions are called by the namespace without the version, and looked for there.
+    schema(name, [owner, abstract, ...Object.entries(actions).map(actionOf)]),
+    schema(versioned, [owner, present, ...others]),
   ])
 }
 
