@@ -90,7 +90,9 @@ export function createEngines(
     flasher: withPlannedFaults(options),
     gates: new Gates(clock),
     turns: turnsOfEach(),
-    resets: resetsOfEach((bmc, resource, type) => resets.start(bmc, resource, type)),
+    resets: resetsOfEach((bmc, resource, type) => {
+      if (options.devices?.resetSoon(bmc, resource, type) !== true) resets.start(bmc, resource, type)
+    }),
   }
   const intake = { ...options, fetcher: options.fetcher ?? fetcherOf(options) }
   const rollOuts: RollOuts | undefined = options.devices && {
@@ -98,6 +100,10 @@ export function createEngines(
     preview: (plan, task) => rollouts.preview(plan, task),
   }
   const updates = new Updates({ shop, intake, jobs, images, rollOuts }, tasks)
+  options.devices?.follow({
+    renewed: (bmc, reset, signal) => updates.reset(bmc, reset, signal),
+    detached: (bmc, device) => updates.detached(bmc, device),
+  })
   const rollouts = new Rollouts({ ...options, updates, tasks, images, jobs, failed })
   const sink = keptFirst(options.eventSink ?? createHttpSink(clock), options.journal)
   const events = new Events({

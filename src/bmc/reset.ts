@@ -80,8 +80,7 @@ export class Resets {
   #left(bmc: Bmc, uri: string, type: string): ResetUnderWay | undefined {
     const left = this.#running(bmc).has(uri) ? undefined : bmc.state.resets.get(uri)
     if (left === undefined || (left.boot?.statesReached ?? 0) > 0) return undefined
-    const boots = stepsOf(uri, left).some((step) => step === 'boot' || step === 'reboot')
-    const isEnough = boots && isAtLeast(strengthOf(left.type, left.wasOff), strengthOf(type))
+    const isEnough = beginsAnew(uri, left) && isAtLeast(strengthOf(left.type, left.wasOff), strengthOf(type))
     return isEnough || left.type === type ? left : undefined
   }
 
@@ -217,6 +216,16 @@ export class Resets {
     const known = Object.entries(members).filter(([name]) => name in original)
     return { overlays: [[uri, { ...bmc.state.overlays.get(uri), ...Object.fromEntries(known) }]] }
   }
+}
+
+/** What a resource goes through by a reset of this type; `undefined`: it does not begin anew by it. */
+export function renewalBy(bmc: Bmc, uri: string, type: string): PerformedReset | undefined {
+  const reset = asked(bmc, uri, type)
+  return beginsAnew(uri, reset) ? performed(uri, reset) : undefined
+}
+
+function beginsAnew(uri: string, reset: ResetUnderWay): boolean {
+  return stepsOf(uri, reset).some((step) => step === 'boot' || step === 'reboot')
 }
 
 /** A reset that nothing is known of but that it is wanted. */

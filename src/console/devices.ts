@@ -4,6 +4,8 @@ import { deviceUris, firmwareId } from '../bmc/device-documents.ts'
 import { logged } from '../bmc/log.ts'
 import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
 import { nextNumber } from '../bmc/numbers.ts'
+import { renewalBy } from '../bmc/reset.ts'
+import type { PerformedReset } from '../bmc/reset-types.ts'
 import type { DeviceProblem } from '../devices/device.ts'
 import type { Flasher } from '../devices/flasher.ts'
 import { Background } from '../lib/background.ts'
@@ -15,6 +17,17 @@ import { Errands } from './errands.ts'
 import { aboutDevice, Looks, type LooksOptions } from './looks.ts'
 import { type Announcement, type Method, methodOf } from './method.ts'
 import { placeAt, Places } from './places.ts'
+import { problemMessage } from './problems.ts'
+
+/** Who waits for something of a device. */
+export interface DeviceFollowers {
+  /** It begins anew, as it was asked to. */
+  readonly renewed: (bmc: Bmc, reset: PerformedReset, signal: AbortSignal) => Promise<void>
+  /** It is managed no more. */
+  readonly detached: (bmc: Bmc, device: string) => void
+}
+
+type Asked = Promise<Result<void, DeviceProblem>>
 
 /** The devices that a console manages: who they are, what runs on them, and how what is asked of them is done. */
 export class Devices {
@@ -27,18 +40,28 @@ export class Devices {
   readonly #closing = new AbortController()
   /** Devices that are looked at to be attached, by method and host name, and what was said of them last meanwhile. */
   readonly #coming = new Map<string, Announcement['kind']>()
-  /** Gives every job to the adapter of its device. */
-  readonly flasher: Flasher
+  readonly #errands: Errands
+  #followers: DeviceFollowers | undefined
 
   constructor(options: LooksOptions) {
     this.#options = options
     this.#background = new Background(options.failed)
     this.#looks = new Looks(options)
-    this.flasher = new Errands({
+    this.#errands = new Errands({
       ...options,
       bmcOf: (id) => this.#bmcs.get(id),
       done: (bmc, device) => this.#looks.soon(bmc, device),
     })
+  }
+
+  /** Gives every job to the adapter of its device. */
+  get flasher(): Flasher {
+    return this.#errands
+  }
+
+  /** From now on whoever waits for something of a device is told. */
+  follow(followers: DeviceFollowers): void {
+    this.#followers = followers
   }
 
   /** The ways to reach devices, by the Ids of their ConnectionMethods. */
@@ -82,7 +105,7 @@ export class Devices {
     return succeed(device)
   }
 
-  /** Lets go of a device; what was known of its firmware goes with it. */
+  /** Lets go of a device: all that was known of it goes with it, and what is done to it ends. */
   detach(bmc: Bmc, id: string): void {
     this.#looks.end(bmc, id)
     const isOfIt = isPartOf(id)
@@ -93,12 +116,17 @@ export class Devices {
       const elements = aggregate.elements.filter((uri) => !isOfIt(uri))
       return elements.length < aggregate.elements.length ? [[key, { ...aggregate, elements }] as const] : []
     })
+    const without = (keys: Iterable<string>) => [...keys].map((key) => [key, undefined] as const)
     commit(bmc, {
       devices: [[id, undefined]],
       aggregates,
-      components: gone.map((component) => [component, undefined] as const),
-      history: gone.map((component) => [component, undefined] as const),
+      components: without(gone),
+      history: without(gone),
+      overlays: without([...bmc.state.overlays.keys()].filter(isOfIt)),
+      resets: without([...bmc.state.resets.keys()].filter(isOfIt)),
     })
+    this.#errands.detached(bmc, id)
+    this.#followers?.detached(bmc, id)
   }
 
   /** Reaches a device from now on as this says. */
@@ -118,12 +146,7 @@ export class Devices {
   }
 
   /** Asks for a reset of a device's system or manager; `undefined`: that resource is no device's. */
-  reset(
-    bmc: Bmc,
-    uri: string,
-    type: string,
-    signal: AbortSignal = this.#closing.signal,
-  ): Promise<Result<void, DeviceProblem>> | undefined {
+  reset(bmc: Bmc, uri: string, type: string, signal: AbortSignal = this.#closing.signal): Asked | undefined {
     const device = bmc.state.devices.get(lastSegment(uri))
     if (device === undefined) return undefined
     const of =
@@ -131,7 +154,22 @@ export class Devices {
     if (of === undefined) return undefined
     const method = methodOf(this.methods, device)
     if (method === undefined) return Promise.resolve(fail({ kind: 'unsupported', detail: device.method }))
-    return this.#resetAndLook(bmc, device, method.adapter.reset(device.address, { of, type }, signal))
+    // What it was before decides what it goes through.
+    const renewal = renewalBy(bmc, uri, type)
+    const asked = method.adapter.reset(device.address, { of, type }, signal)
+    return this.#resetAndLook(bmc, device, { renewal, asked })
+  }
+
+  /** The same where nobody waits: what does not come about is in the log. False: that resource is no device's. */
+  resetSoon(bmc: Bmc, uri: string, type: string): boolean {
+    const asked = this.reset(bmc, uri, type)
+    if (asked === undefined) return false
+    this.#background.start(async () => {
+      const done = await asked
+      const now = this.#options.clock.now()
+      if (!done.ok) commit(bmc, logged(bmc, now, uri, [problemMessage(done.problem, uri)]))
+    }, bmc)
+    return true
   }
 
   /** After a restart: looks at all that were attached. */
@@ -157,10 +195,13 @@ export class Devices {
   async #resetAndLook(
     bmc: Bmc,
     { id }: ManagedDevice,
-    asked: Promise<Result<void, DeviceProblem>>,
-  ): Promise<Result<void, DeviceProblem>> {
+    { renewal, asked }: { readonly renewal: PerformedReset | undefined; readonly asked: Asked },
+  ): Asked {
     const done = await this.#options.clock.io(asked)
-    if (done.ok) this.#looks.soon(bmc, id)
+    if (!done.ok) return done
+    this.#looks.soon(bmc, id)
+    if (renewal !== undefined)
+      this.#background.start(async (signal) => this.#followers?.renewed(bmc, renewal, signal), bmc)
     return done
   }
 

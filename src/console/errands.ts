@@ -19,14 +19,19 @@ type Whose = Pick<FlashJob, 'bmcId' | 'component'>
 
 /** Who does a job, and on what. */
 interface Errand {
+  readonly whose: Whose
   readonly adapter: DeviceAdapter
   readonly on: OnDevice
+  /** Aborted when the device is managed no more. */
+  readonly detached: AbortController
+  /** Whether the adapter is at it just now. */
+  isBusy: boolean
 }
 
 /** Gives every job to the adapter of its device. */
 export class Errands implements Flasher {
   readonly #options: ErrandsOptions
-  /** Whom a job that has begun is for, by BMC and component: it ends where it began, whatever clients change meanwhile. */
+  /** What has begun, by BMC and component: it ends where it began, whatever clients change meanwhile. */
   readonly #begun = new Map<string, Errand>()
 
   constructor(options: ErrandsOptions) {
@@ -54,35 +59,61 @@ export class Errands implements Flasher {
   }
 
   release(job: Whose): void {
-    const errand = this.#begun.get(keyOf(job)) ?? this.#find(job)
+    const errand = this.#errandOf(job)
     this.#begun.delete(keyOf(job))
     errand?.adapter.release({ ...job, ...errand.on })
   }
 
-  async #do(
-    job: ActivationJob,
-    run: (adapter: DeviceAdapter, on: OnDevice) => Promise<FlashResult>,
-  ): Promise<FlashResult> {
-    const errand = this.#begun.get(keyOf(job)) ?? this.#find(job)
-    if (errand === undefined) return detached(job)
-    this.#begun.set(keyOf(job), errand)
-    return this.#options.clock.io(run(errand.adapter, errand.on))
+  /** A device is managed no more: what is done to it ends, and what was begun and waits is let go of. */
+  detached(bmc: Bmc, device: string): void {
+    for (const { whose, detached, isBusy } of this.#begun.values()) {
+      if (whose.bmcId !== bmc.id || whose.component.on?.device !== device) continue
+      detached.abort(new Error('detached'))
+      if (!isBusy) this.release(whose)
+    }
   }
 
-  /** The device that a job is for, and who does it. */
-  #find({ bmcId, component }: Whose): Errand | undefined {
+  async #do(
+    job: ActivationJob,
+    run: (adapter: DeviceAdapter, on: OnDevice & Pick<ActivationJob, 'signal'>) => Promise<FlashResult>,
+  ): Promise<FlashResult> {
+    const errand = this.#errandOf(job)
+    if (errand === undefined || errand.detached.signal.aborted) return goneFrom(job)
+    this.#begun.set(keyOf(job), errand)
+    const { adapter, on, detached } = errand
+    errand.isBusy = true
+    try {
+      const signal = AbortSignal.any([job.signal, detached.signal])
+      return await this.#options.clock.io(run(adapter, { ...on, signal }))
+    } catch (error) {
+      if (job.signal.aborted || !detached.signal.aborted) throw error
+      return goneFrom(job)
+    } finally {
+      errand.isBusy = false
+    }
+  }
+
+  /** What has begun, or the device that a job is for as it is now. */
+  #errandOf({ bmcId, component }: Whose): Errand | undefined {
+    const begun = this.#begun.get(keyOf({ bmcId, component }))
+    if (begun !== undefined) return begun
     const { bmcOf, methods } = this.#options
     const device = bmcOf(bmcId)?.state.devices.get(component.on?.device ?? '')
     const firmware = device?.facts.firmware.find(({ id }) => id === component.on?.firmware)
     const method = device && methodOf(methods, device)
     if (device === undefined || firmware === undefined || method === undefined) return undefined
-    return { adapter: method.adapter, on: { device: device.address, firmware } }
+    return {
+      whose: { bmcId, component },
+      adapter: method.adapter,
+      on: { device: device.address, firmware },
+      detached: new AbortController(),
+      isBusy: false,
+    }
   }
 }
 
-function detached({ component }: Whose): FlashResult {
-  const why = [message('Base.ResourceNotFound', 'AggregationSource', component.on?.device ?? '')]
-  return fail({ kind: 'failed', why })
+function goneFrom({ component }: Whose): FlashResult {
+  return fail({ kind: 'failed', why: [message('Redflash.DeviceDetached', component.uri)] })
 }
 
 function keyOf({ bmcId, component }: Whose): string {

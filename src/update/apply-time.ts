@@ -3,13 +3,14 @@ import { isEnough, type PerformedReset } from '../bmc/reset-types.ts'
 import type { ResetNeed } from '../bmc/state.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ApplyTime } from '../redfish/apply-times.ts'
+import { uris } from '../redfish/uris.ts'
 import { ofEach } from '../lib/of-each.ts'
 import { type Waiter, Waiters } from '../lib/waiters.ts'
 
 /** What opens a gate: the first of these that happens. */
 export interface OpenedBy {
-  /** Any reset of this resource, or of any resource. */
-  readonly resetOf?: string
+  /** Any reset of one of these resources, or of any resource. */
+  readonly resetOf?: readonly string[] | typeof ANY
   /** This reset, or a stronger one. */
   readonly reset?: ResetNeed
   /** A reset counts only while the maintenance window is open; when that closes, so does the gate for good. */
@@ -39,14 +40,31 @@ export interface Gate {
 
 interface Closed {
   readonly openedBy: OpenedBy
+  /** Of a console: the device that it is about. */
+  readonly on: string | undefined
   /** The resource whose boot waits for what waits here. */
   readonly holds: string | undefined
   cancelTimer: () => void
 }
 
-/** The resource whose reset a component's own reset is; `need` is the reset that makes its new image run. */
-export function resetOf({ machine }: Bmc, { behaviour }: Component, need: ResetNeed | undefined): string {
-  return need?.resource ?? behaviour.needsPowerOf ?? machine.manager
+/**
+ * The resources whose resets are a component's own, the nearest first; `need` is the reset that makes its new image run.
+ * Whatever of a managed device is reset, the device is.
+ */
+export function resetsOf(
+  { machine }: Bmc,
+  { behaviour, relatedItems, on }: Component,
+  need: ResetNeed | undefined,
+): readonly string[] {
+  const own = need?.resource ?? behaviour.needsPowerOf
+  if (own !== undefined) return [own]
+  if (on === undefined) return [machine.manager]
+  const parts = [uris.system(on.device), uris.manager(on.device)]
+  const nearest = parts.toSorted(
+    (one, other) => Number(relatedItems.includes(other)) - Number(relatedItems.includes(one)),
+  )
+  const offering = nearest.filter((uri) => machine.resources.get(uri)?.['Actions'] !== undefined)
+  return offering.length === 0 ? nearest : offering
 }
 
 /** What an update of this component waits for before its first byte is written; `undefined`: nothing. */
@@ -56,22 +74,32 @@ export function openerOf(
   applyTime: ApplyTime,
   need: ResetNeed | undefined,
 ): OpenedBy | undefined {
+  // What happens to other devices does not concern one of a console.
+  const anyReset = component.on === undefined ? ANY : resetsOf(bmc, component, undefined)
   switch (applyTime) {
     case 'Immediate':
     case 'OnStartUpdateRequest':
       // Software of the host comes to it when the host boots (DSP2062 §3).
       return component.behaviour.installer === 'software'
-        ? { resetOf: resetOf(bmc, component, need) }
+        ? { resetOf: resetsOf(bmc, component, need) }
         : undefined
     case 'OnReset':
-      return { resetOf: ANY }
+      return { resetOf: anyReset }
     case 'OnTargetReset':
-      return { resetOf: resetOf(bmc, component, need) }
+      return { resetOf: resetsOf(bmc, component, need) }
     case 'AtMaintenanceWindowStart':
       return { windowStart: true }
     case 'InMaintenanceWindowOnReset':
-      return { resetOf: ANY, onlyInWindow: true }
+      return { resetOf: anyReset, onlyInWindow: true }
   }
+}
+
+/** Who waits at a gate. */
+interface Waiting {
+  readonly component: Component
+  /** The resource whose boot is to wait for what waits here. */
+  readonly holds?: string | undefined
+  readonly signal: AbortSignal
 }
 
 /** The gates of all BMCs: what waits for a reset or for the maintenance window. */
@@ -83,13 +111,9 @@ export class Gates {
     this.#clock = clock
   }
 
-  /** A gate that opens as told; `holds` is the resource whose boot is to wait for what waits here. */
-  close(
-    bmc: Bmc,
-    openedBy: OpenedBy,
-    { holds, signal }: { holds?: string | undefined; signal: AbortSignal },
-  ): Gate {
-    const closed: Closed = { openedBy, holds, cancelTimer: () => {} }
+  /** A gate that opens as told. */
+  close(bmc: Bmc, openedBy: OpenedBy, { component, holds, signal }: Waiting): Gate {
+    const closed: Closed = { openedBy, on: component.on?.device, holds, cancelTimer: () => {} }
     const waiter = this.#closed(bmc).add(closed, signal, () => closed.cancelTimer())
     if (!signal.aborted) this.#time(bmc, waiter)
     return { opened: waiter.settled, open: () => waiter.settle(byWord) }
@@ -108,6 +132,11 @@ export class Gates {
     )
   }
 
+  /** A device of a console is managed no more: what waits for its moment has nothing to wait for, and finds that out. */
+  detached(bmc: Bmc, device: string): void {
+    for (const { item, settle } of this.#closed(bmc).all()) if (item.on === device) settle(byWord)
+  }
+
   /** The maintenance window was moved: what waits for it waits for the new one. */
   windowChanged(bmc: Bmc): void {
     for (const waiter of this.#closed(bmc).all()) this.#time(bmc, waiter)
@@ -120,7 +149,8 @@ export class Gates {
   ): boolean {
     const { start, end } = windowOf(bmc)
     const now = this.#clock.now()
-    const isIt = wanted === ANY || wanted === done.resource || (reset !== undefined && isEnough(done, reset))
+    const isOwn = wanted === ANY || wanted?.includes(done.resource) === true
+    const isIt = isOwn || (reset !== undefined && isEnough(done, reset))
     return isIt && (!onlyInWindow || (now >= start && now < end))
   }
 

@@ -83,7 +83,7 @@ async function awaitReset(
   }
   claim.rest()
   work.allowCancel(true)
-  const gate = shop.gates.close(bmc, { reset }, { holds: resource, signal: work.signal })
+  const gate = shop.gates.close(bmc, { reset }, { component, holds: resource, signal: work.signal })
   const about = { ...work.cause, origin: component.uri }
   const also = {
     ...waits,

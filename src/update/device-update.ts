@@ -2,6 +2,7 @@ import { findComponent } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import type { DeviceStageName } from '../bmc/device-faults.ts'
 import { logged } from '../bmc/log.ts'
+import { gentlestType } from '../bmc/reset-types.ts'
 import type { Change, PendingImage, ResetNeed, StandbyImage } from '../bmc/state.ts'
 import type { FlashJob, FlashResult } from '../devices/flasher.ts'
 import { type ImageComponent, imageName } from '../image/image-format.ts'
@@ -10,7 +11,7 @@ import type { ApplyTime } from '../redfish/apply-times.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Ending } from '../tasks/work.ts'
-import { type Opening, openerOf, resetOf } from './apply-time.ts'
+import { type Opening, openerOf, resetsOf } from './apply-time.ts'
 import { bringIntoUse, takeUpActivation } from './bring-into-use.ts'
 import { failedUpdate, pendingImage, staged, standbyId, updating } from './component-changes.ts'
 import { over, reached, reachedBy } from './record.ts'
@@ -111,13 +112,13 @@ async function awaitApplyTime(device: DeviceUpdate): Promise<Opening | 'expired'
   const openedBy = openerOf(bmc, component, applyTime, need)
   if (openedBy === undefined) return undefined
   const [target, name] = named(device)
-  const resource = resetOf(bmc, component, need)
+  const [resource = bmc.machine.manager] = resetsOf(bmc, component, need)
   const asksForReset = openedBy.resetOf !== undefined && openedBy.onlyInWindow !== true
   const messages = [
     message('Update.AwaitToUpdate', name, target),
-    ...(asksForReset ? [resetRequired(resource, need?.type)] : []),
+    ...(asksForReset ? [resetRequired(resource, need?.type ?? offeredReset(device, resource))] : []),
   ]
-  const gate = shop.gates.close(bmc, openedBy, { holds: need?.resource, signal: work.signal })
+  const gate = shop.gates.close(bmc, openedBy, { component, holds: need?.resource, signal: work.signal })
   const isOpened = (): void => commit(bmc, reached(device, { at: 'opened' }))
   const goOn = (): void => {
     // At once: whoever said so is told that it is done.
@@ -132,13 +133,20 @@ async function awaitApplyTime(device: DeviceUpdate): Promise<Opening | 'expired'
   return opening
 }
 
+/** Of a managed device, which offers what it offers; a machine of our own always offers the gentlest. */
+function offeredReset({ bmc, component }: DeviceUpdate, resource: string): string | undefined {
+  const document = bmc.machine.resources.get(resource)
+  return component.on && gentlestType(resource, document, 'restart')
+}
+
 /** Writes it, and once more where the device begins again after a reset of the manager; how the part ends that fails. */
 async function writeWhole(device: DeviceUpdate, letBoot: () => void): Promise<Ending | undefined> {
   for (;;) {
     const result = await write(device, letBoot)
     if (result !== 'struck') return result
-    const { bmc, work, shop } = device
-    await shop.gates.close(bmc, { resetOf: bmc.machine.manager }, { signal: work.signal }).opened
+    const { bmc, component, work, shop } = device
+    const openedBy = { resetOf: [bmc.machine.manager] }
+    await shop.gates.close(bmc, openedBy, { component, signal: work.signal }).opened
   }
 }
 

@@ -175,6 +175,12 @@ export class Updates {
     await Promise.all([opened, ...activated])
   }
 
+  /** A device of a console is managed no more: what waited for something of it goes on, and finds that out. */
+  detached(bmc: Bmc, device: string): void {
+    this.#office.shop.gates.detached(bmc, device)
+    this.#office.waiting.detached(bmc, device)
+  }
+
   /** Goes on with what an earlier run of the service left under way; resolves when all of it is about to. */
   takeUp(bmc: Bmc): Promise<void> {
     return takeUpOperations(bmc, this.#office, this.#tasks)

@@ -42,6 +42,14 @@ export class Waiting {
     for (const { settle } of this.#plans(bmc).all()) settle(start)
   }
 
+  /** A device of a console is managed no more: what waits for nobody else goes on, and finds that out. */
+  detached(bmc: Bmc, device: string): void {
+    for (const { item, settle } of this.#plans(bmc).all()) {
+      const components = [...item.plan.claims.values()].map(({ component }) => component)
+      if (components.every(({ on }) => on?.device === device)) settle('go')
+    }
+  }
+
   has(bmc: Bmc): boolean {
     return this.#plans(bmc).size > 0
   }

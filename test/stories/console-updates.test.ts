@@ -151,7 +151,7 @@ describe('an update of a console', () => {
   test('does not begin on a device that was detached, and ends', async () => {
     const emulator = await startConsole()
     await push(emulator, await image({ BIOS: '2.0.0' }), {
-      Targets: [uris.firmware('2-BIOS')],
+      Targets: [uris.firmware('1-BIOS'), uris.firmware('2-BIOS')],
       '@Redfish.OperationApplyTime': 'OnStartUpdateRequest',
     })
     await emulator.clock.advance(10_000)
@@ -161,6 +161,7 @@ describe('an update of a console', () => {
       body: {},
     })
     await emulator.clock.advance(60_000)
+    expect(emulator.device('lab-1').asked).toEqual(stages('BIOS'))
     expect(emulator.device('lab-2').asked).toEqual([])
     const tasks = [...emulator.bmc.state.tasks.values()].map(({ state }) => state)
     expect(tasks.every((state) => state === 'Exception' || state === 'Completed')).toBe(true)

@@ -1,6 +1,7 @@
 import type { Method } from '../../src/console/method.ts'
 import type { DeviceAdapter, DeviceFacts, DeviceProblem, OnDevice } from '../../src/devices/device.ts'
 import type { ActivationJob, FlashProblem, FlashResult } from '../../src/devices/flasher.ts'
+import { unlessAborted } from '../../src/lib/abort.ts'
 import { fail, type Result, succeed } from '../../src/lib/result.ts'
 
 export const DEVICE_PASSWORD = 'of-the-device'
@@ -13,6 +14,8 @@ export interface LabDevice {
   readonly problems: Partial<Record<'transfer' | 'verify' | 'install' | 'activate', FlashProblem>>
   /** What happens while it is busy with a stage. */
   during?: (stage: string) => Promise<void>
+  /** Told when what it has taken and not installed is to be forgotten. */
+  released?: () => void
   /** What it was asked for, in order. */
   readonly asked: string[]
 }
@@ -63,7 +66,7 @@ export function labMethod(devices: Readonly<Record<string, LabDevice>>): Method 
       if (!opened.ok) return fail({ kind: 'failed' })
       const device = opened.value
       device.asked.push(`${name} ${job.firmware.id}`)
-      await device.during?.(name)
+      await unlessAborted(device.during?.(name) ?? Promise.resolve(), job.signal)
       const problem = device.problems[name]
       if (problem !== undefined) return fail(problem)
       if (name === 'activate' && job.version !== '') runs(device, job.firmware.id, job.version)
@@ -88,7 +91,7 @@ export function labMethod(devices: Readonly<Record<string, LabDevice>>): Method 
     verify: stage('verify'),
     install: stage('install'),
     activate: stage('activate'),
-    release: () => {},
+    release: ({ device }) => devices[device.hostName]?.released?.(),
     close: async () => {},
   }
   return { id: 'Lab', type: 'OEM', variant: 'Lab', adapter }

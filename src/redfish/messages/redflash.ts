@@ -173,6 +173,12 @@ const rows = {
     'Critical',
     'See what the maker of the device says of it.',
   ],
+  DeviceDetached: [
+    "The device of '%1' is not attached any more.",
+    1,
+    'Critical',
+    'Attach the device, and submit the update again.',
+  ],
   DeviceFailed: [
     "'%1' could not be made to do what it was asked for: %2.",
     2,
