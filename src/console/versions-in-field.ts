@@ -13,14 +13,7 @@ export interface VersionCount {
 const MAX_MOMENTS = 100
 const MAX_COUNTS = 2_000
 
-/** Firmware that runs another version from a moment on. */
-interface Move {
-  readonly softwareId: string
-  readonly at: number
-  readonly from?: string | undefined
-  readonly to: string
-}
-
+/** Firmware of a SoftwareId that runs a version: how much, and how much was told of last. */
 interface Series {
   readonly softwareId: string
   readonly version: string
@@ -28,29 +21,35 @@ interface Series {
   told: number
 }
 
+/** A piece of firmware runs another version from a moment on. */
+interface Move {
+  readonly at: number
+  readonly from?: Series
+  readonly to: Series
+}
+
 /**
  * Which versions the firmware of the attached devices ran, since they were attached: the counts that changed, at the
  * moments when they did. Of too many moments some are left out; at those that are told of, all counts are exact.
  */
 export function versionsInField(bmc: Bmc): readonly VersionCount[] {
-  const moves = listComponents(bmc)
-    .flatMap((component) => movesOf(bmc, component))
-    .toSorted((a, b) => a.at - b.at)
-  const moments = [...Map.groupBy(moves, ({ at }) => at)]
   const all = new Map<string, Series>()
-  const seriesOf = ({ softwareId }: Move, version: string): Series => {
-    const key = JSON.stringify([softwareId, version])
+  const seriesOf = (softwareId: string, version: string): Series => {
+    const key = `${softwareId}\n${version}`
     const series = all.get(key) ?? { softwareId, version, count: 0, told: 0 }
     all.set(key, series)
     return series
   }
-  for (const move of moves) seriesOf(move, move.to)
+  const moves = listComponents(bmc)
+    .flatMap((component) => movesOf(bmc, component, (version) => seriesOf(component.softwareId, version)))
+    .toSorted((a, b) => a.at - b.at)
+  const moments = [...Map.groupBy(moves, ({ at }) => at)]
   const told = Math.max(2, Math.min(MAX_MOMENTS, Math.floor(MAX_COUNTS / all.size)))
   const every = Math.ceil(moments.length / told)
   return moments.flatMap(([at, some], index) => {
-    for (const move of some) {
-      seriesOf(move, move.to).count++
-      if (move.from !== undefined) seriesOf(move, move.from).count--
+    for (const { from, to } of some) {
+      to.count++
+      if (from !== undefined) from.count--
     }
     return index % every === 0 || index === moments.length - 1 ? newsOf(all.values(), at) : []
   })
@@ -67,18 +66,19 @@ function newsOf(all: Iterable<Series>, at: number): VersionCount[] {
 }
 
 /** What a device became without the console's doing it is since it was seen to be that. */
-function movesOf({ state }: Bmc, { id, softwareId, now, on }: Component): Move[] {
+function movesOf({ state }: Bmc, { id, now, on }: Component, seriesOf: (version: string) => Series): Move[] {
   const device = state.devices.get(on?.device ?? '')
   if (device === undefined) return []
   const history = state.history.get(id) ?? []
-  const last = history.at(-1)
-  const isOther = last !== undefined && last.version !== now.version
-  const seenAt = Math.max(device.seenAt, last?.activatedAt ?? 0)
-  let runs = history[0]?.replaced ?? now.version
-  const moves: Move[] = [{ softwareId, at: device.attachedAt, to: runs }]
-  for (const { version: to, activatedAt: at } of history) {
-    moves.push({ softwareId, at, from: runs, to })
+  const seenAt = Math.max(device.seenAt, history.at(-1)?.activatedAt ?? 0)
+  let runs = seriesOf(history[0]?.replaced ?? now.version)
+  const moves: Move[] = [{ at: device.attachedAt, to: runs }]
+  const isOther = history.length > 0 && history.at(-1)?.version !== now.version
+  const seen = isOther ? [{ version: now.version, activatedAt: seenAt }] : []
+  for (const { version, activatedAt: at } of [...history, ...seen]) {
+    const to = seriesOf(version)
+    moves.push({ at, from: runs, to })
     runs = to
   }
-  return isOther ? [...moves, { softwareId, at: seenAt, from: runs, to: now.version }] : moves
+  return moves
 }
