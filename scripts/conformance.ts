@@ -3,12 +3,9 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { arrayBuffer as bytesOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { componentOrders } from '../src/cli/image-order.ts'
-import { buildBundle } from '../src/image/build/bundle.ts'
 import { addressAt } from '../src/http/reach.ts'
-import { uris } from '../src/redfish/uris.ts'
+import { inhabit, inhabited, inhabitedOf, manage, managedFleet } from './conformance-lives.ts'
 import { type Installation, type Outcome, type Service, tools } from './conformance-tools.ts'
 
 const USAGE = `npm run conformance -- --tools DIR --csdl DIR [--python FILE] [--machine NAME]... [--tool NAME]... [--bmcs N] [--hurry] [--details]
@@ -22,14 +19,7 @@ const USAGE = `npm run conformance -- --tools DIR --csdl DIR [--python FILE] [--
   --hurry    cuts the tools' own pauses short
   --details  prints every finding, not only failures`
 const READY_MS = 30_000
-/** By machine, the component that an image is staged on, one that waits for its reset, and one that is never done. */
-const inhabited = {
-  rackmount: { done: 'NIC-1', staged: 'NIC-2', waiting: 'BIOS', endless: 'PSU-1' },
-  bladed: { done: 'PSU-2', staged: 'Blade1-BIOS', waiting: 'Blade2-BMC', endless: 'PSU-1' },
-} as const
 const CONSOLE = 'console'
-/** How many BMCs a console manages. */
-const MANAGED = 3
 const machines = [...Object.keys(inhabited), CONSOLE]
 
 interface Line extends Outcome {
@@ -80,7 +70,8 @@ async function runAll(): Promise<boolean> {
       await mkdir(folder)
       const bmcs = machine === CONSOLE ? 1 : Number(values.bmcs)
       await using managed = await startManaged(machine, folder)
-      await using started = await startService(machine, folder, bmcs)
+      const options = machine === CONSOLE ? ['--console'] : await machineOptions(machine, folder, bmcs)
+      await using started = await startService(machine, options, bmcs)
       for (const { name, ...service } of started.services) {
         if (managed === undefined) await inhabit(service, machine)
         else await manage(service, managed.services)
@@ -103,85 +94,6 @@ async function runAll(): Promise<boolean> {
   return missing.length === 0 && lines.length > 0 && lines.every(({ fail }) => fail === 0)
 }
 
-/**
- * What a service in use shows: updates that are done, run, wait in a job and are staged, a kept image, keys, a job that is
- * to come, a subscription and a test event.
- */
-async function inhabit(service: Service, machine: string): Promise<void> {
-  await subscribe(service)
-  const { done, staged, waiting, endless } = inhabitedOf(machine)
-  const updates = [
-    [done, { LocalImage: true }],
-    [staged, { Stage: true }],
-    [waiting, {}],
-    [endless, {}],
-  ] as const
-  for (const [name, parameters] of updates) {
-    const form = await formOf(machine, name, { Targets: [uris.firmware(name)], ...parameters })
-    await post(service, uris.multipartPush, form)
-  }
-  await post(service, uris.action(uris.updateService, 'UpdateService.GenerateSSHIdentityKeyPair'), {
-    KeyType: 'Ed25519',
-  })
-  await post(service, uris.jobs, {
-    Payload: { HttpOperation: 'PATCH', TargetUri: uris.updateService, JsonBody: '{"ServiceEnabled":true}' },
-    Schedule: { RecurrenceInterval: 'P7D', InitialStartTime: '2100-01-01T00:00:00Z' },
-  })
-  const event = { MessageId: 'ResourceEvent.1.4.TestMessage', Message: 'test', MessageSeverity: 'OK' }
-  await post(service, uris.action(uris.eventService, 'EventService.SubmitTestEvent'), event)
-}
-
-/** What a console in use shows: devices, an aggregate of them, updates that go to them. */
-async function manage(service: Service, bmcs: readonly Service[]): Promise<void> {
-  await subscribe(service)
-  for (const { url, user, password } of bmcs) {
-    await post(service, uris.aggregationSources, {
-      HostName: url,
-      UserName: user,
-      Password: password,
-      Links: { ConnectionMethod: { '@odata.id': uris.connectionMethod('Redfish') } },
-    })
-  }
-  const Elements = ['1', '2'].map((id) => ({ '@odata.id': uris.system(id) }))
-  await post(service, uris.aggregates, { Elements })
-  const form = await formOf('rackmount', 'NIC-1', { Targets: [uris.aggregate('1')] })
-  await post(service, uris.multipartPush, form)
-}
-
-async function subscribe(service: Service): Promise<void> {
-  await post(service, uris.eventDestinations, {
-    Destination: 'http://127.0.0.1:9/events',
-    Protocol: 'Redfish',
-    Context: 'conformance',
-  })
-}
-
-async function post({ url, user, password }: Service, uri: string, body: object): Promise<void> {
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
-  const isForm = body instanceof FormData
-  const answer = await fetch(url + uri, {
-    method: 'POST',
-    headers: { authorization, ...(!isForm && { 'content-type': 'application/json' }) },
-    body: isForm ? body : JSON.stringify(body),
-  })
-  if (!answer.ok) throw new Error(`${uri} answers ${answer.status}: ${await answer.text()}`)
-  await answer.arrayBuffer()
-}
-
-/** A push of new firmware for one component. */
-async function formOf(machine: string, name: string, parameters: object): Promise<FormData> {
-  const components = componentOrders([{ name, version: '99.0' }], 65_536, machine)
-  const asked = JSON.stringify(parameters)
-  const form = new FormData()
-  form.set('UpdateParameters', new Blob([asked], { type: 'application/json' }))
-  form.set('UpdateFile', new Blob([await bytesOf(buildBundle(components))]), 'update.tar')
-  return form
-}
-
-function inhabitedOf(machine: string): (typeof inhabited)[keyof typeof inhabited] {
-  return inhabited[machine === 'bladed' ? 'bladed' : 'rackmount']
-}
-
 /** Whom the tools look at. */
 interface Started extends AsyncDisposable {
   readonly services: readonly (Service & { readonly name: string })[]
@@ -190,17 +102,19 @@ interface Started extends AsyncDisposable {
 /** The BMCs that a console is to manage. */
 async function startManaged(machine: string, folder: string): Promise<Started | undefined> {
   if (machine !== CONSOLE) return undefined
-  return startService('rackmount', folder, MANAGED)
+  const fleet = join(folder, 'fleet.json')
+  await writeFile(fleet, JSON.stringify(managedFleet))
+  const count = managedFleet.groups.reduce((sum, group) => sum + group.count, 0)
+  return startService('rackmount', ['--fleet', fleet], count)
 }
 
 /** A service in a process of its own, on free ports; it ends when it leaves scope. */
-async function startService(machine: string, folder: string, bmcs: number): Promise<Started> {
+async function startService(machine: string, options: readonly string[], bmcs: number): Promise<Started> {
   const main = resolve(import.meta.dirname, '../src/main.ts')
   const ports = ['--port', '0', '--https-port', '0']
-  const many = bmcs > 1 ? ['--bmcs', String(bmcs)] : ['--ssdp']
-  const kind = machine === CONSOLE ? ['--console'] : await machineOptions(machine, folder)
+  const many = bmcs === 1 ? ['--ssdp'] : []
   const other = ['--speed', 'max', '--log-level', 'error']
-  const child = spawn(process.execPath, [main, 'serve', ...ports, ...kind, ...other, ...many], {
+  const child = spawn(process.execPath, [main, 'serve', ...ports, ...options, ...other, ...many], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
@@ -236,12 +150,13 @@ async function startService(machine: string, folder: string, bmcs: number): Prom
   }
 }
 
-/** A machine of which one device is never done. */
-async function machineOptions(machine: string, folder: string): Promise<string[]> {
+/** A machine of which one device is never done, or so many of them. */
+async function machineOptions(machine: string, folder: string, bmcs: number): Promise<string[]> {
   const devices = join(folder, 'devices.json')
   const hangs = { fail: { at: 'transfer', how: 'hangs' } }
   await writeFile(devices, JSON.stringify({ [inhabitedOf(machine).endless]: hangs }))
-  return ['--machine', machine, '--devices', devices]
+  const many = bmcs > 1 ? ['--bmcs', String(bmcs)] : []
+  return ['--machine', machine, '--devices', devices, ...many]
 }
 
 /** The URL of the BMC so many places further on; without a fleet it is at a name, perhaps. */
