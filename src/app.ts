@@ -47,6 +47,7 @@ import { type MonitorEnding, taskMonitor } from './services/task-service/monitor
 import { updateRows } from './services/update-service/index.ts'
 import { imageData } from './services/update-service/image-data.ts'
 import { allUpdateMethods, type UpdateMethod } from './services/update-service/methods.ts'
+import { rollOutOrders } from './services/update-service/roll-out-orders.ts'
 import { pushEndpoints } from './services/update-service/push-endpoints.ts'
 import { Uploads } from './services/update-service/uploads.ts'
 import { transferProtocols } from './transfer/fetch.ts'
@@ -113,9 +114,9 @@ export function createApp(options: AppOptions): App {
   const findRow = indexPaths(() => rows)
   const directory = createDirectory(findRow)
   const engines = createEngines(options, directory, (err) => app.log.error({ err }, 'background work failed'))
-  const { tasks, jobs, resets, sessions, logins, events, images } = engines
+  const { tasks, jobs, rollouts, resets, sessions, logins, events, images } = engines
   const passes = new Passes()
-  const userJobs = new UserJobs({ clock, logins, jobs, tasks, send: insideSender(app, passes, clock) })
+  const userJobs = new UserJobs({ clock, logins, jobs, tasks, rollouts, send: insideSender(app, passes, clock) })
 
   const rows: readonly Row[] = makeRows(options, engines, {
     certificates,
@@ -181,7 +182,14 @@ function makeRows(
     ...accountServiceRows(clock, logins),
     ...updateRows({ ...options, certificates, methods, images, updates, protocols }),
     ...taskRows(tasks),
-    ...jobRows({ jobs, userJobs, rollouts, isConsole: devices !== undefined, targets }),
+    ...jobRows({
+      jobs,
+      userJobs,
+      rollouts,
+      isConsole: devices !== undefined,
+      targets,
+      orders: rollOutOrders({ updates, images, protocols }),
+    }),
     ...eventRows(events, directory),
     ...registryRows,
     ...jsonSchemaRows(types),

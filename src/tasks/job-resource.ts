@@ -133,13 +133,14 @@ function scheduleView(schedule: Schedule): JsonObject {
 
 function linksOf({ parent, rollout, wave, waveJobs = [], createdResources: created = [] }: Job): JsonObject {
   const whole = wave === undefined || parent !== undefined ? parent : rollout
-  if (whole === undefined && created.length === 0 && waveJobs.length === 0) return {}
+  const jobs = [...waveJobs.map(({ id }) => uris.job(id)), ...created.filter(isJob)]
+  if (whole === undefined && created.length === 0 && jobs.length === 0) return {}
   return {
     Links: {
       ...(whole !== undefined && { ParentJob: link(uris.job(whole)) }),
-      ...(waveJobs.length > 0 && {
-        SubsidiaryJobs: waveJobs.map(({ id }) => link(uris.job(id))),
-        'SubsidiaryJobs@odata.count': waveJobs.length,
+      ...(jobs.length > 0 && {
+        SubsidiaryJobs: jobs.map(link),
+        'SubsidiaryJobs@odata.count': jobs.length,
       }),
       ...(created.length > 0 && {
         CreatedResources: created.map(link),
@@ -147,4 +148,8 @@ function linksOf({ parent, rollout, wave, waveJobs = [], createdResources: creat
       }),
     },
   }
+}
+
+function isJob(uri: string): boolean {
+  return uri.startsWith(`${uris.jobs}/`)
 }

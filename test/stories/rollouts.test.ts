@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { succeed } from '../../src/lib/result.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
-import type { Fetcher } from '../../src/transfer/fetcher.ts'
 import { startEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
@@ -14,6 +12,7 @@ import {
   LONG_MS,
   newLab,
   pushRollOut,
+  serving,
   type RolloutLab,
   startLab,
   statesOf,
@@ -179,15 +178,7 @@ describe('a device that is attached while a roll-out goes on', () => {
 })
 
 test('an image that the console fetches may be rolled out, too', async () => {
-  const fetcher: Fetcher = {
-    open: async () => {
-      const body = async function* () {
-        yield bios
-      }
-      return succeed({ fileName: 'bios.tar', sizeBytes: bios.length, body: body() })
-    },
-  }
-  const emulator = await startLab(2, { fetcher })
+  const emulator = await startLab(2, { fetcher: serving(bios) })
   const uri = uris.action(uris.updateService, 'Oem/RedflashUpdateService.SimpleUpdate')
   const ask = (RollOut: JsonObject) =>
     emulator.send(uri, { method: 'POST', body: { ImageURI: 'http://images.example/bios.tar', RollOut } })

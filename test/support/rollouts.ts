@@ -8,6 +8,7 @@ import type { Clock } from '../../src/lib/clock.ts'
 import { fail, succeed } from '../../src/lib/result.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
+import type { Fetcher } from '../../src/transfer/fetcher.ts'
 import { startEmulator, type TestEmulator, type TestOptions } from './emulator.ts'
 import { DEVICE_PASSWORD, labDevice, type LabDevice, labMethod, runs } from './managed-devices.ts'
 import { push } from './multipart.ts'
@@ -140,6 +141,16 @@ export const labImage = (versions: Readonly<Record<string, string>>): Promise<Bu
 
 /** What most stories roll out: lab devices leave the factory with an older BIOS. */
 export const bios = await labImage({ BIOS: '2.0.0' })
+
+/** Whatever is fetched is this image, called `bios.tar`. */
+export const serving = (image: Buffer): Fetcher => ({
+  open: async () => {
+    const body = async function* () {
+      yield image
+    }
+    return succeed({ fileName: 'bios.tar', sizeBytes: image.length, body: body() })
+  },
+})
 
 /** Asks for a roll-out: the answer. */
 export function pushRollOut(

@@ -125,6 +125,16 @@ export class Rollouts implements RollOuts {
     return true
   }
 
+  /** Ends it: at once it is only told to; false where it has ended, or is to already. */
+  cancel(bmc: Bmc, id: string, by?: Actor): boolean {
+    const job = bmc.state.jobs.get(id)
+    const carried = this.#carried(bmc).get(id)
+    const wish = job && carried && wishOf(carried.live, job, 'Cancelled')
+    if (carried === undefined || wish === undefined) return false
+    hear(carried, { ...wish, by })
+    return true
+  }
+
   /** Does once more what failed, or undoes what was done; false where there is nothing of the kind. */
   async redo(bmc: Bmc, id: string, { wanted: { kind, targets }, by }: Asking<Redo>): Promise<boolean> {
     const carried = this.#carried(bmc).get(id)

@@ -1,3 +1,4 @@
+import type { Actor } from '../../bmc/actor.ts'
 import type { Bmc } from '../../bmc/bmc.ts'
 import { nextChange } from '../../bmc/next-change.ts'
 import type { Job, Task } from '../../bmc/state.ts'
@@ -6,8 +7,8 @@ import { type Message, message } from '../../redfish/messages/message.ts'
 import { lastSegment } from '../../redfish/uris.ts'
 import type { Ending } from '../../tasks/work.ts'
 
-/** Ends what is followed: false where that is past stopping. */
-type Engines = Readonly<Record<Followed['table'], { cancel(bmc: Bmc, id: string): boolean }>>
+/** Ends what is followed, in somebody's name: false where that is past stopping. */
+type Engines = Readonly<Record<Followed['table'], { cancel(bmc: Bmc, id: string, by?: Actor): boolean }>>
 
 interface Follower {
   readonly bmc: Bmc
@@ -48,8 +49,8 @@ export class Following {
   }
 
   /** False where it is past stopping. */
-  stop(bmc: Bmc, { table, id }: Followed): boolean {
-    return this.#engines[table].cancel(bmc, id)
+  stop(bmc: Bmc, { table, id }: Followed, by?: Actor): boolean {
+    return this.#engines[table].cancel(bmc, id, by)
   }
 }
 
@@ -75,7 +76,9 @@ async function toTheEnd(
     }
     const messages = shown.messages.slice(told)
     told = shown.messages.length
-    tell({ messages, percent: shown.percent, followed: { ...followed, told } })
+    // The share of a task that goes on as a job says nothing of that.
+    const percent = successor(shown.messages) === undefined ? shown.percent : 0
+    tell({ messages, percent, followed: { ...followed, told } })
     if (now === undefined || now.endTime !== undefined) return shown
     last = now
     await nextChange(bmc, isNews, signal)

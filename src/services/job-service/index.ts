@@ -1,10 +1,12 @@
 import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
+import { isThere } from '../../bmc/presence.ts'
+import type { Job } from '../../bmc/state.ts'
 import type { Targets } from '../../http/targets.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { errorBody, RedfishError } from '../../redfish/errors.ts'
-import { message } from '../../redfish/messages/message.ts'
-import { collection, link, resource } from '../../redfish/resource.ts'
+import { about, type Message, message } from '../../redfish/messages/message.ts'
+import { collection, type Json, link, type Resource, resource } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { JOB_LOG, uris } from '../../redfish/uris.ts'
 import { isFinalJob } from '../../tasks/job.ts'
@@ -28,6 +30,11 @@ interface JobServiceEngines {
   /** Whether there can be roll-outs. */
   readonly isConsole: boolean
   readonly targets: Targets
+  /** How a roll-out is asked for. */
+  readonly orders: {
+    readonly targetUri: string
+    readonly mistakes: (bmc: Bmc, order: Json, at: string) => readonly Message[]
+  }
 }
 
 /** JobService, its jobs and their steps: what the service does for long, and what users want done later. */
@@ -64,9 +71,9 @@ export function jobRows(engines: JobServiceEngines): Row[] {
       path: uris.job(':id'),
       type: 'Job',
       owner: ({ state }, { id = '' }) => state.jobs.get(id)?.actor?.username,
-      view: ({ state }, { id = '' }) => {
-        const job = state.jobs.get(id)
-        return job?.parent === undefined ? job && jobView(job) : undefined
+      view: (bmc, { id = '' }) => {
+        const job = bmc.state.jobs.get(id)
+        return job?.parent === undefined ? job && shown(bmc, job) : undefined
       },
       patch: {
         writable: ({ JobType, ...job }) => ({
@@ -113,6 +120,12 @@ function stepRows(engines: JobServiceEngines): Row[] {
   ]
 }
 
+/** What it has made may be gone by now. */
+function shown(bmc: Bmc, job: Job): Resource {
+  const { createdResources: created } = job
+  return jobView(created ? { ...job, createdResources: created.filter((uri) => isThere(bmc, uri)) } : job)
+}
+
 function serviceView({ state: { settings }, machine }: Bmc) {
   const { jobServiceEnabled } = settings
   return {
@@ -133,12 +146,22 @@ function serviceView({ state: { settings }, machine }: Bmc) {
   }
 }
 
-function createJob({ jobs, userJobs, targets }: JobServiceEngines, { bmc, body, actor }: Call<Bmc>): Answer {
+function createJob(
+  { jobs, userJobs, targets, orders, isConsole }: JobServiceEngines,
+  { bmc, body, actor }: Call<Bmc>,
+): Answer {
   if (!bmc.state.settings.jobServiceEnabled) {
     throw new RedfishError(503, message('Base.ServiceDisabled', uris.jobService))
   }
   const wish = jobWish(body, {
     methodsOf: (path) => targets(bmc, path),
+    rollOuts: {
+      targetUri: orders.targetUri,
+      mistakes: (order, at) =>
+        isConsole && targets(bmc, orders.targetUri).length > 0
+          ? orders.mistakes(bmc, order, at)
+          : [about(message('Base.PropertyUnknown', at.slice(1)), at)],
+    },
     willRun: (schedule) => userJobs.willRun({ schedule }),
   })
   if (!jobs.hasRoom(bmc)) throw new RedfishError(503, message('Base.CreateLimitReachedForResource'))

@@ -5,6 +5,7 @@ import { bodyAs } from '../../redfish/body.ts'
 import { DURATION_PATTERN, parseDuration } from '../../redfish/duration.ts'
 import { readJson } from '../../redfish/json-body.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
+import { OEM } from '../../redfish/oem/types.ts'
 import { isObject, type Json, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { uris } from '../../redfish/uris.ts'
@@ -15,24 +16,30 @@ const MAX_TEXT = 256
 const MAX_URI = 2_048
 const MAX_BODY = 2 ** 20
 const MAX_HEADERS = 50
+/** Where a roll-out is said. */
+const ORDER = `/Oem/${OEM}`
 
 const NewJob = Type.Object(
   {
     Name: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_TEXT })),
-    Payload: Type.Object(
-      {
-        // What a job reads nobody would see.
-        HttpOperation: Type.Unsafe<'POST' | 'PATCH' | 'PUT' | 'DELETE'>({
-          enum: ['POST', 'PATCH', 'PUT', 'DELETE'],
-        }),
-        TargetUri: Type.String({ maxLength: MAX_URI }),
-        // Judged by `headersOf`: what is wrong with it must not be repeated, for it may be a credential.
-        HttpHeaders: Type.Optional(Type.Unsafe<unknown>({})),
-        // Judged by `bodyMistakes`, for the same reason.
-        JsonBody: Type.Optional(Type.Unsafe<unknown>({})),
-      },
-      closed,
+    Payload: Type.Optional(
+      Type.Object(
+        {
+          // What a job reads nobody would see.
+          HttpOperation: Type.Unsafe<'POST' | 'PATCH' | 'PUT' | 'DELETE'>({
+            enum: ['POST', 'PATCH', 'PUT', 'DELETE'],
+          }),
+          TargetUri: Type.String({ maxLength: MAX_URI }),
+          // Judged by `headersOf`: what is wrong with it must not be repeated, for it may be a credential.
+          HttpHeaders: Type.Optional(Type.Unsafe<unknown>({})),
+          // Judged by `bodyMistakes`, for the same reason.
+          JsonBody: Type.Optional(Type.Unsafe<unknown>({})),
+        },
+        closed,
+      ),
     ),
+    // Instead of a Payload: judged by who takes what is in it.
+    Oem: Type.Optional(Type.Unsafe<Json>({})),
     HidePayload: Type.Optional(Type.Boolean()),
     MaxExecutionTime: Type.Optional(
       Type.Unsafe<string | null>({ type: ['string', 'null'], pattern: DURATION_PATTERN }),
@@ -56,6 +63,11 @@ export interface JobWish {
 
 /** What a wish is judged by beside itself. */
 interface Judges {
+  /** Where a roll-out is asked for, and all that is wrong with what is said of one. */
+  readonly rollOuts: {
+    readonly targetUri: string
+    readonly mistakes: (order: Json, at: string) => readonly Message[]
+  }
   /** The methods of what is at a path; none: nothing is. */
   readonly methodsOf: (path: string) => readonly string[]
   readonly willRun: (schedule: Schedule) => boolean
@@ -64,13 +76,16 @@ interface Judges {
 /** What a client asks for by POST to Jobs. Throws a RedfishError (400) with everything that is wrong. */
 export function jobWish(body: unknown, judges: Judges): JobWish {
   const wish = bodyAs(NewJob, body, (given) => furtherMistakes(given, judges))
-  const { HttpOperation: method, TargetUri, HttpHeaders, JsonBody } = wish.Payload
+  const order = orderIn(wish)
+  const payload = order === undefined ? wish.Payload : orderPayload(order, judges.rollOuts.targetUri)
+  if (payload === undefined) throw new Error('a job without a request was found right')
+  const { HttpOperation: method, TargetUri, HttpHeaders, JsonBody } = payload
   const uri = TargetUri.replace(/\/$/, '')
   const headers = headersOf(HttpHeaders) ?? {}
   const text = typeof JsonBody === 'string' ? JsonBody : undefined
   const schedule = wish.Schedule === undefined ? undefined : readSchedule(wish.Schedule)
   return {
-    name: wish.Name ?? `${method} ${uri}`,
+    name: wish.Name ?? planName(order) ?? `${method} ${uri}`,
     request: { method, uri, headers, body: text },
     payload: {
       httpOperation: method,
@@ -85,13 +100,41 @@ export function jobWish(body: unknown, judges: Judges): JobWish {
   }
 }
 
+/** A roll-out that is asked for, instead of a request. */
+function orderIn({ Oem: oem }: { readonly Oem?: Json }): Json | undefined {
+  return isObject(oem) ? oem[OEM] : undefined
+}
+
+function orderPayload(order: Json, TargetUri: string) {
+  const none: { readonly HttpHeaders?: unknown } = {}
+  return { ...none, HttpOperation: 'POST', TargetUri, JsonBody: JSON.stringify(order) } as const
+}
+
+function planName(order: Json | undefined): string | undefined {
+  const plan = isObject(order) ? order['RollOut'] : undefined
+  const name = isObject(plan) ? plan['Name'] : undefined
+  return typeof name === 'string' && name !== '' ? name : undefined
+}
+
+/** One of both says what the job is to do. */
+function orderMistakes(body: JsonObject, { rollOuts }: Judges): readonly Message[] {
+  const order = orderIn(body)
+  const hasPayload = body['Payload'] !== undefined
+  if (order === undefined)
+    return hasPayload ? [] : [about(message('Base.PropertyMissing', 'Payload'), '/Payload')]
+  const both = about(message('Base.PropertyValueConflict', 'Payload', ORDER.slice(1)), '/Payload')
+  return [...(hasPayload ? [both] : []), ...rollOuts.mistakes(order, ORDER)]
+}
+
 /** What the schema does not know, looked for in a body that it may have found wrong already. */
-function furtherMistakes(body: JsonObject, { methodsOf, willRun }: Judges): Message[] {
+function furtherMistakes(body: JsonObject, judges: Judges): Message[] {
+  const { methodsOf, willRun } = judges
   const { Payload, Schedule, MaxExecutionTime } = body
   const schedule = Schedule === undefined ? undefined : readSchedule(Schedule)
   const isDuration =
     typeof MaxExecutionTime === 'string' && new RegExp(DURATION_PATTERN).test(MaxExecutionTime)
   return [
+    ...orderMistakes(body, judges),
     ...(isObject(Payload) ? payloadMistakes(Payload, methodsOf) : []),
     ...(isDuration ? durationMistakes(MaxExecutionTime, '/MaxExecutionTime', 1) : []),
     ...(schedule?.ok === false ? schedule.problem : []),

@@ -45,7 +45,7 @@ const resume: Move = ({ jobs }, { bmc, key }) => jobs.resume(bmc, key)
 export const stopJob: Move = ({ jobs, userJobs, rollouts }, { bmc, key, actor: by }) =>
   isOfRollOut(bmc, key)
     ? rollouts.move(bmc, key, { wanted: 'Cancelled', by })
-    : userJobs.stopFollowed(bmc, key) && jobs.cancel(bmc, key)
+    : userJobs.stopFollowed(bmc, key, by) && jobs.cancel(bmc, key)
 
 /** What a client may make of JobState, and from which states. */
 const statesToPatch: Readonly<Record<string, Moves>> = {

@@ -15,6 +15,7 @@ import type { TaskEngine } from '../../tasks/engine.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import { nextOccurrence } from '../../tasks/schedule.ts'
 import type { Ending, WorkHandle } from '../../tasks/work.ts'
+import type { Rollouts } from '../../console/rollouts/rollouts.ts'
 import { answerOf } from './answer.ts'
 import { Following } from './following.ts'
 
@@ -25,6 +26,7 @@ export interface OccurrenceOptions {
   readonly clock: Clock
   readonly jobs: JobEngine
   readonly tasks: TaskEngine
+  readonly rollouts: Pick<Rollouts, 'cancel'>
   readonly logins: Logins
   readonly send: SendInside
 }
@@ -43,14 +45,20 @@ export class Occurrences {
 
   constructor(options: OccurrenceOptions) {
     this.#options = options
-    const { tasks, jobs } = options
-    this.#following = new Following({ tasks, jobs })
+    const { tasks, jobs, rollouts } = options
+    this.#following = new Following({
+      tasks,
+      jobs: {
+        cancel: (bmc, id, by) =>
+          bmc.state.jobs.get(id)?.rollout === undefined ? jobs.cancel(bmc, id) : rollouts.cancel(bmc, id, by),
+      },
+    })
   }
 
   /** Ends what a job follows; true where it follows nothing. */
-  stop(bmc: Bmc, id: string): boolean {
+  stop(bmc: Bmc, id: string, by: Actor): boolean {
     const occurrence = bmc.state.userJobs.get(id)?.occurrence
-    return occurrence?.at !== 'followed' || this.#following.stop(bmc, occurrence)
+    return occurrence?.at !== 'followed' || this.#following.stop(bmc, occurrence, by)
   }
 
   /** Goes on with an occurrence, from where it is to its end; false where its maker may no longer come in. */
@@ -94,7 +102,8 @@ export class Occurrences {
       const { messages, percent, followed: now } = news
       const isSame = messages.length === 0 && now.table === followed.table
       const also = isSame ? {} : changed(running, { occurrence: { at: 'followed', ...now } })
-      handle.report({ messages, percent: (runs * 100 + percent) / total }, also)
+      const created = now.table === 'jobs' ? [uris.job(now.id)] : []
+      handle.report({ messages, percent: (runs * 100 + percent) / total, created }, also)
     })
     this.#over(running, state)
   }

@@ -58,8 +58,8 @@ export class UserJobs {
   }
 
   /** Whether what the job waits for can be stopped with it; true where it waits for nothing. */
-  stopFollowed(bmc: Bmc, id: string): boolean {
-    return this.#occurrences.stop(bmc, id)
+  stopFollowed(bmc: Bmc, id: string, by: Actor): boolean {
+    return this.#occurrences.stop(bmc, id, by)
   }
 
   #work(bmc: Bmc): Pick<JobWork, 'run' | 'onOver'> {

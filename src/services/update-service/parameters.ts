@@ -73,16 +73,7 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
   if (!isObject(data)) return fail([message('Base.MalformedJSON')])
   const judged = judgeParameters(data)
   const asked = judged.ok ? judged.value : readable<Static<typeof UpdateParameters>>(data, judged.problem)
-  const request = requestOf(
-    bmc,
-    { ...asked, ...asked.Oem?.[OEM] },
-    {
-      conflict: (property, value) => message('Base.PropertyValueConflict', property, value),
-      notInList: (value, property) => message('Base.PropertyValueNotInList', value, property),
-      unknown: (property) => message('Base.PropertyUnknown', property),
-      own: `/Oem/${OEM}`,
-    },
-  )
+  const request = requestOf(bmc, { ...asked, ...asked.Oem?.[OEM] }, propertyWording(`/Oem/${OEM}`))
   const mistakes = [
     ...(judged.ok ? [] : propertyMessages(judged.problem)),
     ...(request.ok ? [] : request.problem),
@@ -92,12 +83,22 @@ export function parseParameters(bmc: Bmc, text: string): Result<ParsedParameters
 }
 
 /** How a way to ask speaks of a member that does not go with another, and of a value that is not among those offered. */
-interface Wording {
+export interface Wording {
   readonly conflict: (member: string, other: string) => Message
   readonly notInList: (value: string, member: string) => Message
   readonly unknown: (member: string) => Message
   /** Where what is our own stands. */
   readonly own: string
+}
+
+/** Of members of a body; what is our own is at this pointer. */
+export function propertyWording(own: string): Wording {
+  return {
+    conflict: (property, value) => message('Base.PropertyValueConflict', property, value),
+    notInList: (value, property) => message('Base.PropertyValueNotInList', value, property),
+    unknown: (property) => message('Base.PropertyUnknown', property),
+    own,
+  }
 }
 
 /** What the members mean on this BMC; whatever is wrong with their values here is told. */

@@ -18,7 +18,14 @@ import type { TransferProtocol } from '../../transfer/fetch.ts'
 import { decoded } from '../../transfer/file-name.ts'
 import type { UpdateRequest } from '../../bmc/operation.ts'
 import { requireEnabled } from './enabled.ts'
-import { ownProperties, readable, requestOf, type UpdateProperties, updateProperties } from './parameters.ts'
+import {
+  ownProperties,
+  readable,
+  requestOf,
+  type UpdateProperties,
+  updateProperties,
+  type Wording,
+} from './parameters.ts'
 import { started } from './started.ts'
 
 export const SIMPLE_UPDATE = 'UpdateService.SimpleUpdate'
@@ -56,7 +63,7 @@ export function simpleUpdate(action: PullAction, options: PullOptions): BmcActio
     parameters,
     mistakes: ({ bmc, body }, found) => {
       const asked = isObject(body) ? readable<Asked>(body, found) : {}
-      return understand(bmc, asked, { ...options, action }).mistakes
+      return understand(bmc, asked, options, wordingOf(action)).mistakes
     },
     run: (call) => {
       requireEnabled(call.bmc)
@@ -109,7 +116,8 @@ export function simpleUpdateParameters(
   ]
 }
 
-interface Asked extends UpdateProperties {
+/** What clients say of an image that is to be fetched. */
+export interface Asked extends UpdateProperties {
   readonly ImageURI: string
   readonly TransferProtocol?: string
   readonly Username?: string
@@ -126,7 +134,7 @@ interface Server {
 }
 
 async function pull({ bmc, actor }: Call<Bmc>, asked: Asked, options: Pulling): Promise<Answer> {
-  const { place, request, mistakes } = understand(bmc, asked, options)
+  const { place, request, mistakes } = understand(bmc, asked, options, wordingOf(options.action))
   if (place?.ok !== true || !request.ok) throw new RedfishError(400, mistakes)
   const { updates, images } = options
   const order = { payload: payloadOf(options.action, asked, place.value), actor }
@@ -150,21 +158,20 @@ interface Understood {
 }
 
 /** What the parameters, as far as they can be read, mean on this BMC, and all that is wrong with that. */
-function understand(bmc: Bmc, asked: Partial<Asked>, { images, protocols, action }: Pulling): Understood {
+export function understand(
+  bmc: Bmc,
+  asked: Partial<Asked>,
+  { images, protocols }: PullOptions,
+  wording: Wording,
+): Understood {
   const { ImageURI } = asked
   const place =
     ImageURI === undefined
       ? undefined
       : OWN_PATH.test(ImageURI)
         ? ownPlace(bmc, ImageURI, images)
-        : serverOf({ ...asked, ImageURI }, protocols, nameOf(action))
-  const request = requestOf(bmc, asked, {
-    conflict: (parameter) => message('Base.ActionParameterValueError', parameter, nameOf(action)),
-    notInList: (value, parameter) =>
-      message('Base.ActionParameterValueNotInList', value, parameter, nameOf(action)),
-    unknown: (parameter) => message('Base.ActionParameterUnknown', nameOf(action), parameter),
-    own: '',
-  })
+        : serverOf({ ...asked, ImageURI }, protocols, wording)
+  const request = requestOf(bmc, asked, wording)
   const mistakes = [...(place?.ok === false ? [place.problem] : []), ...(request.ok ? [] : request.problem)]
   return { place, request, mistakes }
 }
@@ -175,13 +182,12 @@ function ownPlace(bmc: Bmc, reference: string, images: ImageStore): Result<Place
 }
 
 /** A scheme in ImageURI counts more than TransferProtocol, and without either it is HTTP. */
-function serverOf(asked: Asked, protocols: readonly string[], action: string): Result<Place, Message> {
+function serverOf(asked: Asked, protocols: readonly string[], wording: Wording): Result<Place, Message> {
   const { ImageURI, TransferProtocol = 'HTTP' } = asked
   const scheme = SCHEME.exec(ImageURI)?.[1] ?? TransferProtocol.toLowerCase()
   const text = SCHEME.test(ImageURI) ? ImageURI : `${scheme}://${ImageURI}`
   const protocol = schemeNames[scheme.toLowerCase()] ?? scheme.toUpperCase()
-  if (!protocols.includes(protocol))
-    return fail(atImage(message('Base.ActionParameterValueNotInList', protocol, 'TransferProtocol', action)))
+  if (!protocols.includes(protocol)) return fail(atImage(wording.notInList(protocol, 'TransferProtocol')))
   if (!URL.canParse(text) || new URL(text).hostname === '')
     return fail(atImage(message('Base.InvalidObject', unreadable(text))))
   const uri = new URL(text)
@@ -192,9 +198,15 @@ function serverOf(asked: Asked, protocols: readonly string[], action: string): R
   return succeed({ kind: 'remote', uri, username, password })
 }
 
-/** How messages name an action. */
-function nameOf(action: PullAction): string {
-  return action.replace('Oem/', '')
+/** Of the parameters of an action. */
+function wordingOf(action: PullAction): Wording {
+  const name = action.replace('Oem/', '')
+  return {
+    conflict: (parameter) => message('Base.ActionParameterValueError', parameter, name),
+    notInList: (value, parameter) => message('Base.ActionParameterValueNotInList', value, parameter, name),
+    unknown: (parameter) => message('Base.ActionParameterUnknown', name, parameter),
+    own: '',
+  }
 }
 
 /** Schemes whose protocol TransferProtocolType names otherwise. */
