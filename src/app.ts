@@ -32,6 +32,7 @@ import { accountServiceRows } from './services/account-service/index.ts'
 import { machineRows } from './services/chassis-systems-managers/index.ts'
 import { jobRows } from './services/job-service/index.ts'
 import { UserJobs } from './services/job-service/user-jobs.ts'
+import { deviceManagement } from './services/device-management/index.ts'
 import { jsonSchemaRows } from './services/json-schemas/index.ts'
 import { eventRows } from './services/event-service/index.ts'
 import { eventStream } from './services/event-service/stream.ts'
@@ -203,7 +204,7 @@ function makeRows(
 /** The paths beside it. */
 function makeEndpoints(
   options: AppOptions,
-  { tasks, updates, events, images }: Engines,
+  { tasks, updates, requests, events, images }: Engines,
   types: ReadonlySet<ResourceTypeName>,
 ): readonly Endpoint[] {
   const { counters, updateMethods = allUpdateMethods, updateRules = [ordinaryRules] } = options
@@ -221,6 +222,7 @@ function makeEndpoints(
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,
     ...(options.published ? [publishedImages(options.published)] : []),
+    ...(options.mqttDevices ? deviceManagement({ requests }) : []),
     eventStream(events, options.journal),
     ...(counters ? [counters.endpoint()] : []),
   ]

@@ -8,8 +8,10 @@ import type { EventSink } from './events/event-sink.ts'
 import { Events } from './events/events.ts'
 import { createHttpSink } from './events/http-sink.ts'
 import type { Devices } from './console/devices.ts'
+import { Requests } from './console/requests/requests.ts'
 import { Rollouts } from './console/rollouts/rollouts.ts'
 import type { Flasher } from './devices/flasher.ts'
+import type { ManagedDevices } from './devices/mqtt/manager.ts'
 import { createSimulatedFlasher } from './devices/simulated/simulated-flasher.ts'
 import { withFaults } from './faults/faulty-flasher.ts'
 import type { Directory } from './events/directory.ts'
@@ -63,6 +65,8 @@ export interface EngineOptions {
   readonly flasher?: Flasher
   /** Of a console: the devices that it manages; a service without them is one BMC, or many. */
   readonly devices?: Devices | undefined
+  /** Those of them that are managed by MQTT, as far as that is. */
+  readonly mqttDevices?: ManagedDevices | undefined
   /** Whether devices fail as the machine's data says. */
   readonly hasFaults?: boolean
   /** Told of every fault on purpose as it strikes. */
@@ -105,6 +109,7 @@ export function createEngines(
     detached: (bmc, device) => updates.detached(bmc, device),
   })
   const rollouts = new Rollouts({ ...options, updates, tasks, images, jobs, failed })
+  const requests = new Requests({ clock, jobs, updates, mqtt: options.mqttDevices })
   const sink = keptFirst(options.eventSink ?? createHttpSink(clock), options.journal)
   const events = new Events({
     clock,
@@ -118,7 +123,7 @@ export function createEngines(
   const logins = new Logins(clock, options.passwords ?? new PasswordChecker())
   const sessions = new Sessions(clock)
   const { flasher } = shop
-  return { tasks, jobs, updates, rollouts, resets, sessions, logins, events, images, flasher }
+  return { tasks, jobs, updates, rollouts, requests, resets, sessions, logins, events, images, flasher }
 }
 
 export type Engines = ReturnType<typeof createEngines>
@@ -143,7 +148,7 @@ export async function closeEngines(
 export async function takeUpBmc(
   bmc: Bmc,
   records: readonly JournalRecord[],
-  { updates, rollouts, resets, logins, events, images }: Engines,
+  { updates, rollouts, requests, resets, logins, events, images }: Engines,
   { clock, devices }: EngineOptions,
 ): Promise<void> {
   // Before an update that goes on asks for one of them.
@@ -154,6 +159,7 @@ export async function takeUpBmc(
   logins.takeUp(bmc)
   await updates.takeUp(bmc)
   if (devices !== undefined) await rollouts.takeUp(bmc)
+  requests.takeUp(bmc)
   // A turn later: what is to be activated by a reset waits for it by then.
   clock.schedule(0, () => resets.takeUp(bmc))
 }

@@ -8,6 +8,7 @@ import type { Devices } from './console/devices.ts'
 import type { Published } from './console/published.ts'
 import type { Data } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
+import type { ManagedDevices } from './devices/mqtt/manager.ts'
 import { hasFaults } from './faults/plan.ts'
 import type { Fleet } from './fleet/fleet.ts'
 import { urlAt } from './fleet/urls.ts'
@@ -71,6 +72,7 @@ export async function makeService(
     spool,
     devices: console?.devices,
     published: console?.published,
+    mqttDevices: console?.mqttDevices,
     journal: data?.journal,
     stallMs: config.uploadStallMs,
     monitorEnding: config.taskMonitor,
@@ -151,6 +153,7 @@ interface Console {
   readonly devices: Devices
   readonly published: Published
   readonly mqttUrl: string | undefined
+  readonly mqttDevices: ManagedDevices | undefined
   readonly begin: () => void
 }
 
@@ -168,12 +171,20 @@ async function consoleOf(
   ])
   const published = new Publishing(() => imagesUrl(config, fleet))
   const own = { deviceCommand, deviceModule, ...(spool !== '' && { spool }), ...(logger && { log: logger }) }
-  const { methods, mqttUrl } = await makeMethods({ clock, published, failed, mqtt, token, host, ...own })
+  const { methods, mqttUrl, mqttDevices } = await makeMethods({
+    clock,
+    published,
+    failed,
+    mqtt,
+    token,
+    host,
+    ...own,
+  })
   const devices = new Managed({ clock, methods, refreshMs: consoleRefresh * 1_000, failed })
   const [only] = fleet.members()
   // Devices may come as soon as what was kept of them is there.
   const begin = (): void => only && devices.begin(only.bmc)
-  return { devices, published, mqttUrl, begin }
+  return { devices, published, mqttUrl, mqttDevices, begin }
 }
 
 /** Most runs never load what counts. */

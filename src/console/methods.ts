@@ -1,4 +1,5 @@
 import type { DeviceAdapter } from '../devices/device.ts'
+import type { ManagedDevices } from '../devices/mqtt/manager.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Method } from './method.ts'
 import type { MqttOptions } from './mqtt.ts'
@@ -17,6 +18,8 @@ export interface Methods {
   readonly methods: readonly Method[]
   /** Where devices come to by MQTT; `undefined`: they do not. */
   readonly mqttUrl: string | undefined
+  /** What those can be asked for beside what all devices can. */
+  readonly mqttDevices: ManagedDevices | undefined
 }
 
 /** Makes the ways in which a console reaches devices. */
@@ -36,7 +39,7 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
     ...(byMqtt ? [byMqtt.method] : []),
     ...own,
   ]
-  return { methods, mqttUrl: byMqtt?.url }
+  return { methods, mqttUrl: byMqtt?.url, mqttDevices: byMqtt?.managed }
 }
 
 function method(id: string, variant: string, adapter: DeviceAdapter): Method {

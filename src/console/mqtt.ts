@@ -1,3 +1,4 @@
+import type { ManagedDevices } from '../devices/mqtt/manager.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Method } from './method.ts'
 import type { Published } from './published.ts'
@@ -18,7 +19,11 @@ export interface MqttOptions {
 export interface MqttDevices {
   readonly method: Method
   readonly url: string
+  readonly managed: ManagedDevices
 }
+
+/** The Id of its ConnectionMethod. */
+export const MQTT = 'MQTT'
 
 const CLIENT_ID = 'a:redflash:console'
 const PORT = /^\d+$/
@@ -53,9 +58,10 @@ export async function makeMqtt({
   })
   const adapter = createMqttAdapter(manager, { clock, publish: (image) => published.publish(image) })
   return {
+    managed: manager,
     url: own ? `mqtt://${host.includes(':') ? `[${host}]` : host}:${own.port}` : mqtt,
     method: {
-      id: 'MQTT',
+      id: MQTT,
       type: 'OEM',
       variant: 'IBM device management by MQTT',
       adapter: {

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { errorBody, RedfishError } from '../redfish/errors.ts'
+import { errorBody, platformErrorBody, RedfishError } from '../redfish/errors.ts'
 import { message } from '../redfish/messages/message.ts'
+import { PLATFORM } from '../redfish/uris.ts'
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -10,11 +11,12 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (refusal.status >= 500 && !(error instanceof RedfishError)) {
     request.server.log.error({ err: error, method: request.method, url: request.url }, 'request failed')
   }
+  const bodyOf = request.url.startsWith(`${PLATFORM}/`) ? platformErrorBody : errorBody
   return reply
     .code(refusal.status)
     .headers(refusal.headers)
     .type(JSON_TYPE)
-    .send(JSON.stringify(errorBody(refusal.messages)))
+    .send(JSON.stringify(bodyOf(refusal.messages)))
 }
 
 /** The resource is not there. */

@@ -33,6 +33,17 @@ export function errorBody(messages: readonly Message[], headline?: Message): Jso
   }
 }
 
+/** An error as IBM's platform tells it: what is wrong, and of several mistakes each as a violation. */
+export function platformErrorBody(messages: readonly Message[]): JsonObject {
+  const told = ({ Message: text, MessageId, MessageArgs }: Message): JsonObject => ({
+    message: text,
+    exception: { id: MessageId, properties: MessageArgs },
+  })
+  const [only, ...more] = messages
+  if (only !== undefined && more.length === 0) return told(only)
+  return { ...told(message('Base.GeneralError')), violations: messages.map(told) }
+}
+
 /** 503 with `Retry-After`: the same request may succeed `seconds` later. */
 export function busy(seconds: number, ...details: readonly Message[]): RedfishError {
   const messages = [message('Base.ServiceTemporarilyUnavailable', String(seconds)), ...details]

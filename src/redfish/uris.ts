@@ -1,6 +1,11 @@
 /** Every URI of the service is written here and nowhere else. `:name` marks a path parameter when a row is mounted. */
 const v1 = '/redfish/v1'
 
+/** The REST API of IBM's device management, which is no Redfish. */
+export const PLATFORM = '/api/v0002'
+const types = `${PLATFORM}/device/types`
+const requests = `${PLATFORM}/mgmt/requests`
+
 /** The logs of the manager that serves Redfish. */
 export const LOG = 'Log'
 export const AUDIT_LOG = 'AuditLog'
@@ -118,6 +123,20 @@ export const uris = {
   metricReportDefinition: (id: string) => `${v1}/TelemetryService/MetricReportDefinitions/${id}`,
   metricReports: `${v1}/TelemetryService/MetricReports`,
   metricReport: (id: string) => `${v1}/TelemetryService/MetricReports/${id}`,
+
+  deviceRequests: requests,
+  deviceRequest: (id: string) => `${requests}/${id}`,
+  deviceStatuses: (id: string) => `${requests}/${id}/deviceStatus`,
+  deviceStatus: (id: string, type: string, device: string) =>
+    `${requests}/${id}/deviceStatus/${type}/${device}`,
+  deviceTypes: types,
+  deviceType: (type: string) => `${types}/${type}`,
+  devicesOfType: (type: string) => `${types}/${type}/devices`,
+  device: (type: string, id: string) => `${types}/${type}/devices/${id}`,
+  deviceManagement: (type: string, id: string) => `${types}/${type}/devices/${id}/mgmt`,
+  allDevices: `${PLATFORM}/bulk/devices`,
+  addDevices: `${PLATFORM}/bulk/devices/add`,
+  removeDevices: `${PLATFORM}/bulk/devices/remove`,
 
   certificateService: `${v1}/CertificateService`,
   certificateLocations: `${v1}/CertificateService/CertificateLocations`,

@@ -11,8 +11,10 @@ import {
   endingOfJob,
   isFinalJob,
   jobEndMessage,
+  jobKey,
   jobStartMessage,
   jobUri,
+  newStep,
   phaseOfJob,
   progressedJob,
   toldOfSteps,
@@ -45,6 +47,9 @@ export interface JobWork {
   readonly payload?: JobPayload | undefined
   readonly hidePayload?: boolean
   readonly schedule?: Schedule | undefined
+  /** What it asks devices for, and its steps, where they are known from the beginning: its work tells what becomes of them. */
+  readonly request?: Pick<Job, 'request' | 'requestDevices'>
+  readonly steps?: readonly Pick<Job, 'name' | 'asked'>[]
   /** What else begins with the job of this Id, and what is to be done when its work is over. */
   readonly also?: (id: string) => Change
   readonly onOver?: (id: string) => void
@@ -77,6 +82,7 @@ export class JobEngine {
   /** Creates a job and starts its work; returns as soon as the job exists. */
   start(bmc: Bmc, work: JobWork): Job {
     const { name, actor, type, group, startTime, maxExecutionMs, payload, hidePayload, schedule } = work
+    const { request, steps = [] } = work
     const id = String(nextNumber(bmc, 'jobs'))
     const job: Job = {
       id,
@@ -94,9 +100,17 @@ export class JobEngine {
       payload,
       schedule,
       ...(hidePayload !== undefined && { hidePayload }),
+      ...(steps.length > 0 && { ...request, parts: steps.length }),
     }
     const { jobs = [], rollouts } = this.making(bmc)
-    commit(bmc, { ...work.also?.(id), rollouts: rollouts ?? [], jobs: [...jobs, [id, job]] })
+    const parts = steps.map((step, index) => {
+      const part = {
+        ...newStep(job, step.name, { number: index + 1, percent: 0, now: job.createdAt }),
+        ...step,
+      }
+      return [jobKey(part), part] as const
+    })
+    commit(bmc, { ...work.also?.(id), rollouts: rollouts ?? [], jobs: [...jobs, [id, job], ...parts] })
     this.#run(bmc, job, work)
     return job
   }
@@ -215,20 +229,7 @@ function kindOf(isExposed: (one: Message) => boolean): Kind<Job> {
     recordsOf: ({ state }) => state.jobs,
     change: (jobs) => ({ jobs }),
     uri: jobUri,
-    part: ({ id: parent, type, actor, group }, { name }, { number, percent, now }) => ({
-      id: String(number),
-      parent,
-      name,
-      type,
-      state: 'New',
-      percent,
-      messages: [],
-      createdAt: now,
-      startTime: undefined,
-      endTime: undefined,
-      actor,
-      group,
-    }),
+    part: (job, { name }, begin) => newStep(job, name, begin),
     phaseOf: phaseOfJob,
     progressed: progressedJob,
     led: (job, phase, { messages: news = [], ...progress }, waited) => {

@@ -1,6 +1,7 @@
 import type { Job, JobState } from '../bmc/state.ts'
 import { type Message, message, worstSeverity } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
+import type { PartBegin } from './kind.ts'
 import { endOfWhole, type Phase } from './phase.ts'
 import { told } from './progress.ts'
 import type { Ending, WorkProgress } from './work.ts'
@@ -26,6 +27,28 @@ export function phaseOfJob({ state }: Job): Phase {
 
 export function isFinalJob(state: JobState): boolean {
   return endings.some((one) => one === state)
+}
+
+/** A step that has not begun. */
+export function newStep(
+  { id: parent, type, actor, group }: Job,
+  name: string,
+  { number, percent, now }: PartBegin,
+): Job {
+  return {
+    id: String(number),
+    parent,
+    name,
+    type,
+    state: 'New',
+    percent,
+    messages: [],
+    createdAt: now,
+    startTime: undefined,
+    endTime: undefined,
+    actor,
+    group,
+  }
 }
 
 /** The job after some progress: percent never goes back, messages are added. */

@@ -33,7 +33,7 @@ export interface Kind<R extends WorkRecord> {
 }
 
 /** A part's own Id, where the whole stands when its parts begin, and the time. */
-interface PartBegin {
+export interface PartBegin {
   readonly number: number
   readonly percent: number
   readonly now: number

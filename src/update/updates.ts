@@ -154,6 +154,12 @@ export class Updates {
     return this.#claims.has(bmc, id)
   }
 
+  /** Keeps updates from a component until the returned function is called; nothing where an operation has its hold on it. */
+  hold(bmc: Bmc, component: Component): (() => void) | undefined {
+    const claims = this.#claims.take(bmc, [component])
+    return claims && (() => this.#claims.release(bmc, claims))
+  }
+
   /** A machine lost its state or its power: what was being written to its devices is lost with it. */
   interrupt(bmc: Bmc, resource: string): void {
     this.#claims.strike(bmc, resource)

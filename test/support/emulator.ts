@@ -8,6 +8,7 @@ import { byOwner, keep, restore } from '../../src/bmc/keeping.ts'
 import { predefinedRoles } from '../../src/bmc/roles.ts'
 import type { Account, Role } from '../../src/bmc/state.ts'
 import type { Flasher } from '../../src/devices/flasher.ts'
+import type { ManagedDevices } from '../../src/devices/mqtt/manager.ts'
 import { hasFaults, type DevicePlans, planFaults } from '../../src/faults/plan.ts'
 import type { EventSink } from '../../src/events/event-sink.ts'
 import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
@@ -54,6 +55,8 @@ export interface TestOptions {
   readonly flasher?: Flasher
   /** The ways in which it reaches managed devices: it is a console by them. */
   readonly methods?: readonly Method[]
+  /** Those of its devices that are managed by MQTT. */
+  readonly mqttDevices?: (clock: Clock) => ManagedDevices
   /** Where bugs of those are told; thrown unless given. */
   readonly bugs?: unknown[]
   /** The images that those may fetch. */
@@ -133,6 +136,7 @@ export async function startEmulator(options: TestOptions = {}) {
     ...(options.taskOverWritePolicy && { taskOverWritePolicy: options.taskOverWritePolicy }),
     ...(options.flasher && { flasher: options.flasher }),
     ...(options.methods && { devices: devicesBy(options.methods, clock, options.bugs) }),
+    ...(options.mqttDevices && { mqttDevices: options.mqttDevices(clock) }),
     ...(options.published && { published: options.published }),
     ...(options.fetcher && { fetcher: options.fetcher }),
     ...(options.imageSources !== undefined && { imageSources: options.imageSources }),

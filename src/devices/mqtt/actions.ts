@@ -1,3 +1,4 @@
+import { type State, states } from './firmware.ts'
 import type { DeviceId } from './topics.ts'
 
 /** What a device may be asked to do, by the names of the platform's REST API. */
@@ -31,14 +32,16 @@ export function refusal(action: Action, devices: readonly DeviceId[]): string | 
   return undefined
 }
 
-/** The field that `device/update` writes before a download: all of it in one, so that nobody sees half. */
+/** The field that `device/update` writes before an action: all of it in one, so that nobody sees half. */
 export function description(image: {
   readonly uri: string
   readonly name?: string
   readonly version?: string
   readonly verifier?: string
+  /** What the action begins with. */
+  readonly state?: State
 }): { readonly field: string; readonly value: object } {
-  const { uri, name = '', version = '', verifier = '' } = image
-  const value = { version, name, uri, verifier, state: 0, updateStatus: 0, updatedDateTime: '' }
+  const { uri, name = '', version = '', verifier = '', state = states.idle } = image
+  const value = { version, name, uri, verifier, state, updateStatus: 0, updatedDateTime: '' }
   return { field: 'mgmt.firmware', value }
 }

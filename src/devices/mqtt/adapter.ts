@@ -1,15 +1,15 @@
 import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
-import { type Message, message } from '../../redfish/messages/message.ts'
+import { message } from '../../redfish/messages/message.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceFacts, DeviceProblem, OnDevice } from '../device.ts'
 import type { FirmwareImage, FlashJob, FlashResult } from '../flasher.ts'
 import { description } from './actions.ts'
-import type { Field } from './attributes.ts'
+import { describe } from './describe.ts'
 import { type FailedStatus, readDownload, readUpdate, updateStatuses } from './firmware.ts'
-import { follow, type Outcome } from './follow.ts'
+import { follow, type Outcome, PATIENCE_MS } from './follow.ts'
 import type { ManagedDevice } from './managed-device.ts'
 import type { MqttManager } from './manager.ts'
-import type { MqttProblem } from './questions.ts'
+import { reasonOf } from './reasons.ts'
 
 /** Where a device can fetch an image for as long as it takes. */
 export interface PublishedImage {
@@ -30,9 +30,6 @@ export interface MqttAdapterOptions {
 type Progress = 'downloaded' | 'not-verified'
 type Job = FlashJob & OnDevice
 
-const PATIENCE_MS = 1_800_000
-/** How long after one another a busy device is asked. */
-const BUSY_MS = { first: 100, longest: 30_000 }
 /** A device of IBM's has one piece of firmware. */
 const FIRMWARE = 'firmware'
 const RESETS = ['ForceRestart', 'GracefulRestart']
@@ -86,11 +83,9 @@ export class MqttAdapter implements DeviceAdapter {
     const { uri, done } = await this.#options.publish(image, signal)
     try {
       const name = job.component.id
-      const written = await this.#describe(
-        key,
-        description({ uri, name, version, verifier: image.sha256 }),
-        signal,
-      )
+      const field = description({ uri, name, version, verifier: image.sha256 })
+      const { clock } = this.#options
+      const written = await describe({ manager: this.#manager, clock, key, field }, signal)
       const outcome = written.ok ? await this.#follow(job, 'firmware/download') : written
       if (isTold(outcome, updateStatuses.verificationFailed)) this.#progress.set(key, 'not-verified')
       else if (!outcome.ok) return fail(problemOf(job, outcome.problem, uri))
@@ -156,15 +151,6 @@ export class MqttAdapter implements DeviceAdapter {
     return answer ?? fail({ kind: 'failed', detail: `${key} was not asked` })
   }
 
-  /** A device that is busy with what nobody wants any more is asked again. */
-  async #describe(key: string, field: Field, signal: AbortSignal): Promise<Result<void, MqttProblem>> {
-    for (let waitMs = BUSY_MS.first; ; waitMs *= 2) {
-      const written = await this.#manager.write(key, [field], signal)
-      if (written.ok || written.problem.kind !== 'busy' || waitMs > BUSY_MS.longest) return written
-      await this.#options.clock.sleep(waitMs, signal)
-    }
-  }
-
   #follow({ device, signal }: Job, action: 'firmware/download' | 'firmware/update'): Promise<Outcome> {
     const { clock, patienceMs = PATIENCE_MS } = this.#options
     const read = action === 'firmware/download' ? readDownload : readUpdate
@@ -222,20 +208,6 @@ function problemOf(
   if (problem.kind !== 'told')
     return { kind: 'failed', why: [message('Redflash.DeviceFailed', job.device.hostName, problem.detail)] }
   if (problem.status === updateStatuses.verificationFailed) return { kind: 'corrupt' }
-  return { kind: 'failed', why: [reasonOf(problem.status, job, uri)] }
-}
-
-function reasonOf(status: Exclude<FailedStatus, 4>, job: Job, uri: string): Message {
-  // Whoever knows where an image lies could fetch it: only who serves it is told.
-  const origin = URL.parse(uri)?.origin ?? uri
-  switch (status) {
-    case updateStatuses.outOfMemory:
-      return message('Base.InsufficientStorage')
-    case updateStatuses.connectionLost:
-      return message('Base.CouldNotEstablishConnection', origin)
-    case updateStatuses.unsupportedImage:
-      return message('Update.UpdateNotApplicable', job.package.fileName, job.device.hostName)
-    case updateStatuses.invalidUri:
-      return message('Base.ResourceMissingAtURI', origin)
-  }
+  const errand = { key: job.device.hostName, image: job.package.fileName, uri }
+  return { kind: 'failed', why: [reasonOf(problem.status, errand)] }
 }

@@ -3,23 +3,28 @@ import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result } from '../../lib/result.ts'
 import type { Action } from './actions.ts'
 import type { FailedStatus, Firmware, Reading } from './firmware.ts'
-import type { MqttManager } from './manager.ts'
+import type { ManagedDevices } from './manager.ts'
 import type { MqttProblem } from './questions.ts'
 
 /** How an action ended, as the device tells it. */
 export type Outcome = Result<void, { readonly kind: 'told'; readonly status: FailedStatus } | MqttProblem>
 
 export interface Following {
-  readonly manager: MqttManager
+  readonly manager: ManagedDevices
   readonly clock: Clock
   readonly key: string
   readonly action: Action
   readonly read: (firmware: Firmware) => Reading
   /** How long a device may say nothing while it works. */
   readonly patienceMs: number
+  /** Whether it was asked before, and does it, or has done it. */
+  readonly isAsked?: boolean
 }
 
-const OBSERVED = ['mgmt.firmware']
+/** How long a device may say nothing while it downloads, installs or boots, unless somebody says otherwise. */
+export const PATIENCE_MS = 1_800_000
+/** What is observed of a device that does something with its firmware. */
+export const OBSERVED = ['mgmt.firmware']
 
 /** Asks a device for an action and follows what it tells of it to the end; the observation ends with that. */
 export async function follow(following: Following, signal: AbortSignal): Promise<Outcome> {
@@ -36,10 +41,14 @@ export async function follow(following: Following, signal: AbortSignal): Promise
 }
 
 async function settled(
-  { manager, key, action }: Following,
+  { manager, key, action, isAsked = false }: Following,
   watch: Watch,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  if (isAsked) {
+    watch.accept()
+    return watch.outcome
+  }
   const asked = async (): Promise<void> => {
     const [answer] = await manager.initiate(action, [key], signal)
     if (answer?.ok === true) return watch.accept()

@@ -113,7 +113,8 @@ export function withFields(device: ManagedDevice, fields: readonly Field[]): Res
   return succeed({
     ...device,
     ...others,
-    firmware: { ...device.firmware, ...firmware },
+    // Of one that has not told of it, nothing is known but that.
+    firmware: firmware === undefined ? device.firmware : { ...device.firmware, ...firmware },
     info: { ...device.info, ...info },
   })
 }

@@ -20,10 +20,17 @@ export interface MqttManagerOptions extends BrokerAddress {
 }
 
 export type DeviceEvent =
+  /** `managed`: it has asked to be, for the first time or again. */
   | { readonly kind: 'managed' | 'changed' | 'dormant' | 'awake'; readonly device: ManagedDevice }
   | { readonly kind: 'unmanaged'; readonly device: ManagedDevice }
 
 export type DeviceListener = (event: DeviceEvent) => void
+
+/** Devices that are managed, as those who have them do something see them. */
+export type ManagedDevices = Pick<
+  MqttManager,
+  'device' | 'watch' | 'write' | 'observe' | 'cancel' | 'initiate' | 'closed'
+>
 
 interface Entry {
   device: ManagedDevice
@@ -92,6 +99,11 @@ export class MqttManager {
       listeners.delete(listener)
       if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key)
     }
+  }
+
+  /** Manages a device no longer, until it asks for it again. */
+  forget(key: string): void {
+    this.#remove(key)
   }
 
   /** Writes attributes. */
@@ -200,7 +212,7 @@ export class MqttManager {
     const heard = hear(who, before, { path, payload })
     const { device, reqId, ...answer } = isFull && heard.device ? { ...heard, ...full } : heard
     if (device === 'gone') this.#remove(key)
-    else if (device !== undefined) this.#keep(device)
+    else if (device !== undefined) this.#keep(device, path === fromDevice.manage ? 'managed' : 'changed')
     if (reqId !== undefined)
       this.#background.start(async () => void (await this.#say(who, 'response', { ...answer, reqId })))
     if (path !== fromDevice.manage || device === undefined) return
@@ -226,14 +238,14 @@ export class MqttManager {
   #put(key: string, change: (device: ManagedDevice) => Result<ManagedDevice, string>): void {
     const entry = this.#entries.get(key)
     const changed = entry && change(entry.device)
-    if (changed?.ok) this.#keep(changed.value)
+    if (changed?.ok) this.#keep(changed.value, 'changed')
   }
 
-  #keep(device: ManagedDevice): void {
+  #keep(device: ManagedDevice, kind: 'managed' | 'changed'): void {
     const entry = this.#entries.get(device.key)
     if (entry === undefined) this.#entries.set(device.key, { device, cancelExpiry: () => {} })
     else entry.device = device
-    this.#tell({ kind: entry === undefined ? 'managed' : 'changed', device })
+    this.#tell({ kind, device })
   }
 
   #remove(key: string): void {

@@ -1,0 +1,109 @@
+import type { DeviceRequest } from '../../bmc/device-request.ts'
+import { type Action, actions, description } from '../../devices/mqtt/actions.ts'
+import { bootAgain } from '../../devices/mqtt/boot.ts'
+import { describe } from '../../devices/mqtt/describe.ts'
+import { type Firmware, noFirmware, readDownload, readUpdate, states } from '../../devices/mqtt/firmware.ts'
+import { follow, OBSERVED, type Outcome, PATIENCE_MS } from '../../devices/mqtt/follow.ts'
+import type { ManagedDevices } from '../../devices/mqtt/manager.ts'
+import { unlessAborted } from '../../lib/abort.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { fail } from '../../lib/result.ts'
+
+export interface AskOptions {
+  readonly clock: Clock
+  /** `undefined`: this console reaches no devices by MQTT. */
+  readonly mqtt: ManagedDevices | undefined
+}
+
+export interface Question {
+  readonly key: string
+  readonly request: DeviceRequest
+  /** Whether it may have been asked before, by a console that is gone: what it has begun it is not asked for again. */
+  readonly mayBeAsked: boolean
+}
+
+type Way = AskOptions & { readonly mqtt: ManagedDevices }
+
+/** Has a device do what a request wants, and follows it to the end. */
+export async function ask(way: Way, question: Question, signal: AbortSignal): Promise<Outcome> {
+  const { clock, mqtt: manager } = way
+  const { key, request, mayBeAsked } = question
+  const action = request.action as Action // of a wish that was judged
+  if (action === 'device/reboot' || action === 'device/factoryReset') {
+    if (mayBeAsked) return unknown(key, action)
+    return bootAgain({ manager, clock, key, action, patienceMs: PATIENCE_MS }, signal)
+  }
+  const read = action === 'firmware/download' ? readDownload : readUpdate
+  const following = { manager, clock, key, action, read, patienceMs: PATIENCE_MS }
+  if (mayBeAsked) {
+    const observed = await manager.observe(key, OBSERVED, signal)
+    if (!observed.ok) return observed
+    const { firmware = noFirmware } = manager.device(key) ?? {}
+    if (firmware === noFirmware) return unknown(key, action)
+    if (read(firmware).kind !== 'waiting') return follow({ ...following, isAsked: true }, signal)
+  }
+  const field = fieldOf(action, request, manager.device(key)?.firmware)
+  const described = field && (await describe({ manager, clock, key, field }, signal))
+  return described?.ok === false ? described : follow(following, signal)
+}
+
+/** What a device is told before it is asked; nothing before an update of which nothing new is said. */
+function fieldOf(
+  action: Extract<Action, `firmware/${string}`>,
+  request: DeviceRequest,
+  known: Firmware = noFirmware,
+): ReturnType<typeof description> | undefined {
+  const given = Object.fromEntries(request.parameters.map(({ name, value }) => [name, value]))
+  if (action === 'firmware/download') return description({ uri: known.uri, ...given })
+  // What is not said again is as it was told with the download.
+  return request.parameters.length === 0
+    ? undefined
+    : description({ ...known, ...given, state: states.downloaded })
+}
+
+function unknown(key: string, action: Action): Outcome {
+  return fail({ kind: 'failed', detail: `${key} does not say what became of ${action}` })
+}
+
+/**
+ * Resolves when a device is managed and awake; with a problem where it is not managed for too long. One that is dormant is
+ * waited for as long as it takes.
+ */
+export async function untilHere({ clock, mqtt }: Way, key: string, signal: AbortSignal): Promise<Outcome> {
+  if (mqtt.device(key)?.isDormant === false) return { ok: true, value: undefined }
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  const look = (): void => {
+    if (mqtt.device(key)?.isDormant === false) resolve({ ok: true, value: undefined })
+  }
+  const cancelTimer = clock.schedule(PATIENCE_MS, () => {
+    if (mqtt.device(key) === undefined)
+      resolve(fail({ kind: 'unreachable', detail: `${key} is not managed` }))
+  })
+  const unwatch = mqtt.watch(({ kind }) => {
+    if (kind === 'unmanaged') resolve(fail({ kind: 'unreachable', detail: `${key} is managed no more` }))
+    else look()
+  }, key)
+  try {
+    return await unlessAborted(promise, signal)
+  } finally {
+    cancelTimer()
+    unwatch()
+  }
+}
+
+/** How long the answer to a request waits for devices to say what they do. */
+const LEARN_MS = 5_000
+
+/** Asks these devices what they do now, where that is not known. */
+export async function learn({ clock, mqtt }: Way, keys: readonly string[], action: string): Promise<void> {
+  if (actions[action as Action]?.needs !== 'firmwareActions') return
+  const asked = keys.filter((key) => mqtt.device(key)?.firmware === noFirmware)
+  const over = new AbortController()
+  const cancelTimer = clock.schedule(LEARN_MS, () => over.abort(new Error('too late')))
+  const all = asked.map(async (key) => {
+    await mqtt.observe(key, OBSERVED, over.signal)
+    mqtt.cancel(key, OBSERVED)
+  })
+  await Promise.allSettled(all)
+  cancelTimer()
+}

@@ -1,0 +1,48 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { JSON_TYPE } from '../../http/errors.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { message } from '../../redfish/messages/message.ts'
+import type { JsonObject } from '../../redfish/resource.ts'
+
+export function answer(
+  reply: FastifyReply,
+  status: number,
+  body: JsonObject | readonly JsonObject[],
+): FastifyReply {
+  return reply.code(status).type(JSON_TYPE).send(JSON.stringify(body))
+}
+
+/** One member of a list, and what it is found by when the list goes on behind it. */
+export interface Listed {
+  /** In their order: numbers by their value, names as the alphabet has them. */
+  readonly key: number | string
+  readonly view: () => JsonObject
+}
+
+const LIMIT = { usual: 100, most: 1_000 }
+
+/** A page of a list that is in the order of its keys: as IBM's platform tells it, with the bookmark of the next. */
+export function sendPage(request: FastifyRequest, reply: FastifyReply, all: readonly Listed[]): FastifyReply {
+  const { limit, bookmark } = pageOf(request)
+  const isAfter = ({ key }: Listed): boolean =>
+    bookmark === undefined || (typeof key === 'number' ? key > Number(bookmark) : key > bookmark)
+  const first = all.findIndex(isAfter)
+  const page = first === -1 ? [] : all.slice(first, first + limit)
+  const isMore = first !== -1 && first + limit < all.length
+  return answer(reply, 200, {
+    results: page.map(({ view }) => view()),
+    meta: { total_rows: all.length },
+    ...(isMore && { bookmark: String(page.at(-1)?.key) }),
+  })
+}
+
+function pageOf({ url }: FastifyRequest): { readonly limit: number; readonly bookmark: string | undefined } {
+  const start = url.indexOf('?')
+  const options = new URLSearchParams(start === -1 ? '' : url.slice(start + 1))
+  const limit = options.get('_limit') ?? String(LIMIT.usual)
+  if (!/^\d{1,9}$/.test(limit) || Number(limit) < 1 || Number(limit) > LIMIT.most) {
+    const range = `1 to ${LIMIT.most}`
+    throw new RedfishError(400, message('Base.QueryParameterOutOfRange', limit.slice(0, 20), '_limit', range))
+  }
+  return { limit: Number(limit), bookmark: options.get('_bookmark') ?? undefined }
+}
