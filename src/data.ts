@@ -68,7 +68,8 @@ export async function keepFleet(fleet: Fleet, { journal }: Data): Promise<Restor
     // It may have the name of one that was kept, and is not there any more.
     if (absent.delete(member.bmc.id)) journal.forget(member.bmc.id)
     stops.set(member.bmc, keep(member.bmc, journal))
-    note(member.bmc.id, fleet.placeOf(member))
+    const { group, number, slot } = member
+    note(member.bmc.id, { group, number, slot })
   })
   fleet.onRemoved(({ bmc }) => {
     // The end of its work is nobody's, least of all that of the next one with its name.

@@ -1,19 +1,18 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { fail, type Result, succeed, unreachable } from '../lib/result.ts'
 
-/** A BMC and its place in the fleet. */
-export interface Member {
-  readonly bmc: Bmc
-  /** Counts from 0: what its address and its ports follow from. */
-  readonly slot: number
-  readonly group: string
-}
-
 /** Which BMC of which group is where. */
 export interface Place {
   readonly group: string
+  /** Counts from 1. */
   readonly number: number
+  /** Counts from 0: what its address and its ports follow from. */
   readonly slot: number
+}
+
+/** A BMC and its place in the fleet. */
+export interface Member extends Place {
+  readonly bmc: Bmc
 }
 
 /** BMCs that are made alike. */
@@ -94,12 +93,13 @@ export class Fleet {
     const group = this.#groups.get(name)
     if (group === undefined) return fail({ kind: 'unknown-group', group: name })
     if (this.size + count > this.#capacity) return fail({ kind: 'full', capacity: this.#capacity })
-    const numbers = this.#numbers.get(name) ?? []
-    this.#numbers.set(name, numbers)
-    const made = freePlaces(numbers, count).map((place) => ({ place, bmc: group.make(place + 1) }))
+    const made = freePlaces(this.#numbersOf(name), count).map((place) => ({
+      place,
+      bmc: group.make(place + 1),
+    }))
     const ids = made.map(({ bmc }) => bmc.id)
-    const seen = new Set(this.#byId.keys())
-    const taken = ids.find((id) => seen.size === seen.add(id).size)
+    const seen = new Set<string>()
+    const taken = ids.find((id) => this.#byId.has(id) || seen.size === seen.add(id).size)
     if (taken !== undefined) return fail({ kind: 'name', id: taken })
     const slots = freePlaces(this.#slots, count)
     const members = made.map(({ place, bmc }, index) =>
@@ -119,12 +119,6 @@ export class Fleet {
     return succeed(members)
   }
 
-  /** Where a BMC is, for `addAt`. */
-  placeOf({ group, slot, ...member }: Member): Place {
-    const number = (this.#numbers.get(group) ?? []).findIndex((one) => one?.bmc === member.bmc) + 1
-    return { group, number, slot }
-  }
-
   /** Adds a BMC where it was in another run, or else where there is room; `false`: its group, or its name, is not free. */
   async addAt({ group: name, number, slot: wanted }: Place): Promise<boolean> {
     const group = this.#groups.get(name)
@@ -141,22 +135,25 @@ export class Fleet {
   async remove(id: string): Promise<boolean> {
     const member = this.#byId.get(id)
     if (member === undefined) return false
-    const numbers = this.#numbers.get(member.group) ?? []
     this.#slots[member.slot] = undefined
-    numbers[numbers.indexOf(member)] = undefined
+    this.#numbersOf(member.group)[member.number - 1] = undefined
     this.#byId.delete(id)
     await tell(this.#removed, member)
     return true
   }
 
-  #put(bmc: Bmc, { group, number, slot }: Place): Member {
-    const member = { bmc, slot, group }
-    const numbers = this.#numbers.get(group) ?? []
-    this.#numbers.set(group, numbers)
-    this.#slots[slot] = member
-    numbers[number - 1] = member
+  #put(bmc: Bmc, place: Place): Member {
+    const member = { bmc, ...place }
+    this.#slots[place.slot] = member
+    this.#numbersOf(place.group)[place.number - 1] = member
     this.#byId.set(bmc.id, member)
     return member
+  }
+
+  #numbersOf(group: string): (Member | undefined)[] {
+    const numbers = this.#numbers.get(group) ?? []
+    this.#numbers.set(group, numbers)
+    return numbers
   }
 }
 

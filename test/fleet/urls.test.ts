@@ -9,7 +9,7 @@ const bmc = createBmc('bmc-0007.example', loadMachine('rackmount'), new Map())
 commit(bmc, { network: { httpPort: 8006, httpsPort: undefined } })
 
 const firstOf = (kind: ReachKind, slot = 6, firstAddress = '127.1.0.1', host = '127.0.0.1') =>
-  urlsOf({ host, reach: new Set([kind]), firstAddress }, { bmc, slot, group: 'bmc' })
+  urlsOf({ host, reach: new Set([kind]), firstAddress }, { bmc, slot, number: slot + 1, group: 'bmc' })
 
 describe('a BMC is reached', () => {
   test.each<[ReachKind, string]>([
@@ -24,7 +24,7 @@ describe('a BMC is reached', () => {
   test('in all the ways that there are', () => {
     const all = urlsOf(
       { host: '::1', reach: new Set(reachKinds), firstAddress: '127.1.0.1' },
-      { bmc, slot: 0, group: '' },
+      { bmc, slot: 0, number: 1, group: '' },
     )
     expect(all.map(({ url }) => url)).toEqual([
       'http://127.1.0.1:8006',
