@@ -108,6 +108,7 @@ export class Devices {
   /** Lets go of a device: all that was known of it goes with it, and what is done to it ends. */
   detach(bmc: Bmc, id: string): void {
     this.#looks.end(bmc, id)
+    const device = bmc.state.devices.get(id)
     const isOfIt = isPartOf(id)
     const gone = [...bmc.state.components.keys(), ...bmc.state.history.keys()].filter((component) =>
       isOfIt(uris.firmware(component)),
@@ -127,6 +128,7 @@ export class Devices {
     })
     this.#errands.detached(bmc, id)
     this.#followers?.detached(bmc, id)
+    if (device !== undefined) methodOf(this.methods, device)?.forget?.(device.address.hostName)
   }
 
   /** Reaches a device from now on as this says. */

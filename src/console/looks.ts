@@ -5,6 +5,7 @@ import { type About, logged } from '../bmc/log.ts'
 import type { DeviceAddress, DeviceFacts } from '../bmc/managed-device.ts'
 import type { ComponentState, Entries } from '../bmc/state.ts'
 import type { DeviceProblem } from '../devices/device.ts'
+import { unlessAborted } from '../lib/abort.ts'
 import { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { ofEach } from '../lib/of-each.ts'
@@ -25,6 +26,12 @@ export interface LooksOptions {
 
 /** So many are looked at at the same time. */
 const MAX_LOOKS = 32
+/** A look that takes longer goes on, and keeps no other from its turn. */
+const SLOW_MS = 5_000
+/** A look takes as long as from one to the next, but no less and no more than this. */
+const LOOK_MS = { least: 60_000, most: 300_000 }
+/** Who is not reached is looked for more and more seldom, until it is so many times less often. */
+const MOST_SELDOM = 8
 
 /** What the devices of a console say of themselves, when they are looked at: now and then, and when something was done to them. */
 export class Looks {
@@ -38,18 +45,27 @@ export class Looks {
     this.#background = new Background(options.failed)
   }
 
-  /** Asks a device who it is; an adapter with a bug is one that did not reach it. */
+  /** Asks a device who it is; one that hangs, or whose adapter has a bug, was not reached. */
   async ask(
     { adapter }: Method,
     address: DeviceAddress,
     signal: AbortSignal,
   ): Promise<Result<DeviceFacts, DeviceProblem>> {
+    const { clock, refreshMs, failed } = this.#options
+    const lookMs = Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, refreshMs))
+    const late = new AbortController()
+    const cancel = clock.schedule(lookMs, () => late.abort(new Error('late')))
     try {
-      return await this.#options.clock.io(adapter.look(address, signal))
+      const either = AbortSignal.any([signal, late.signal])
+      return await clock.io(unlessAborted(adapter.look(address, either), either))
     } catch (error) {
       signal.throwIfAborted()
-      this.#options.failed(error)
+      if (late.signal.aborted)
+        return fail({ kind: 'unreachable', detail: `it has said nothing for ${lookMs / 1_000} seconds` })
+      failed(error)
       return fail({ kind: 'failed', detail: 'the adapter failed' })
+    } finally {
+      cancel()
     }
   }
 
@@ -57,9 +73,13 @@ export class Looks {
   watch(bmc: Bmc, id: string, atOnce = false): void {
     const { clock, refreshMs } = this.#options
     const watch = this.#background.start(async (signal) => {
-      for (let isFirst = true; ; isFirst = false) {
-        if (!isFirst || !atOnce) await clock.sleep(refreshMs, signal)
+      if (atOnce) await this.#look(bmc, id, signal)
+      for (let seldom = 1; ;) {
+        await clock.sleep(refreshMs * seldom, signal)
+        const wasLost = bmc.state.devices.get(id)?.isReachable === false
         await this.#look(bmc, id, signal)
+        const isLost = bmc.state.devices.get(id)?.isReachable === false
+        seldom = wasLost && isLost ? Math.min(2 * seldom, MOST_SELDOM) : 1
       }
     }, bmc)
     this.#watches(bmc).set(id, watch)
@@ -98,6 +118,7 @@ export class Looks {
 
   async #look(bmc: Bmc, id: string, signal: AbortSignal): Promise<void> {
     const end = await this.#turns.take(signal)
+    const cancel = this.#options.clock.schedule(SLOW_MS, end)
     try {
       const device = bmc.state.devices.get(id)
       const method = device && methodOf(this.#options.methods, device)
@@ -110,6 +131,7 @@ export class Looks {
       if (looked.ok) this.seen(bmc, id, looked.value)
       else this.#lost(bmc, id, looked.problem.detail)
     } finally {
+      cancel()
       end()
     }
   }

@@ -10,6 +10,8 @@ export interface Method {
   readonly adapter: DeviceAdapter
   /** Of devices that come by themselves: tells of each that is there, has changed, or is gone, until it is ended. */
   readonly announces?: (told: (announcement: Announcement) => void) => () => void
+  /** Of those: knows a device no more that was detached, until it introduces itself anew. */
+  readonly forget?: (hostName: string) => void
 }
 
 export interface Announcement {

@@ -77,6 +77,7 @@ export async function makeMqtt({
           await own?.close()
         },
       },
+      forget: (hostName) => manager.forget(hostName),
       announces: (told) => {
         const tell = (kind: 'here' | 'gone', hostName: string): void => told({ kind, hostName })
         for (const { key } of manager.devices()) tell('here', key)

@@ -93,6 +93,17 @@ describe('who manages devices', () => {
     expect(events).toEqual(['managed', 'unmanaged'])
   })
 
+  test('a device that was forgotten comes back when it asks, and not by what else it says', async () => {
+    const { manager, events, ask } = await prepare()
+    await ask('mgmt/manage')
+    manager.forget(KEY)
+    expect(await ask('device/update/location', { latitude: 1 })).toBe(404)
+    expect(await ask('notify', { field: 'mgmt.firmware', value: {} })).toBe(404)
+    expect(manager.device(KEY)).toBeUndefined()
+    expect(await ask('mgmt/manage')).toBe(200)
+    expect(events).toEqual(['managed', 'unmanaged', 'managed'])
+  })
+
   test('no more devices are managed than there may be', async () => {
     const { ask, broker, manager } = await prepare({ maxDevices: 1 })
     await ask('mgmt/manage')
