@@ -19,7 +19,7 @@ test.each(['rackmount', 'bladed'])(
       fc.asyncProperty(scriptsFor(machine), async (script) => {
         expect(await playAll(script, factory)).toEqual([])
       }),
-      runs(50),
+      runs(30),
     )
   },
   3_600_000,
