@@ -30,14 +30,3 @@ export class Published {
     return this.#images.get(token)
   }
 }
-
-/** Some of an image's bytes: those before them are read and dropped. */
-export async function* slice(image: FirmwareImage, start: number, end: number): AsyncIterable<Uint8Array> {
-  let at = 0
-  for await (const chunk of image.read()) {
-    const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at))
-    at += chunk.byteLength
-    if (part.byteLength > 0) yield part
-    if (at >= end) return
-  }
-}

@@ -53,7 +53,8 @@ export interface FlashJob extends ActivationJob {
 export interface FirmwareImage {
   readonly sizeBytes: number
   readonly sha256: string
-  readonly read: () => AsyncIterable<Uint8Array>
+  /** From `start` to before `end`; all of them unless given. */
+  readonly read: (start?: number, end?: number) => AsyncIterable<Uint8Array>
 }
 
 /** A stage's end; a device that runs another version than that of its image tells which when it is activated. */

@@ -136,7 +136,8 @@ function slowed<J extends Job>(job: J, factor: number): J {
 /** The same job, of which the device receives other bytes. */
 function corrupted<J extends Job>(job: J): J {
   const { image } = job
-  return image === undefined ? job : { ...job, image: { ...image, read: () => inverted(image.read()) } }
+  if (image === undefined) return job
+  return { ...job, image: { ...image, read: (...range) => inverted(image.read(...range)) } }
 }
 
 async function* inverted(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

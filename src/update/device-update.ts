@@ -30,8 +30,7 @@ export interface DeviceUpdate extends DeviceWork {
   readonly image: ImageComponent
   /** Who vouches for it. */
   readonly signer: string | undefined
-  /** Its bytes, from the first on each time. */
-  readonly read: () => AsyncIterable<Uint8Array>
+  readonly read: FlashJob['image']['read']
   /** The image that it is part of. */
   readonly whole: FlashJob['package']
   readonly applyTime: ApplyTime

@@ -129,7 +129,8 @@ export function piecesOf(
       shop,
       image: part,
       signer,
-      read: () => componentBytes(image, part, shop.clock),
+      read: (start = 0, end = part.sizeBytes) =>
+        componentBytes(image, { start: part.start + start, sizeBytes: end - start }, shop.clock),
       whole: wholeOf(image),
       applyTime,
       stage,
@@ -158,7 +159,7 @@ export function piecesOf(
 }
 
 function wholeOf({ fileName, sizeBytes, sha256, spooled }: ReceivedImage): FlashJob['package'] {
-  return { fileName, sizeBytes, sha256, read: () => spooled.read(0, sizeBytes) }
+  return { fileName, sizeBytes, sha256, read: (start = 0, end = sizeBytes) => spooled.read(start, end) }
 }
 
 /** Which of some components wait for their moment, and which are written: for those that come after them. */

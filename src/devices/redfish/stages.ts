@@ -55,7 +55,10 @@ export class Stages {
       let published: Published | undefined
       let fetchedBytes = 0
       const { package: image } = job
-      const counted = { ...image, read: () => counting(image.read(), (bytes) => (fetchedBytes = bytes)) }
+      const counted: typeof image = {
+        ...image,
+        read: (start = 0, end) => counting(image.read(start, end), (bytes) => (fetchedBytes = start + bytes)),
+      }
       const { publish } = this.#options
       try {
         const seen = await sendImage(connection, {

@@ -1,4 +1,4 @@
-import { type Published, slice } from '../../console/published.ts'
+import type { Published } from '../../console/published.ts'
 import { type EndpointHandler, paramsOf, pathOf } from '../../http/context.ts'
 import { notFound } from '../../http/errors.ts'
 import type { Endpoint } from '../../http/mount.ts'
@@ -11,7 +11,7 @@ export function publishedImages(published: Published): Endpoint {
   const get: EndpointHandler = async (request, reply) => {
     const image = published.find(paramsOf(request)['token'] ?? '')
     if (image === undefined) throw notFound(pathOf(request))
-    await sendBytes(request, reply, { ...image, read: (start, end) => slice(image, start, end) })
+    await sendBytes(request, reply, image)
     return reply
   }
   return {
