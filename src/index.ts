@@ -116,12 +116,17 @@ async function start(
   for (const { name, count } of plan.groups) await add(fleet, name, count)
   const failed = (err: unknown): void => given.logger?.error({ err }, 'the network failed')
   const service = await makeService(config, { fleet, machines }, { clock, data, failed, ...given })
-  await service.app.ready()
-  await hashed
-  // Before what was kept, where a client may have said otherwise.
-  for (const { bmc } of fleet.members()) if (config.ssdp) commit(bmc, { network: { ssdpEnabled: true } })
-  if (data) await resume(fleet, data, service)
-  service.begin()
+  try {
+    await service.app.ready()
+    await hashed
+    // Before what was kept, where a client may have said otherwise.
+    for (const { bmc } of fleet.members()) if (config.ssdp) commit(bmc, { network: { ssdpEnabled: true } })
+    if (data) await resume(fleet, data, service)
+    service.begin()
+  } catch (error) {
+    await service.app.close()
+    throw error
+  }
   // Whoever changes the fleet is told when that is kept.
   const kept = (): void => data?.journal.flush()
   const { controlUrl, close } = await openAll(config, fleet, service, { failed, kept })

@@ -35,6 +35,12 @@ export interface Surroundings {
   readonly failed: (error: unknown) => void
 }
 
+/** Who is to be served, and what they are. */
+interface About {
+  readonly fleet: Fleet
+  readonly machines: readonly Machine[]
+}
+
 /** The app, and the sockets that it will be reached by. */
 export interface Service extends Pick<App, 'endStreams' | 'forget' | 'reset' | 'takeUp'> {
   readonly spool: Spool
@@ -49,15 +55,24 @@ export interface Service extends Pick<App, 'endStreams' | 'forget' | 'reset' | '
 }
 
 /** Makes the service of a configuration for a fleet, whose BMCs have these machines; nothing listens yet. */
-export async function makeService(
+export async function makeService(config: Config, about: About, given: Surroundings): Promise<Service> {
+  const console = config.console ? await consoleOf(config, about.fleet, given) : undefined
+  try {
+    return await serviceOf(config, about, { ...given, console })
+  } catch (error) {
+    await console?.devices.close()
+    throw error
+  }
+}
+
+async function serviceOf(
   config: Config,
-  { fleet, machines }: { readonly fleet: Fleet; readonly machines: readonly Machine[] },
-  { clock, data, failed, ...given }: Surroundings,
+  { fleet, machines }: About,
+  { clock, data, failed, console, ...given }: Surroundings & { readonly console: Console | undefined },
 ): Promise<Service> {
   const { createApp } = await import('./app.ts')
   const reach = reachOf(config, fleet)
   const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
-  const console = config.console ? await consoleOf(config, fleet, { clock, failed, ...given }) : undefined
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
     ...(config.spool !== '' && { parent: config.spool }),

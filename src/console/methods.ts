@@ -32,7 +32,8 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
     import('../devices/amt/amt-adapter.ts'),
   ])
   const publish: Published['publish'] = (image) => published.publish(image)
-  const byMqtt = mqtt === '' ? undefined : await (await import('./mqtt.ts')).makeMqtt(options)
+  const byMqtt =
+    mqtt === '' ? undefined : await (await import('./mqtt.ts')).makeMqtt(options).catch(endOf(own))
   const methods = [
     method('Redfish', 'Redfish', createRedfishAdapter({ clock, publish })),
     method('AMT', 'Intel AMT', createAmtAdapter({ clock, publish })),
@@ -40,6 +41,14 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
     ...own,
   ]
   return { methods, mqttUrl: byMqtt?.url, mqttDevices: byMqtt?.managed }
+}
+
+/** What was begun before something failed is ended. */
+function endOf(methods: readonly Method[]): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await Promise.all(methods.map(({ adapter }) => adapter.close()))
+    throw error
+  }
 }
 
 function method(id: string, variant: string, adapter: DeviceAdapter): Method {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { buildBundle } from '../../src/image/build/bundle.ts'
@@ -88,6 +90,21 @@ test(
     await agents.close()
   },
 )
+
+test('a console that cannot start leaves no broker behind', async () => {
+  const freePort = async (port = 0): Promise<number> => {
+    const server = createServer().listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    const { port: free } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    return free
+  }
+  const mqtt = await freePort()
+  const nowhere = `${await temporaryFolder()}/missing.pem`
+  const starting = createEmulator({ console: true, mqtt: String(mqtt), tlsCert: nowhere, tlsKey: nowhere })
+  await expect(starting).rejects.toThrow(/missing\.pem/)
+  expect(await freePort(mqtt)).toBe(mqtt)
+})
 
 test('a computer with Intel AMT boots to the image that the console gives it', LONG, async () => {
   const { machine, address } = await startAmtPeer()
