@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { MAX_LOG_RECORDS } from '../../src/bmc/log.ts'
+import { commit } from '../../src/bmc/commit.ts'
+import { audited, MAX_LOG_RECORDS } from '../../src/bmc/log.ts'
+import { message } from '../../src/redfish/messages/message.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { AUDIT_LOG, LOG, uris } from '../../src/redfish/uris.ts'
 import { basic, PASSWORD, startEmulator, type TestEmulator } from '../support/emulator.ts'
@@ -203,12 +205,21 @@ describe('the audit log', () => {
   test(`holds ${MAX_LOG_RECORDS} entries, and then the oldest gives way`, async () => {
     const emulator = await startEmulator()
     const deny = () => emulator.send(uris.updateService, { method: 'PATCH', user: 'reader', body: {} })
-    for (let count = 0; count < MAX_LOG_RECORDS; count++) await deny()
-    const full = await entries(emulator, AUDIT_LOG)
-    expect([full.length, full[0]?.['Id']]).toEqual([MAX_LOG_RECORDS, '1'])
+    const shown = async () => {
+      const all = await entries(emulator, AUDIT_LOG)
+      return [all.length, all[0]?.['Id']]
+    }
+    const add = (count: number): void => {
+      const said = Array.from({ length: count }, () => message('Base.Success'))
+      commit(emulator.bmc, audited(emulator.bmc, 0, uris.updateService, said))
+    }
+    add(MAX_LOG_RECORDS)
+    expect(await shown()).toEqual([MAX_LOG_RECORDS, '1'])
     await deny()
-    const wrapped = await entries(emulator, AUDIT_LOG)
-    expect([wrapped.length, wrapped[0]?.['Id']]).toEqual([MAX_LOG_RECORDS, '2'])
+    expect(await shown()).toEqual([MAX_LOG_RECORDS, '2'])
+    // Of more at once than it holds, the newest.
+    add(MAX_LOG_RECORDS + 5)
+    expect(await shown()).toEqual([MAX_LOG_RECORDS, String(MAX_LOG_RECORDS + 7)])
   })
 })
 

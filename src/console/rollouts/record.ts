@@ -56,9 +56,9 @@ export function changedParts(
   { head, waves, targets }: Changes,
   image: KeptImage | undefined,
 ): Entries<RolloutPart> {
-  const headPart: HeadPart | undefined = head && { head, image }
+  const part: HeadPart | undefined = head && { head, image }
   return [
-    ...(headPart ? [[`${id}/${HEAD}`, headPart] as const] : []),
+    ...(part ? [[`${id}/${HEAD}`, part] as const] : []),
     ...waves.map((wave) => [`${id}/${WAVE}/${wave.index}`, wave] as const),
     ...targets.map((target) => [`${id}/${TARGET}/${target.id}`, target] as const),
   ]

@@ -9,26 +9,26 @@ import type { Spool } from '../../image/spool/spool.ts'
 import { Background } from '../../lib/background.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ofEach } from '../../lib/of-each.ts'
-import { fail, type Result, succeed } from '../../lib/result.ts'
-import { type Message, message } from '../../redfish/messages/message.ts'
+import { fail } from '../../lib/result.ts'
+import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
 import { RolloutRun } from '../../rollout/run.ts'
 import { isUpdating } from '../../rollout/state.ts'
 import { newRollout } from '../../rollout/new-rollout.ts'
-import type { RolloutEvent } from '../../rollout/step.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import type { Ending, WorkHandle } from '../../tasks/work.ts'
 import type { VerifiedPlan } from '../../update/plan.ts'
 import { recorded } from '../../update/record.ts'
 import { movedTo, type RollOuts } from '../../update/run.ts'
-import { additionOf, type AdditionProblem, isOver } from './additions.ts'
+import { add, type Asking, cancel, move, redo } from './asking.ts'
+import { type Carried, hear } from './carried.ts'
 import { Flashing, type FlashTools } from './flashing.ts'
 import { foretell } from './foretold.ts'
-import { jobsAfter, placeSteps, type Projected, type StepPlace } from './projection.ts'
+import { jobsAfter, placeSteps, type Projected } from './projection.ts'
 import { type Asked, changedParts, type KeptRollout, keptRollouts, newParts } from './record.ts'
 import { choose, planOf } from './selection.ts'
 import { loggedOf } from './trail.ts'
-import { type Redo, redone, type RolloutMove, wishOf } from './wishes.ts'
+import type { Redo, RolloutMove } from './wishes.ts'
 
 export interface RolloutOptions extends FlashTools {
   readonly clock: Clock
@@ -37,20 +37,6 @@ export interface RolloutOptions extends FlashTools {
   readonly maxImageBytes: number
   /** Told of bugs. */
   readonly failed: (error: unknown) => void
-}
-
-/** A roll-out that is kept, and goes on where there is anything left to do. */
-interface Carried extends Projected {
-  readonly run: RolloutRun
-  readonly waveIds: string[]
-  readonly steps: Map<string, StepPlace>
-  image: ReceivedImage | undefined
-}
-
-/** What is wanted of a roll-out, and by whom. */
-interface Asking<T> {
-  readonly wanted: T
-  readonly by: Actor | undefined
 }
 
 const failed: Ending = { state: 'Exception', status: 500 }
@@ -116,49 +102,28 @@ export class Rollouts implements RollOuts {
   }
 
   /** Makes of a job of a roll-out what a client wants; false where it does nothing of the kind now. */
-  async move(bmc: Bmc, key: string, { wanted, by }: Asking<RolloutMove>): Promise<boolean> {
-    const job = bmc.state.jobs.get(key)
-    const carried = this.#carried(bmc).get(job?.rollout ?? '')
-    const wish = job && carried && wishOf(carried.live, job, wanted)
-    if (carried === undefined || wish === undefined) return false
-    await carried.run.send({ ...wish, by })
-    return true
+  async move(bmc: Bmc, key: string, asking: Asking<RolloutMove>): Promise<boolean> {
+    const carried = this.#find(bmc, bmc.state.jobs.get(key)?.rollout)
+    return carried !== undefined && move(carried, key, asking)
   }
 
-  /** Ends it: at once it is only told to; false where it has ended, or is to already. */
+  /** Tells it to end; false where it has ended, or is to already. */
   cancel(bmc: Bmc, id: string, by?: Actor): boolean {
-    const job = bmc.state.jobs.get(id)
-    const carried = this.#carried(bmc).get(id)
-    const wish = job && carried && wishOf(carried.live, job, 'Cancelled')
-    if (carried === undefined || wish === undefined) return false
-    hear(carried, { ...wish, by })
-    return true
+    const carried = this.#find(bmc, id)
+    return carried !== undefined && cancel(carried, id, by)
   }
 
   /** Does once more what failed, or undoes what was done; false where there is nothing of the kind. */
-  async redo(bmc: Bmc, id: string, { wanted: { kind, targets }, by }: Asking<Redo>): Promise<boolean> {
-    const carried = this.#carried(bmc).get(id)
-    const some = carried && redone(carried.live, kind, targets)
-    if (carried === undefined || some === undefined) return false
-    await carried.run.send({ kind, targets: targets && some, by })
-    return true
+  async redo(bmc: Bmc, id: string, asking: Asking<Redo>): Promise<boolean> {
+    const carried = this.#find(bmc, id)
+    return carried !== undefined && redo(carried, asking)
   }
 
   /** Adds devices to a roll-out that goes on: what is to be told of those that do not join it, or why nobody does. */
-  async add(
-    bmc: Bmc,
-    id: string,
-    { wanted, by }: Asking<readonly string[]>,
-  ): Promise<Result<readonly Message[], AdditionProblem>> {
-    const carried = this.#carried(bmc).get(id)
+  async add(bmc: Bmc, id: string, asking: Asking<readonly string[]>): ReturnType<typeof add> {
+    const carried = this.#find(bmc, id)
     if (carried === undefined) return fail({ kind: 'not-now', why: [message('Base.ResourceInUse')] })
-    const addition = additionOf(carried, carried.image, wanted)
-    if (!addition.ok) return addition
-    const { selection, notes } = addition.value
-    await carried.run.send({ kind: 'Add', selection, by })
-    // What was heard before may have ended it.
-    const [first] = [...selection.chosen, ...selection.skipped]
-    return first && carried.live.targets.has(first.device.id) ? succeed(notes) : fail(isOver(carried))
+    return add(carried, asking)
   }
 
   /** Goes on with what an earlier run of the service left under way. */
@@ -188,6 +153,10 @@ export class Rollouts implements RollOuts {
     const all = [...this.#flashing.keys()].flatMap((bmc) => [...this.#carried(bmc).values()])
     await Promise.all(all.map(({ run }) => run.close()))
     await this.#background.close()
+  }
+
+  #find(bmc: Bmc, id = ''): Carried | undefined {
+    return this.#carried(bmc).get(id)
   }
 
   async #imageOf(bmc: Bmc, { image }: KeptRollout): Promise<ReceivedImage | undefined> {
@@ -288,11 +257,6 @@ export class Rollouts implements RollOuts {
     carried.image = undefined
     if (image !== undefined) this.#options.clock.schedule(0, () => void image.spooled.discard())
   }
-}
-
-/** Tells it what happened; that it goes on no more is told by what ended it. */
-function hear({ run }: Carried, event: RolloutEvent): void {
-  run.send(event).catch(() => {})
 }
 
 function keptOf({ sha256, fileName }: ReceivedImage) {
