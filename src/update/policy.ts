@@ -102,7 +102,8 @@ function isNamed(component: string, { targets }: UpdateRequest): boolean {
 /** Those for which bytes of which nothing is known may be: of each device no more than one, or nobody could tell which. */
 function onePerDevice(fits: Fits, own: readonly Component[]): readonly Component[] {
   if (fits.kind !== 'named' || fits.component !== ANY_COMPONENT) return own
-  return own.filter(({ id, on }) => !own.some((other) => other.id !== id && other.on?.device === on?.device))
+  const byDevice = Map.groupBy(own, ({ on }) => on?.device)
+  return own.filter(({ on }) => byDevice.get(on?.device)?.length === 1)
 }
 
 /** Of what a request names, that for which there is nothing: of a managed device no more than one, where none is served. */

@@ -10,31 +10,27 @@ export type Target =
   | { readonly kind: 'not-updateable'; readonly path: string }
 
 /**
- * Resolves a reference by UpdateService v1_17's target rules: an inventory item, a device that it is related to, a
+ * Resolves references by UpdateService v1_17's target rules: an inventory item, a device that it is related to, a
  * collection (each applicable member), a system (the components inside it), or an aggregate (those of its elements).
+ * Good for as long as the BMC is as it is: thousands of references are resolved by one look at its components.
  */
-export function resolveTarget(bmc: Bmc, reference: string): Target {
-  const path = referencePath(reference)
-  const item = path.startsWith(`${uris.firmwareInventory}/`)
-    ? findComponent(bmc, path.slice(uris.firmwareInventory.length + 1))
-    : undefined
-  if (item !== undefined) return updateable(path, [item])
-  // A component that is updated only when named is named by its own URI, not by a device or a collection.
-  const others = listComponents(bmc).filter(({ behaviour }) => behaviour.onlyWhenNamed !== true)
-  if (path === uris.firmwareInventory) return updateable(path, others)
-  const aggregate = aggregateAt(bmc, path)
-  if (aggregate !== undefined) {
-    const parts = others.filter((component) => isPartOf(component, aggregate.elements))
-    return updateable(path, parts)
+export function targetResolver(bmc: Bmc): (reference: string) => Target {
+  let index: Parts | undefined
+  return (reference) => {
+    const path = referencePath(reference)
+    const item = path.startsWith(`${uris.firmwareInventory}/`)
+      ? findComponent(bmc, path.slice(uris.firmwareInventory.length + 1))
+      : undefined
+    if (item !== undefined) return updateable(path, [item])
+    const parts = (index ??= partsOf(bmc))
+    if (path === uris.firmwareInventory) return updateable(path, parts.all)
+    const aggregate = aggregateAt(bmc, path)
+    if (aggregate !== undefined) return updateable(path, parts.of(aggregate.elements))
+    const resource = bmc.machine.resources.get(path)
+    const isKnown = resource !== undefined || isSoftware(bmc, path)
+    if (!isKnown) return { kind: 'unknown', path }
+    return updateable(path, parts.of([path, ...linkUris(resource?.['Members'])]))
   }
-  const resource = bmc.machine.resources.get(path)
-  const isKnown = resource !== undefined || isSoftware(bmc, path)
-  if (!isKnown) return { kind: 'unknown', path }
-  const devices = [path, ...linkUris(resource?.['Members'])]
-  return updateable(
-    path,
-    others.filter((component) => isPartOf(component, devices)),
-  )
 }
 
 /** Whether a reference leads to anything here. */
@@ -55,15 +51,37 @@ function aggregateAt({ state }: Bmc, path: string): Aggregate | undefined {
     : undefined
 }
 
-/** Whether a component is, or belongs to, one of the resources: lives on its power, or is related to it or to something below it. */
-function isPartOf(
-  { uri: own, relatedItems, behaviour, on }: Component,
-  resources: readonly string[],
-): boolean {
+/** The components that are updated with what they belong to. */
+interface Parts {
+  readonly all: readonly Component[]
+  /** Those that are, or belong to, one of these resources, in their order. */
+  readonly of: (resources: readonly string[]) => readonly Component[]
+}
+
+function partsOf(bmc: Bmc): Parts {
+  // A component that is updated only when named is named by its own URI, not by a device or a collection.
+  const all = listComponents(bmc).filter(({ behaviour }) => behaviour.onlyWhenNamed !== true)
+  const below = new Map<string, Set<number>>()
+  for (const [index, component] of all.entries()) {
+    for (const uri of placesOf(component)) {
+      for (let end = uri.length; end > 0; end = uri.lastIndexOf('/', end - 1)) {
+        const place = uri.slice(0, end)
+        below.set(place, (below.get(place) ?? new Set()).add(index))
+      }
+    }
+  }
+  const of: Parts['of'] = (resources) => {
+    const found = new Set(resources.flatMap((uri) => [...(below.get(uri) ?? [])]))
+    return [...found].toSorted((a, b) => a - b).flatMap((index) => all[index] ?? [])
+  }
+  return { all, of }
+}
+
+/** Where a component is: it lives on the power of something, or is related to it or to something below it. */
+function placesOf({ uri, relatedItems, behaviour, on }: Component): readonly string[] {
   // The system of a managed device stands for all of it.
   const wholes = [behaviour.needsPowerOf, on && uris.system(on.device)]
-  const places = [own, ...relatedItems, ...wholes.filter((uri) => uri !== undefined)]
-  return places.some((place) => resources.some((uri) => place === uri || place.startsWith(`${uri}/`)))
+  return [uri, ...relatedItems, ...wholes.filter((whole) => whole !== undefined)]
 }
 
 function updateable(path: string, components: readonly Component[]): Target {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
-import { resolveTarget } from '../../src/update/targets.ts'
+import { targetResolver } from '../../src/update/targets.ts'
 import { REFRESH_MS, startEmulator } from '../support/emulator.ts'
 import { attach, startLab } from '../support/lab.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
@@ -278,7 +278,7 @@ describe('an aggregate', () => {
     const links = [uris.firmware('1-BIOS'), uris.system('2')].map((uri) => ({ '@odata.id': uri }))
     const made = await send(uris.aggregates, { method: 'POST', body: { Elements: links } })
     expect(made.json).toMatchObject({ Elements: links })
-    const target = resolveTarget(bmc, uris.aggregate('1'))
+    const target = targetResolver(bmc)(uris.aggregate('1'))
     const ids = target.kind === 'components' ? target.components.map(({ id }) => id) : []
     expect(ids).toEqual(['1-BIOS', '2-BMC', '2-BIOS'])
     await send(uris.action(uris.aggregate('1'), 'Aggregate.Reset'), { method: 'POST', body: {} })

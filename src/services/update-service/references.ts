@@ -1,7 +1,7 @@
 import type { Bmc } from '../../bmc/bmc.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { referencePath } from '../../redfish/uris.ts'
-import { resolveTarget } from '../../update/targets.ts'
+import { targetResolver } from '../../update/targets.ts'
 import { allowableTargets } from './capabilities.ts'
 
 /** More of them in one request are refused. */
@@ -19,10 +19,11 @@ export function resolveTargets(
   if (named.length > maxTargets)
     mistakes.push(about(message('Base.ArraySizeTooLong', property, maxTargets), `/${property}`))
   const allowed = new Set(allowableTargets(bmc))
+  const resolve = targetResolver(bmc)
   for (const [index, reference] of named.entries()) {
     if (allowedTargets === undefined || reference === null || allowed.has(referencePath(reference))) continue
     // What is unknown, or cannot be updated at all, has been told.
-    if (resolveTarget(bmc, reference).kind === 'components')
+    if (resolve(reference).kind === 'components')
       mistakes.push(
         about(message('Base.PropertyValueNotInList', reference, property), `/${property}/${index}`),
       )
@@ -38,9 +39,10 @@ export function resolveReferences(
 ) {
   const components = new Set<string>()
   const mistakes: Message[] = []
+  const resolve = targetResolver(bmc)
   for (const [index, reference] of (references ?? []).entries()) {
     if (reference === null) continue
-    const target = resolveTarget(bmc, reference)
+    const target = resolve(reference)
     const pointer = `/${property}/${index}`
     switch (target.kind) {
       case 'components':
