@@ -15,6 +15,7 @@ import { Passes } from './http/passes.ts'
 import { createTargets } from './http/targets.ts'
 import { Turns } from './lib/turns.ts'
 import type { Published } from './console/published.ts'
+import { Registry } from './console/registry.ts'
 import { Certificates } from './http/certificates.ts'
 import { createDirectory } from './http/directory.ts'
 import { type Endpoint, mount } from './http/mount.ts'
@@ -117,7 +118,14 @@ export function createApp(options: AppOptions): App {
   const engines = createEngines(options, directory, (err) => app.log.error({ err }, 'background work failed'))
   const { tasks, jobs, rollouts, resets, sessions, logins, events, images } = engines
   const passes = new Passes()
-  const userJobs = new UserJobs({ clock, logins, jobs, tasks, rollouts, send: insideSender(app, passes, clock) })
+  const userJobs = new UserJobs({
+    clock,
+    logins,
+    jobs,
+    tasks,
+    rollouts,
+    send: insideSender(app, passes, clock),
+  })
 
   const rows: readonly Row[] = makeRows(options, engines, {
     certificates,
@@ -208,6 +216,7 @@ function makeEndpoints(
   types: ReadonlySet<ResourceTypeName>,
 ): readonly Endpoint[] {
   const { counters, updateMethods = allUpdateMethods, updateRules = [ordinaryRules] } = options
+  const { mqttDevices: mqtt } = options
   const spool = counters?.countSpool(options.spool) ?? options.spool
   return [
     ...documentEndpoints(types),
@@ -222,7 +231,7 @@ function makeEndpoints(
     taskMonitor(tasks, options.monitorEnding),
     ...rawLogs,
     ...(options.published ? [publishedImages(options.published)] : []),
-    ...(options.mqttDevices ? deviceManagement({ requests }) : []),
+    ...(mqtt ? deviceManagement({ requests, registry: new Registry({ ...options, mqtt }) }) : []),
     eventStream(events, options.journal),
     ...(counters ? [counters.endpoint()] : []),
   ]

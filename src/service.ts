@@ -179,11 +179,13 @@ async function consoleOf(
   { clock, failed, logger }: Pick<Surroundings, 'clock' | 'failed' | 'logger'>,
 ): Promise<Console> {
   const { consoleRefresh, mqtt, mqttToken: token, host, deviceCommand, deviceModule, spool } = config
-  const [{ Devices: Managed }, { makeMethods }, { Published: Publishing }] = await Promise.all([
+  const [{ Devices: Managed }, { makeMethods }, { Published: Publishing }, { isToken }] = await Promise.all([
     import('./console/devices.ts'),
     import('./console/methods.ts'),
     import('./console/published.ts'),
+    import('./console/registry.ts'),
   ])
+  const [only] = fleet.members()
   const published = new Publishing(() => imagesUrl(config, fleet))
   const own = { deviceCommand, deviceModule, ...(spool !== '' && { spool }), ...(logger && { log: logger }) }
   const { methods, mqttUrl, mqttDevices } = await makeMethods({
@@ -193,10 +195,10 @@ async function consoleOf(
     mqtt,
     token,
     host,
+    isOwnToken: (key, given) => only && isToken(only.bmc, key, given),
     ...own,
   })
   const devices = new Managed({ clock, methods, refreshMs: consoleRefresh * 1_000, failed })
-  const [only] = fleet.members()
   // Devices may come as soon as what was kept of them is there.
   const begin = (): void => only && devices.begin(only.bmc)
   return { devices, published, mqttUrl, mqttDevices, begin }

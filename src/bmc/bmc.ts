@@ -82,6 +82,7 @@ export function createBmc(
       devices: new Map(),
       aggregates: new Map(),
       rollouts: new Map(),
+      registrations: new Map(),
     },
   }
 }

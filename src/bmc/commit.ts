@@ -39,6 +39,7 @@ export function commit(bmc: Bmc, change: Change): void {
     devices: write(state.devices, change.devices),
     aggregates: write(state.aggregates, change.aggregates),
     rollouts: write(state.rollouts, change.rollouts),
+    registrations: write(state.registrations, change.registrations),
   }
   if (change.devices) bmc.machine = withDevices(bmc.machine, change.devices)
   state.version++

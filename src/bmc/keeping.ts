@@ -24,6 +24,7 @@ const tables = [
   'userJobs',
   'strikes',
   'rollouts',
+  'registrations',
 ] as const satisfies readonly (keyof BmcState)[]
 type Table = (typeof tables)[number]
 

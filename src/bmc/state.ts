@@ -9,6 +9,7 @@ import type { Aggregate, ManagedDevice } from './managed-device.ts'
 import type { LocalImage } from './local-image.ts'
 import type { Network } from './network.ts'
 import type { Operation } from './operation.ts'
+import type { Registration } from './registration.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
 import type { ResetUnderWay } from './reset-under-way.ts'
 import type { RolloutView } from './rollout-view.ts'
@@ -69,6 +70,8 @@ export interface BmcState {
   readonly aggregates: Map<string, Aggregate>
   /** Roll-outs, in parts that change on their own: each part by the Id of its roll-out's job, a slash and its own name. */
   readonly rollouts: Map<string, RolloutPart>
+  /** What clients have registered with device management: types by their Ids, devices by their type's Id, a slash and theirs. */
+  readonly registrations: Map<string, Registration>
 }
 
 /** As whoever carries roll-outs out wrote it. */
@@ -384,5 +387,6 @@ export interface Change {
   readonly devices?: Entries<ManagedDevice>
   readonly aggregates?: Entries<Aggregate>
   readonly rollouts?: Entries<RolloutPart>
+  readonly registrations?: Entries<Registration>
   readonly notices?: readonly Notice[]
 }

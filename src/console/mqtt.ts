@@ -12,6 +12,8 @@ export interface MqttOptions {
   readonly host: string
   /** What devices say as their password to our own, or we to another; nobody is asked, and nothing said, where it is empty. */
   readonly token: string
+  /** Whether this is the token of a device that is registered with one of its own. */
+  readonly isOwnToken?: (key: string, token: string) => boolean | undefined
   readonly failed: (error: unknown) => void
 }
 
@@ -35,6 +37,7 @@ export async function makeMqtt({
   mqtt,
   host,
   token,
+  isOwnToken = () => undefined,
   failed,
 }: MqttOptions): Promise<MqttDevices> {
   const [{ createMqttManager }, { createMqttAdapter }, { createMqttBroker, TOKEN_USER }] = await Promise.all([
@@ -46,6 +49,7 @@ export async function makeMqtt({
     ? await createMqttBroker({
         host,
         port: Number(mqtt),
+        isOwnToken,
         ...(token !== '' && { tokens: new Map([['*', token]]) }),
       })
     : undefined

@@ -32,6 +32,18 @@ describe('the broker of our own', () => {
     expect(came).toBe(isIn)
   })
 
+  test.each([
+    ['p-9', 'its registered', true],
+    ['p-9', 'of pumps', false],
+    ['p-8', 'of pumps', true],
+  ])('%s, some of which have tokens of their own, comes with “%s”: %s', async (id, password, isIn) => {
+    const isOwnToken = (key: string, token: string) =>
+      key === 'pump/p-9' ? token === 'its registered' : undefined
+    const broker = await startBroker({ tokens, isOwnToken })
+    const come = startClient(url(broker), `d:org:pump:${id}`, { username: 'use-token-auth', password })
+    expect(await come.then(Boolean, () => false)).toBe(isIn)
+  })
+
   test('asks nobody where there are no tokens', async () => {
     const broker = await startBroker()
     expect(await startClient(url(broker), 'd:org:pump:p-1')).toMatchObject({ granted: [1] })

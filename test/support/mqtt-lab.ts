@@ -80,6 +80,8 @@ export class MqttLab {
     return {
       closed: new AbortController().signal,
       device: (key) => this.#devices.get(key),
+      devices: () => [...this.#devices.values()],
+      forget: (key) => void this.#devices.delete(key),
       watch: (listener, key) => {
         const all = this.#listeners.get(key) ?? new Set()
         this.#listeners.set(key, all.add(listener))

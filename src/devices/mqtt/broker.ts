@@ -17,6 +17,8 @@ export interface MqttBrokerOptions {
    * Where there are none, nobody is asked.
    */
   readonly tokens?: ReadonlyMap<string, string>
+  /** Whether this is the token of a device that has one of its own, whatever the others say; `undefined`: it has none. */
+  readonly isOwnToken?: (key: string, token: string) => boolean | undefined
 }
 
 /** A broker of our own, which tells devices apart by their connections, as IBM's platform does. */
@@ -35,7 +37,7 @@ const NOT_AUTHORIZED = 5
 const MAX_BEHIND_GATEWAYS = 100_000
 
 export async function createMqttBroker(options: MqttBrokerOptions): Promise<MqttBroker> {
-  const scopes = new Scopes(options.tokens)
+  const scopes = new Scopes(options)
   const aedes = await createScopedBroker(scopes)
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
@@ -74,7 +76,7 @@ export async function createMqttBroker(options: MqttBrokerOptions): Promise<Mqtt
 
 /** Who is connected, and which part of the topics is theirs. */
 class Scopes {
-  readonly #tokens: MqttBrokerOptions['tokens']
+  readonly #options: Pick<MqttBrokerOptions, 'tokens' | 'isOwnToken'>
   readonly #ours = new WeakSet<object>()
   readonly #identities = new WeakMap<Client, ClientIdentity>()
   /** Devices that are connected themselves, by their keys. */
@@ -82,8 +84,8 @@ class Scopes {
   /** By which gateway a device spoke last, by the device's key. */
   readonly #gateways = new Bounded<string, string>(MAX_BEHIND_GATEWAYS)
 
-  constructor(tokens: MqttBrokerOptions['tokens']) {
-    this.#tokens = tokens
+  constructor(options: Pick<MqttBrokerOptions, 'tokens' | 'isOwnToken'>) {
+    this.#options = options
   }
 
   /** What comes by this stream is the managing side. */
@@ -98,7 +100,11 @@ class Scopes {
 
   knows(client: Client, userName: string | undefined, password: Uint8Array | undefined): boolean {
     const who = this.#identities.get(client)
-    return this.#isOurs(client) || (who !== undefined && hasToken(this.#tokens, who, userName, password))
+    if (this.#isOurs(client)) return true
+    if (who === undefined) return false
+    const { tokens, isOwnToken } = this.#options
+    const own = who.kind === 'application' ? undefined : isOwnToken?.(keyOf(who), String(password ?? ''))
+    return own === undefined ? hasToken(tokens, who, userName, password) : own && userName === TOKEN_USER
   }
 
   came(client: Client): void {

@@ -29,7 +29,7 @@ export type DeviceListener = (event: DeviceEvent) => void
 /** Devices that are managed, as those who have them do something see them. */
 export type ManagedDevices = Pick<
   MqttManager,
-  'device' | 'watch' | 'write' | 'observe' | 'cancel' | 'initiate' | 'closed'
+  'device' | 'devices' | 'forget' | 'watch' | 'write' | 'observe' | 'cancel' | 'initiate' | 'closed'
 >
 
 interface Entry {
