@@ -3,51 +3,16 @@ import { type AddressInfo, createServer } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { buildBundle } from '../../src/image/build/bundle.ts'
-import { createEmulator, type EmulatorOptions } from '../../src/index.ts'
-import type { JsonObject } from '../../src/redfish/resource.ts'
+import { createEmulator } from '../../src/index.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { account, softwareIds, startAmtPeer } from '../support/amt-peer.ts'
-import { basic, PASSWORD } from '../support/emulator.ts'
+import { startConsole } from '../support/console-wire.ts'
+import { PASSWORD } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
 import { startAgents } from '../support/mqtt.ts'
-import { multipartBody, pushParts } from '../support/multipart.ts'
 import { temporaryFolder } from '../support/wire.ts'
 
 const LONG = { timeout: 120_000 }
-const PATIENT = { timeout: 60_000, interval: 50 }
-
-/** A console on real sockets, asked by its administrator. */
-async function startConsole(options: EmulatorOptions = {}) {
-  const emulator = await createEmulator({ console: true, https: false, consoleRefresh: 3_600, ...options })
-  onTestFinished(() => emulator.close())
-  const ask = async (uri: string, init: RequestInit = {}) => {
-    const headers = { authorization: basic('admin'), ...(init.headers as Record<string, string>) }
-    return fetch(`${emulator.url}${uri}`, { ...init, headers })
-  }
-  const get = async (uri: string): Promise<JsonObject> => (await ask(uri)).json() as Promise<JsonObject>
-  const post = async (uri: string, body: object) =>
-    ask(uri, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-  const attach = async (method: string, address: object): Promise<number> => {
-    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod(method) } }
-    return (await post(uris.aggregationSources, { ...address, Links })).status
-  }
-  /** Pushes an image, and resolves to its task when that has ended. */
-  const update = async (image: Buffer, parameters: JsonObject): Promise<JsonObject> => {
-    const { headers, body } = multipartBody(pushParts(image, parameters))
-    const accepted = await ask(uris.multipartPush, { method: 'POST', headers, body: new Uint8Array(body) })
-    expect(accepted.status).toBe(202)
-    const { '@odata.id': task } = (await accepted.json()) as { '@odata.id': string }
-    await expect.poll(async () => (await get(task))['EndTime'], PATIENT).toBeDefined()
-    return get(task)
-  }
-  return { emulator, get, post, attach, update }
-}
-
-/** Resolves when the newest job has ended. */
-async function jobEnded({ get }: Pick<Awaited<ReturnType<typeof startConsole>>, 'get'>): Promise<JsonObject> {
-  await expect.poll(async () => (await get(uris.job('1')))['EndTime'], PATIENT).toBeDefined()
-  return get(uris.job('1'))
-}
 
 test('a console updates real BMCs of an aggregate, and no others', LONG, async () => {
   const fleet = await createEmulator({ bmcs: 3, https: false, speed: 'max' })
@@ -60,7 +25,7 @@ test('a console updates real BMCs of an aggregate, and no others', LONG, async (
   const Elements = ['1', '3'].map((id) => ({ '@odata.id': uris.system(id) }))
   await console.post(uris.aggregates, { Elements })
   await console.update(await bundleOf({ 'NIC-1': '99.1.0' }), { Targets: [uris.aggregate('1')] })
-  expect(await jobEnded(console)).toMatchObject({ JobState: 'Completed' })
+  expect(await console.ended(uris.job('1'))).toMatchObject({ JobState: 'Completed' })
   const versions = ['1', '2', '3'].map(
     async (id) => (await console.get(uris.firmware(`${id}-NIC-1`)))['Version'],
   )
@@ -79,12 +44,11 @@ test(
     const console = await startConsole()
     const devices = ['p-1', 'p-2'].map((deviceId) => ({ typeId: 'pump', deviceId }))
     const agents = await startAgents({ broker: console.emulator.mqttUrl ?? '', devices })
-    const count = async () => (await console.get(uris.systems))['Members@odata.count']
-    await expect.poll(count, PATIENT).toBe(2)
+    await console.has(2)
     const component = { name: 'pump', version: '2.0.0', softwareId: 'pump', sizeBytes: 4_096 }
     const image = await buffer(buildBundle([component]))
     expect(await console.update(image, {})).toMatchObject({ TaskStatus: 'OK' })
-    expect(await jobEnded(console)).toMatchObject({ JobState: 'Completed' })
+    expect(await console.ended(uris.job('1'))).toMatchObject({ JobState: 'Completed' })
     for (const id of ['1', '2'])
       expect(await console.get(uris.firmware(`${id}-firmware`))).toMatchObject({ Version: '2.0.0' })
     await agents.close()
