@@ -44,6 +44,10 @@ describe('a device that is added', () => {
     const emulator = await startFew(more)
     await before(emulator)
     expect((await add(emulator, [uris.manager('3')])).status).toBe(204)
+    const added = [...emulator.bmc.state.auditLog.values()].find(({ message }) =>
+      message.MessageId.endsWith('RollOutDevicesAdded'),
+    )
+    expect(added).toMatchObject({ actor: { username: 'admin' }, related: [JOB, uris.system('3')] })
     await move(emulator, 'Continue')
     await emulator.clock.advance(LONG_MS)
     expect(versionsOf(emulator)).toEqual(['2.0.0', '2.0.0', '2.0.0', '1.0.0', '1.0.0'])

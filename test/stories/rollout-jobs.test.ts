@@ -14,6 +14,7 @@ import {
   UPDATE_MS,
   versionsOf,
 } from '../support/rollouts.ts'
+import { validateBody } from '../support/schemas.ts'
 
 /** The job of the roll-out that the first job begins, and the first of its waves. */
 const [ROLL_OUT, WAVE] = [uris.job('2'), uris.job('3')]
@@ -54,6 +55,7 @@ describe('a roll-out that is POSTed as a job', () => {
     await emulator.clock.advance(LONG_MS)
     expect(versionsOf(emulator)).toEqual(['2.0.0', '2.0.0'])
     const job = await emulator.get(JOB)
+    expect(validateBody(job)).toEqual([])
     expect(job).toMatchObject({ JobState: 'Completed', PercentComplete: 100 })
     expect(messageKeys(job).at(-1)).toBe('RollOutEnded')
   })

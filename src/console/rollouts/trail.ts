@@ -63,10 +63,14 @@ function reasons(rollout: Projected, jobs: Entries<Job>): Line[] {
 }
 
 function ofWish(rollout: Projected, wish: Wish): Line {
-  const { live } = rollout
-  const related =
-    'targets' in wish ? wish.targets?.flatMap((id) => live.targets.get(id)?.uri ?? []) : undefined
-  return lineOf(rollout, wordsOf(rollout, wish), { by: wish.by, related })
+  return lineOf(rollout, wordsOf(rollout, wish), { by: wish.by, related: namedIn(rollout, wish) })
+}
+
+/** The devices that somebody meant; of all of them, none is named. */
+function namedIn({ live }: Projected, wish: Wish): readonly string[] {
+  if (wish.kind === 'Add') return wish.selection.chosen.map(({ device }) => device.uri)
+  const ids = 'targets' in wish ? (wish.targets ?? []) : []
+  return ids.flatMap((id) => live.targets.get(id)?.uri ?? [])
 }
 
 function wordsOf(rollout: Projected, wish: Wish): Message {
