@@ -22,7 +22,7 @@ export interface Changes {
   readonly head?: RolloutHead
   readonly waves: readonly WaveRecord[]
   readonly targets: readonly TargetRecord[]
-  /** What somebody wanted, and what of that was done: all of it. */
+  /** What somebody wanted, and these changes come of. */
   readonly granted?: readonly Wish[]
 }
 
