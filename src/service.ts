@@ -5,7 +5,7 @@ import type { Bmc } from './bmc/bmc.ts'
 import type { Machine } from './bmc/machine.ts'
 import { type Config, isFleet, isStrict } from './config.ts'
 import type { Devices } from './console/devices.ts'
-import type { Published } from './console/published.ts'
+import type { Published, Way } from './console/published.ts'
 import type { Data } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
 import type { ManagedDevices } from './devices/mqtt/manager.ts'
@@ -16,6 +16,7 @@ import { type CertificateOptions, Certificates } from './http/certificates.ts'
 import { Doors } from './http/doors.ts'
 import { readKeyPair } from './http/key-pair-files.ts'
 import type { Metrics } from './http/metrics.ts'
+import { addressFor } from './http/own-address.ts'
 import { type Reach, reachOfFleet, reachOfOne } from './http/reach.ts'
 import { createFileSpool } from './image/spool/file-spool.ts'
 import type { Spool } from './image/spool/spool.ts'
@@ -156,11 +157,12 @@ function certificatesOf(
 }
 
 /** Where devices fetch images: unencrypted where that is served, for most trust no certificate that we made. */
-function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet): string {
+async function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet, way: Way): Promise<string> {
   if (consoleUrl !== '') return consoleUrl
   const [only] = fleet.members()
   const { httpPort, httpsPort } = only?.bmc.state.network ?? {}
-  return urlAt('http', httpPort, host) ?? urlAt('https', httpsPort, host) ?? ''
+  const address = await addressFor(host, way)
+  return urlAt('http', httpPort, address) ?? urlAt('https', httpsPort, address) ?? ''
 }
 
 /** What a console has beside what every service has. */
@@ -186,7 +188,7 @@ async function consoleOf(
     import('./console/registry.ts'),
   ])
   const [only] = fleet.members()
-  const published = new Publishing(() => imagesUrl(config, fleet))
+  const published = new Publishing((way) => imagesUrl(config, fleet, way))
   const own = { deviceCommand, deviceModule, ...(spool !== '' && { spool }), ...(logger && { log: logger }) }
   const { methods, mqttUrl, mqttDevices } = await makeMethods({
     clock,

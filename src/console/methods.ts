@@ -1,10 +1,12 @@
-import type { DeviceAdapter } from '../devices/device.ts'
+import type { DeviceAdapter, DeviceAddress } from '../devices/device.ts'
+import type { FirmwareImage } from '../devices/flasher.ts'
 import type { ManagedDevices } from '../devices/mqtt/manager.ts'
+import { plainHost } from '../lib/address-list.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Method } from './method.ts'
-import type { MqttOptions } from './mqtt.ts'
+import type { MqttDevices, MqttOptions } from './mqtt.ts'
 import type { OwnOptions } from './own-methods.ts'
-import type { Published } from './published.ts'
+import type { Publication, Published } from './published.ts'
 
 /** What reaching devices takes. */
 export interface MethodOptions extends MqttOptions, OwnOptions {
@@ -31,9 +33,9 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
     import('../devices/redfish/redfish-adapter.ts'),
     import('../devices/amt/amt-adapter.ts'),
   ])
-  const publish: Published['publish'] = (image) => published.publish(image)
-  const byMqtt =
-    mqtt === '' ? undefined : await (await import('./mqtt.ts')).makeMqtt(options).catch(endOf(own))
+  const publish = (image: FirmwareImage, { hostName }: DeviceAddress): Promise<Publication> =>
+    published.publish(image, { peer: hostOf(hostName) })
+  const byMqtt = mqtt === '' ? undefined : await makeMqttBeside(own, options)
   const methods = [
     method('Redfish', 'Redfish', createRedfishAdapter({ clock, publish })),
     method('AMT', 'Intel AMT', createAmtAdapter({ clock, publish })),
@@ -43,12 +45,20 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
   return { methods, mqttUrl: byMqtt?.url, mqttDevices: byMqtt?.managed }
 }
 
-/** What was begun before something failed is ended. */
-function endOf(methods: readonly Method[]): (error: unknown) => Promise<never> {
-  return async (error) => {
-    await Promise.all(methods.map(({ adapter }) => adapter.close()))
+/** Where it fails, what was begun before is ended. */
+async function makeMqttBeside(own: readonly Method[], options: MqttOptions): Promise<MqttDevices> {
+  try {
+    return await (await import('./mqtt.ts')).makeMqtt(options)
+  } catch (error) {
+    await Promise.all(own.map(({ adapter }) => adapter.close()))
     throw error
   }
+}
+
+/** The host of a device's address, which may be a URL, or a host with a port or none. */
+function hostOf(hostName: string): string {
+  const url = hostName.includes('://') ? hostName : `http://${hostName}`
+  return plainHost(URL.parse(url)?.hostname ?? hostName)
 }
 
 function method(id: string, variant: string, adapter: DeviceAdapter): Method {

@@ -1,7 +1,8 @@
-import type { ManagedDevices } from '../devices/mqtt/manager.ts'
+import type { MqttAdapter } from '../devices/mqtt/adapter.ts'
+import type { ManagedDevices, MqttManager } from '../devices/mqtt/manager.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Method } from './method.ts'
-import type { Published } from './published.ts'
+import type { Published, Way } from './published.ts'
 
 export interface MqttOptions {
   readonly clock: Clock
@@ -60,33 +61,43 @@ export async function makeMqtt({
     clientId: CLIENT_ID,
     ...(own ? { broker: own } : { broker: mqtt, ...credentials }),
   })
-  const adapter = createMqttAdapter(manager, { clock, publish: (image) => published.publish(image) })
+  // Who comes by a broker of another is reached the same way as that, as far as anybody knows.
+  const wayTo = (key: string): Way => (own ? { here: own.hereOf(key) } : { peer: URL.parse(mqtt)?.hostname })
+  const adapter = createMqttAdapter(manager, {
+    clock,
+    publish: (image, key) => published.publish(image, wayTo(key)),
+  })
   return {
     managed: manager,
     url: own ? `mqtt://${host.includes(':') ? `[${host}]` : host}:${own.port}` : mqtt,
-    method: {
-      id: MQTT,
-      type: 'OEM',
-      variant: 'IBM device management by MQTT',
-      adapter: {
-        look: (device, signal) => adapter.look(device, signal),
-        reset: (device, asked, signal) => adapter.reset(device, asked, signal),
-        transfer: (job) => adapter.transfer(job),
-        verify: (job) => adapter.verify(job),
-        install: (job) => adapter.install(job),
-        activate: (job) => adapter.activate(job),
-        release: (job) => adapter.release(job),
-        close: async () => {
-          await adapter.close()
-          await own?.close()
-        },
+    method: methodBy(manager, adapter, async () => own?.close()),
+  }
+}
+
+/** The way to reach them; `left` ends what they come by. */
+function methodBy(manager: MqttManager, adapter: MqttAdapter, left: () => Promise<void>): Method {
+  return {
+    id: MQTT,
+    type: 'OEM',
+    variant: 'IBM device management by MQTT',
+    adapter: {
+      look: (device, signal) => adapter.look(device, signal),
+      reset: (device, asked, signal) => adapter.reset(device, asked, signal),
+      transfer: (job) => adapter.transfer(job),
+      verify: (job) => adapter.verify(job),
+      install: (job) => adapter.install(job),
+      activate: (job) => adapter.activate(job),
+      release: (job) => adapter.release(job),
+      close: async () => {
+        await adapter.close()
+        await left()
       },
-      forget: (hostName) => manager.forget(hostName),
-      announces: (told) => {
-        const tell = (kind: 'here' | 'gone', hostName: string): void => told({ kind, hostName })
-        for (const { key } of manager.devices()) tell('here', key)
-        return manager.watch(({ kind, device: { key } }) => tell(kind === 'unmanaged' ? 'gone' : 'here', key))
-      },
+    },
+    forget: (hostName) => manager.forget(hostName),
+    announces: (told) => {
+      const tell = (kind: 'here' | 'gone', hostName: string): void => told({ kind, hostName })
+      for (const { key } of manager.devices()) tell('here', key)
+      return manager.watch(({ kind, device: { key } }) => tell(kind === 'unmanaged' ? 'gone' : 'here', key))
     },
   }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { isIPv4 } from 'node:net'
 import { type Bmc, machineMember } from '../bmc/bmc.ts'
 import { uris } from '../redfish/uris.ts'
+import { ownAddressTowards } from './own-address.ts'
 
 const GROUP = '239.255.255.250'
 const PORT = 1900
@@ -92,7 +93,10 @@ export class Ssdp {
     // What came from elsewhere was not meant for a service on loopback.
     if (interfaceOf(host)?.startsWith('127.') === true && !from.address.startsWith('127.')) return
     if (host !== ANY_ADDRESS) return this.#answer(socket, host, from)
-    ownAddress(from).then((address) => this.#answer(socket, address, from), this.#options.failed)
+    ownAddressTowards(from.address, from.port).then(
+      (address) => this.#answer(socket, address, from),
+      this.#options.failed,
+    )
   }
 
   #answer(socket: Socket, address: string, from: RemoteInfo): void {
@@ -141,16 +145,4 @@ function isSearch(text: string, minor: number): boolean {
   if (target === 'ssdp:all' || target === REDFISH) return true
   const [, wanted] = /^:(\d{1,3})$/.exec(target.slice(REDFISH.length)) ?? []
   return target.startsWith(REDFISH) && wanted !== undefined && Number(wanted) <= minor
-}
-
-/** Which of our addresses a peer sees. */
-async function ownAddress({ address, port }: RemoteInfo): Promise<string> {
-  const socket = createSocket('udp4')
-  try {
-    socket.connect(port, address)
-    await once(socket, 'connect')
-    return socket.address().address
-  } finally {
-    socket.close()
-  }
 }

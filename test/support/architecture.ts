@@ -68,6 +68,7 @@ const adapters: readonly {
     users: [
       'devices/mqtt/broker.ts',
       'http/door.ts',
+      'http/own-address.ts',
       'http/certificate.ts',
       'http/ssdp.ts',
       'events/destinations.ts',
@@ -93,7 +94,7 @@ const adapters: readonly {
       'devices/amt/simulated/amt-server.ts',
     ],
   },
-  { module: /^node:dgram$/, users: ['http/ssdp.ts', 'transfer/tftp.ts'] },
+  { module: /^node:dgram$/, users: ['http/ssdp.ts', 'http/own-address.ts', 'transfer/tftp.ts'] },
   { module: /^node:dns(\/promises)?$/, users: ['transfer/network.ts'] },
   {
     module: /^node:worker_threads$/,

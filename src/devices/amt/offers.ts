@@ -1,3 +1,4 @@
+import type { DeviceAddress, OnDevice } from '../device.ts'
 import type { FlashJob } from '../flasher.ts'
 
 /** An image that devices can fetch. */
@@ -7,7 +8,7 @@ interface Published {
   readonly done: () => void
 }
 
-export type Publish = (image: FlashJob['package']) => Promise<Published>
+export type Publish = (image: FlashJob['package'], device: DeviceAddress) => Promise<Published>
 
 /** An image that a device is to fetch, and how much of it has gone. */
 export interface Offered extends Published {
@@ -31,7 +32,7 @@ export class Offers {
   }
 
   /** Rejects with the signal's reason when that is aborted meanwhile; `false` where nothing is offered any more. */
-  async add(job: Owner & Pick<FlashJob, 'package' | 'signal'>): Promise<boolean> {
+  async add(job: Owner & Pick<FlashJob & OnDevice, 'package' | 'signal' | 'device'>): Promise<boolean> {
     this.remove(job)
     let fetched = 0
     const read = async function* (): AsyncIterable<Uint8Array> {
@@ -41,7 +42,7 @@ export class Offers {
         fetched += chunk.byteLength
       }
     }
-    const published = await this.#publish({ ...job.package, read })
+    const published = await this.#publish({ ...job.package, read }, job.device)
     if (this.#isClosed || job.signal.aborted) {
       published.done()
       job.signal.throwIfAborted()

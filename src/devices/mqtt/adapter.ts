@@ -20,7 +20,8 @@ export interface PublishedImage {
 }
 
 export interface MqttAdapterOptions {
-  readonly publish: (image: FirmwareImage, signal: AbortSignal) => PublishedImage | Promise<PublishedImage>
+  /** Lets a device fetch an image; its key is given. */
+  readonly publish: (image: FirmwareImage, key: string) => PublishedImage | Promise<PublishedImage>
   readonly clock: Clock
   /** How long a device may say nothing while it downloads or installs. */
   readonly patienceMs?: number
@@ -80,7 +81,7 @@ export class MqttAdapter implements DeviceAdapter {
     const key = job.device.hostName
     await begun(signal)
     this.#progress.delete(key)
-    const { uri, done } = await this.#options.publish(image, signal)
+    const { uri, done } = await this.#options.publish(image, key)
     try {
       const name = job.component.id
       const field = description({ uri, name, version, verifier: image.sha256 })

@@ -1,7 +1,7 @@
 import { Aedes, type Client } from 'aedes'
 import { timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { Bounded } from '../../lib/bounded.ts'
 import { MAX_PAYLOAD_BYTES } from './messages.ts'
@@ -24,6 +24,8 @@ export interface MqttBrokerOptions {
 /** A broker of our own, which tells devices apart by their connections, as IBM's platform does. */
 export interface MqttBroker {
   readonly port: number
+  /** Our address that a device, or its gateway, has connected to. */
+  readonly hereOf: (key: string) => string | undefined
   /** A connection of the one who manages: it hears and says everything. */
   readonly stream: () => Duplex
   readonly close: () => Promise<void>
@@ -55,6 +57,11 @@ export async function createMqttBroker(options: MqttBrokerOptions): Promise<Mqtt
   }
   return {
     port: (server.address() as AddressInfo).port, // of a TCP server that listens
+    hereOf: (key) => {
+      const connection = scopes.connectionOf(key)
+      const address = connection instanceof Socket ? connection.localAddress : undefined
+      return address?.replace(/^::ffff:/, '')
+    },
     stream: () => {
       const [ours, its] = duplexPair()
       // As a socket, of which no end outlives the other.
@@ -81,6 +88,7 @@ class Scopes {
   readonly #identities = new WeakMap<Client, ClientIdentity>()
   /** Devices that are connected themselves, by their keys. */
   readonly #direct = new Map<string, Client>()
+  readonly #clients = new Map<string, Client>()
   /** By which gateway a device spoke last, by the device's key. */
   readonly #gateways = new Bounded<string, string>(MAX_BEHIND_GATEWAYS)
 
@@ -108,13 +116,20 @@ class Scopes {
   }
 
   came(client: Client): void {
+    this.#clients.set(client.id, client)
     const who = this.#identities.get(client)
     if (who?.kind === 'device') this.#direct.set(keyOf(who), client)
   }
 
   left(client: Client): void {
+    if (this.#clients.get(client.id) === client) this.#clients.delete(client.id)
     const who = this.#identities.get(client)
     if (who?.kind === 'device' && this.#direct.get(keyOf(who)) === client) this.#direct.delete(keyOf(who))
+  }
+
+  /** By which connection a device is reached: its own, or its gateway's. */
+  connectionOf(key: string): Client['conn'] | undefined {
+    return (this.#direct.get(key) ?? this.#clients.get(this.#gateways.get(key) ?? ''))?.conn
   }
 
   /** The topic on the broker of what a client says or wants to hear; nothing where it may not. */

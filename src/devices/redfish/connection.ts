@@ -37,8 +37,11 @@ export interface RedfishOptions {
    */
   readonly trustedCertificates?: readonly string[]
   readonly patience?: Partial<Patience>
-  /** Lets devices fetch an image that take none by push. */
-  readonly publish?: (image: FirmwareImage & { readonly fileName: string }) => Promise<Published>
+  /** Lets a device fetch an image that takes none by push. */
+  readonly publish?: (
+    image: FirmwareImage & { readonly fileName: string },
+    device: DeviceAddress,
+  ) => Promise<Published>
   /** Told of bugs in what nobody waits for. */
   readonly failed?: (error: unknown) => void
 }

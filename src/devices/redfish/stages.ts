@@ -64,7 +64,7 @@ export class Stages {
         const seen = await sendImage(connection, {
           target,
           image: { ...image, sent: (bytes) => progress(bytes / image.sizeBytes) },
-          publish: publish && (async () => (published ??= await publish(counted)).uri),
+          publish: publish && (async () => (published ??= await publish(counted, job.device)).uri),
         })
         const course = await this.#fetched(connection, seen, {
           target,
