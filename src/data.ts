@@ -1,6 +1,6 @@
 import type { Bmc } from './bmc/bmc.ts'
 import { byOwner, keep, restore } from './bmc/keeping.ts'
-import type { Operation, PlannedImage } from './bmc/operation.ts'
+import type { Operation, PartReached, PlannedImage } from './bmc/operation.ts'
 import type { LocalImage } from './bmc/local-image.ts'
 import type { RolloutPart } from './bmc/state.ts'
 import type { Config } from './config.ts'
@@ -98,19 +98,26 @@ function removedIn(records: readonly JournalRecord[]): string[] {
 /** The images that records speak of, by their SHA-256; what BMCs spoke of that are gone is forgotten. */
 export function imagesOf(records: readonly JournalRecord[]): ReadonlySet<string> {
   const removed = new Set(removedIn(records))
-  return new Set(records.filter(({ owner }) => !removed.has(owner)).flatMap(digestsIn))
+  const over = new Set(records.filter(isOver).map(({ owner, key }) => `${owner} ${key}`))
+  return new Set(records.flatMap((record) => (removed.has(record.owner) ? [] : digestsIn(record, over))))
 }
 
-function digestsIn({ table, value }: JournalRecord): string[] {
+/** Whether it says that a part of an operation is over. */
+function isOver({ table, value }: JournalRecord): boolean {
+  return table === 'reached' && (value as PartReached).at === 'over'
+}
+
+/** `over`: the parts of operations that are over, by their owners and keys. */
+function digestsIn({ owner, table, key, value }: JournalRecord, over: ReadonlySet<string>): string[] {
   // What is read here is what `keep` wrote.
   if (table === 'localImages') return [(value as LocalImage).sha256]
   if (table === 'rollouts') return [imageOfPart(value as RolloutPart) ?? []].flat()
   if (table !== 'operations') return []
-  const { plans = [], parts } = value as Operation
+  const { plans = [] } = value as Operation
   // Whatever an image was for may be over a moment before its operation is.
   const isDone = ({ verified }: PlannedImage): boolean =>
     verified !== undefined &&
     verified.updates.length > 0 &&
-    verified.updates.every(({ component }) => parts[component]?.at === 'over')
+    verified.updates.every(({ component }) => over.has(`${owner} ${key}/${component}`))
   return plans.filter((plan) => !isDone(plan)).map(({ sha256 }) => sha256)
 }

@@ -165,7 +165,10 @@ function managerOf(bmc: Bmc, id: string): string | undefined {
 
 /** The pair that a component belongs to. */
 function pairOf(bmc: Bmc, id: string): Pair | undefined {
-  const found = [...bmc.machine.components.values()].find(
+  const { components } = bmc.machine
+  // A managed device boots as it likes; a console has thousands of them.
+  if (components.get(id)?.on !== undefined) return undefined
+  const found = [...components.values()].find(
     ({ id: own, behaviour: { backup } }) => backup !== undefined && (own === id || backup === id),
   )
   const primary = found && findComponent(bmc, found.id)

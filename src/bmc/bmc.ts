@@ -76,6 +76,7 @@ export function createBmc(
       identityKeys: new Map(),
       deviceIdentities: new Map(),
       operations: new Map(),
+      reached: new Map(),
       resets: new Map(),
       userJobs: new Map(),
       strikes: new Map(),

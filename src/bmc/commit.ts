@@ -33,6 +33,7 @@ export function commit(bmc: Bmc, change: Change): void {
     identityKeys: write(state.identityKeys, change.identityKeys),
     deviceIdentities: write(state.deviceIdentities, change.deviceIdentities),
     operations: write(state.operations, change.operations),
+    reached: write(state.reached, change.reached),
     resets: write(state.resets, change.resets),
     userJobs: write(state.userJobs, change.userJobs),
     strikes: write(state.strikes, change.strikes),

@@ -20,6 +20,7 @@ const tables = [
   'identityKeys',
   'deviceIdentities',
   'operations',
+  'reached',
   'resets',
   'userJobs',
   'strikes',

@@ -40,8 +40,6 @@ export interface Operation {
   readonly isStarted?: boolean | undefined
   /** The job that it goes on in. */
   readonly job?: string | undefined
-  /** How far each component's part has come; absent: it waits for its moment, or its turn. */
-  readonly parts: Readonly<Record<string, PartReached>>
 }
 
 /** An image server's image, with what it asks of who fetches it. */
@@ -76,7 +74,7 @@ interface StandbyReference {
   readonly image: string
 }
 
-/** Where a component's part of an operation is. */
+/** Where a component's part of an operation is; nothing is known of one that waits for its moment, or its turn. */
 export type PartReached =
   /** Its moment has come. */
   | { readonly at: 'opened' }

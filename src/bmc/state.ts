@@ -8,7 +8,7 @@ import type { AskedDevice, DeviceRequest } from './device-request.ts'
 import type { Aggregate, ManagedDevice } from './managed-device.ts'
 import type { LocalImage } from './local-image.ts'
 import type { Network } from './network.ts'
-import type { Operation } from './operation.ts'
+import type { Operation, PartReached } from './operation.ts'
 import type { Registration } from './registration.ts'
 import type { Privilege } from '../redfish/resource-table.ts'
 import type { ResetUnderWay } from './reset-under-way.ts'
@@ -59,6 +59,8 @@ export interface BmcState {
   readonly deviceIdentities: Map<string, DeviceIdentity>
   /** What was accepted and is not over, by the Ids of their tasks. */
   readonly operations: Map<string, Operation>
+  /** How far their parts have come, by the Id of the operation, a slash and that of the component. */
+  readonly reached: Map<string, PartReached>
   /** Resets under way, by the URI of what is reset. */
   readonly resets: Map<string, ResetUnderWay>
   /** What the jobs that users made are to do, and how far they have come, by their Ids; none that has ended. */
@@ -381,6 +383,7 @@ export interface Change {
   readonly identityKeys?: Entries<IdentityKey>
   readonly deviceIdentities?: Entries<DeviceIdentity>
   readonly operations?: Entries<Operation>
+  readonly reached?: Entries<PartReached>
   readonly resets?: Entries<ResetUnderWay>
   readonly userJobs?: Entries<UserJob>
   readonly strikes?: Entries<number>

@@ -1,5 +1,6 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { forgotten } from '../bmc/forgotten-operation.ts'
 import { nextNumber } from '../bmc/numbers.ts'
 import { audited } from '../bmc/log.ts'
 import type { Actor } from '../bmc/actor.ts'
@@ -144,7 +145,7 @@ export class TaskEngine {
     // What waited behind it must not begin again after a restart; what goes on in a job does.
     const waited = bmc.state.operations.get(id)
     const isEnded = waited !== undefined && waited.job === undefined
-    commit(bmc, { tasks: gone([task]), ...(isEnded && { operations: [[id, undefined]] }) })
+    commit(bmc, { tasks: gone([task]), ...(isEnded && forgotten(bmc, id)) })
     return true
   }
 

@@ -1,5 +1,5 @@
 import { type Bmc, findComponent } from '../bmc/bmc.ts'
-import type { Operation, PlannedImage, VerifiedImage } from '../bmc/operation.ts'
+import type { PartReached, PlannedImage, VerifiedImage } from '../bmc/operation.ts'
 import type { FlashJob } from '../devices/flasher.ts'
 import { componentBytes } from '../image/component-bytes.ts'
 import type { ReceivedImage } from '../image/receive.ts'
@@ -101,7 +101,7 @@ export function releasePlan(
 export function piecesOf(
   plans: readonly VerifiedPlan[],
   shop: Workshop,
-  left: Operation['parts'] = {},
+  left: ReadonlyMap<string, PartReached> = new Map(),
 ): Piece[] {
   const updates = plans.flatMap((plan) =>
     plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
@@ -163,16 +163,15 @@ function wholeOf({ fileName, sizeBytes, sha256, spooled }: ReceivedImage): Flash
 }
 
 /** Which of some components wait for their moment, and which are written: for those that come after them. */
-function orderOf(ids: readonly string[], left: Operation['parts']) {
+function orderOf(ids: readonly string[], left: ReadonlyMap<string, PartReached>) {
   const written = new Map(ids.map((id) => [id, Promise.withResolvers<boolean>()]))
-  const waiting = new Set(ids.filter((id) => left[id] === undefined))
+  const waiting = new Set(ids.filter((id) => !left.has(id)))
   const settle = (id: string, isWritten: boolean): void => {
     waiting.delete(id)
     written.get(id)?.resolve(isWritten)
   }
   // What an earlier run of the service brought to its end is not begun again, and others wait for it no more.
-  for (const [id, part] of Object.entries(left))
-    if (part.at === 'over') settle(id, part.state === 'Completed')
+  for (const [id, part] of left) if (part.at === 'over') settle(id, part.state === 'Completed')
   return {
     settle,
     open: (id: string): void => void waiting.delete(id),

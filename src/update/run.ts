@@ -1,5 +1,6 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { forgotten } from '../bmc/forgotten-operation.ts'
 import { logged } from '../bmc/log.ts'
 import type { Actor } from '../bmc/actor.ts'
 import type { Change } from '../bmc/state.ts'
@@ -12,9 +13,9 @@ import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Claims } from './claims.ts'
 import { isForRoot, type Piece, runPieces } from './crew.ts'
 import { type Plan, piecesOf, planned, plannedAndVerified, releasePlan, type VerifiedPlan } from './plan.ts'
-import type { Operation, UpdateRequest } from '../bmc/operation.ts'
+import type { PartReached, UpdateRequest } from '../bmc/operation.ts'
 import { preview } from './preview.ts'
-import { forgotten, operationOf, recorded } from './record.ts'
+import { allReached, operationOf, recorded } from './record.ts'
 import type { StageFailure } from './stages/stage.ts'
 import { type ImageSource, type Intake, transferToManager } from './stages/transfer-to-manager.ts'
 import { VERIFIED, verifyOnManager } from './stages/verify-on-manager.ts'
@@ -123,12 +124,10 @@ export function toDevices(
   task: WorkHandle,
   office: Office,
 ): Promise<Ending> {
-  const goOn = (): Promise<Ending> =>
-    carryOut(
-      { bmc, name: 'Firmware update', actor, ...workOf([plan], office, operationOf(bmc, task)) },
-      task,
-      office,
-    )
+  const goOn = (): Promise<Ending> => {
+    const work = workOf([plan], office, allReached(bmc, String(task.cause.group)))
+    return carryOut({ bmc, name: 'Firmware update', actor, ...work }, task, office)
+  }
   const isAsked = plan.request.applyTime === 'OnStartUpdateRequest' && plan.claims.size > 0
   const waits = isAsked && operationOf(bmc, task)?.isStarted !== true
   return waits ? startLater(plan, goOn, task, office) : goOn()
@@ -138,11 +137,11 @@ export function toDevices(
 export function workOf(
   plans: readonly VerifiedPlan[],
   { shop, claims }: Office,
-  operation?: Pick<Operation, 'parts'>,
+  left?: ReadonlyMap<string, PartReached>,
 ): Pick<Undertaking, 'told' | 'pieces' | 'release'> {
   return {
     told: plans.flatMap((plan) => plan.told),
-    pieces: piecesOf(plans, shop, operation?.parts),
+    pieces: piecesOf(plans, shop, left),
     release: () => {
       for (const plan of plans) releasePlan(plan, { claims, clock: shop.clock })
     },

@@ -1,5 +1,6 @@
 import { type Bmc, findComponent } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { forgotten } from '../bmc/forgotten-operation.ts'
 import type { Operation, PlannedImage } from '../bmc/operation.ts'
 import { readKept } from '../image/kept.ts'
 import type { ReceivedImage } from '../image/receive.ts'
@@ -13,7 +14,7 @@ import { failedUpdate } from './component-changes.ts'
 import type { Piece } from './crew.ts'
 import { identityOf } from './identity.ts'
 import { makePlan, planAgain, releasePlan, type VerifiedPlan } from './plan.ts'
-import { forgotten, reachedBy } from './record.ts'
+import { allReached, reachedBy } from './record.ts'
 import {
   carryOut,
   movedTo,
@@ -146,7 +147,10 @@ function undertakingOf(
     return activation({ bmc, actor, choices }, claims, office)
   }
   const about = { bmc, name: 'Firmware update', actor }
-  return { ...about, ...(again ? workOf(again, office, operation) : lostWork(bmc, plans, office)) }
+  return {
+    ...about,
+    ...(again ? workOf(again, office, allReached(bmc, operation.id)) : lostWork(bmc, plans, office)),
+  }
 }
 
 /** What was verified, with its hold on its components; `undefined` where an image is not here any more. */

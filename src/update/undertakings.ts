@@ -1,6 +1,7 @@
 import type { Actor } from '../bmc/actor.ts'
 import type { Bmc, Component } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
+import { forgotten } from '../bmc/forgotten-operation.ts'
 import { nextChange } from '../bmc/next-change.ts'
 import type { Operation, UpdateRequest } from '../bmc/operation.ts'
 import type { Change, PendingImage } from '../bmc/state.ts'
@@ -11,13 +12,13 @@ import type { Ending, WorkHandle } from '../tasks/work.ts'
 import { takeUpActivation } from './bring-into-use.ts'
 import type { Claim } from './claims.ts'
 import { endingOf, type Piece } from './crew.ts'
-import { forgotten, reachedBy } from './record.ts'
+import { reachedBy } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import type { Office, Undertaking } from './run.ts'
 
 /** The record of an operation that begins. */
-export function beginning(operation: Omit<Operation, 'parts'>): Pick<Change, 'operations'> {
-  return { operations: [[operation.id, { ...operation, parts: {} }]] }
+export function beginning(operation: Operation): Pick<Change, 'operations'> {
+  return { operations: [[operation.id, operation]] }
 }
 
 /** The work of an operation's task: the operation is over with it unless that has moved to a job. */

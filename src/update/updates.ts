@@ -96,7 +96,7 @@ export class Updates {
                 isOwn || now === undefined ? undefined : { ...now, isStarted: true },
               ] as const
             }),
-            [id, { id, actor: order.actor, parts: {}, ...record }],
+            [id, { id, actor: order.actor, ...record }],
           ],
         }),
       }),
