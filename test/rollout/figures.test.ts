@@ -102,6 +102,9 @@ test('figures add up what was done', () => {
     rollBacks: { succeeded: 1, failed: 0 },
     bytes: 4_050,
   })
+  const [target] = rollout.live.targets.values()
+  const cancelled = { operation: 'x', kind: 'Update', end: 'Cancelled', startedAt: 0, endedAt: 1 } as const
+  expect(analyticsOf([{ ...(target as TargetRecord), history: [cancelled] }]).successPercent).toBeUndefined()
   expect(analyticsOf([])).toMatchObject({ successPercent: undefined, durations: undefined, bytes: 0 })
 })
 

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { commit } from '../../src/bmc/commit.ts'
+import type { ManagedDevice } from '../../src/bmc/managed-device.ts'
 import { lastSegment, rolloutReportId, uris } from '../../src/redfish/uris.ts'
+import { DEVICE_PASSWORD, labDevice, labMethod } from '../support/managed-devices.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { labImage, newLab, pushRollOut, type RolloutLab, startLab, UPDATE_MS } from '../support/rollouts.ts'
 
@@ -134,6 +137,20 @@ test('a device that took too long has failed by that', async () => {
   })
 })
 
+test('a roll-back for which nothing was sent adds no bytes', async () => {
+  const emulator = await startLab(1)
+  emulator.lab.plans.set('1', { fails: 'verify' })
+  await pushRollOut(emulator, bios, { RollBackFailed: true })
+  await emulator.clock.advance(100 * UPDATE_MS)
+  expect(await valuesOf(emulator)).toEqual([
+    'Devices RolledBack 1',
+    'FailuresByStage Verify 1',
+    'FailuresByMessage Update.VerificationFailed 1',
+    'RollBacksSucceeded 1',
+    `BytesSent ${bios.byteLength}`,
+  ])
+})
+
 test('the versions in the field tell what every device ran, and since when', async () => {
   const emulator = await startMixed()
   await emulator.clock.advance(100 * UPDATE_MS)
@@ -145,8 +162,22 @@ test('the versions in the field tell what every device ran, and since when', asy
     'VersionsInField lab-bios 1.0.0 2',
     'VersionsInField lab-bios 2.0.0 2',
   ])
+  const [device, lab] = [emulator.bmc.state.devices.get('1') as ManagedDevice, emulator.devices[0]]
+  // As it is seen from now on.
+  commit(emulator.bmc, { devices: [['1', { ...device, facts: lab?.facts ?? device.facts }]] })
   const { Versions } = await emulator.get(uris.firmwareHistory('1-BIOS'))
   expect(Versions).toMatchObject([{ Version: '1.0.0' }, { Version: '2.0.0' }])
+})
+
+test('a device is in the field from the moment when it was attached', async () => {
+  const methods = [labMethod({ 'lab-1': labDevice('lab-1') })]
+  const emulator = await startEmulator({ machine: 'console', methods })
+  expect(await emulator.get(VERSIONS)).toMatchObject({ MetricValues: [] })
+  await emulator.clock.advance(5_000)
+  const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } }
+  const body = { HostName: 'lab-1', UserName: 'me', Password: DEVICE_PASSWORD, Links }
+  expect((await emulator.send(uris.aggregationSources, { method: 'POST', body })).status).toBe(201)
+  expect(await emulator.get(VERSIONS)).toMatchObject({ Timestamp: '2026-01-01T00:00:05Z' })
 })
 
 test('only a console has a TelemetryService', async () => {
