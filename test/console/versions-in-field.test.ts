@@ -7,7 +7,9 @@ import { versionsInField } from '../../src/console/versions-in-field.ts'
 import { ourMachine } from '../support/machines.ts'
 import { labDevice, runs } from '../support/managed-devices.ts'
 
-/** A device that was attached at a moment, and what its BIOS ran from which moments on. */
+const SECOND_MS = 1_000
+
+/** A device that was attached at a moment, in seconds, and what its BIOS ran from which moments on. */
 interface Past {
   readonly attachedAt: number
   readonly ran: readonly (readonly [version: string, from: number])[]
@@ -33,10 +35,10 @@ function attach(bmc: Bmc, id: string, { attachedAt, ran, seen }: Past): void {
     address,
     facts: lab.facts,
     isReachable: true,
-    attachedAt,
-    seenAt,
+    attachedAt: attachedAt * SECOND_MS,
+    seenAt: seenAt * SECOND_MS,
   }
-  const history = ran.map(([to, from], index) => entry(to, from, ran[index - 1]?.[0] ?? '1'))
+  const history = ran.map(([to, from], index) => entry(to, from * SECOND_MS, ran[index - 1]?.[0] ?? '1'))
   commit(bmc, { devices: [[id, device]], history: [[`${id}-BIOS`, history]] })
 }
 
@@ -46,7 +48,9 @@ function entry(version: string, activatedAt: number, replaced: string): HistoryE
 }
 
 const linesOf = (bmc: Bmc): string[] =>
-  versionsInField(bmc).map(({ at, softwareId, version, count }) => `${at} ${softwareId} ${version}: ${count}`)
+  versionsInField(bmc).map(
+    ({ at, softwareId, version, count }) => `${at / SECOND_MS} ${softwareId} ${version}: ${count}`,
+  )
 
 describe('the versions in the field', () => {
   test('are told where they change, from the moment when devices were attached', () => {
@@ -82,9 +86,25 @@ describe('the versions in the field', () => {
     ])
   })
 
+  test('are told once for each second', () => {
+    const bmc = consoleOf([30.1, 30.2, 31.9].map((from) => ({ attachedAt: 10, ran: [['2', from]] })))
+    expect(linesOf(bmc)).toEqual([
+      '10 lab-bios 1: 3',
+      '30 lab-bios 1: 1',
+      '30 lab-bios 2: 2',
+      '31 lab-bios 1: 0',
+      '31 lab-bios 2: 3',
+    ])
+  })
+
   test('follow a device that became another without the console, since it was seen', () => {
     const bmc = consoleOf([{ attachedAt: 10, ran: [['2', 20]], seen: ['1', 30] }])
     expect(linesOf(bmc).slice(-2)).toEqual(['30 lab-bios 1: 1', '30 lab-bios 2: 0'])
+  })
+
+  test('were never other than they were, though a clock was set back', () => {
+    const bmc = consoleOf([{ attachedAt: 10, ran: [['2', 5]] }])
+    expect(linesOf(bmc)).toEqual(['10 lab-bios 2: 1'])
   })
 
   test('are exact at the last of more moments than are told of', () => {
@@ -93,8 +113,12 @@ describe('the versions in the field', () => {
     )
     const counts = versionsInField(bmc)
     expect(new Set(counts.map(({ at }) => at)).size).toBeLessThanOrEqual(101)
-    expect(counts.every(({ at, version, count }) => count === (version === '2' ? at : 500 - at))).toBe(true)
-    expect(counts.at(-1)).toMatchObject({ at: 500, count: 500 })
+    expect(
+      counts.every(
+        ({ at, version, count }) => count === (version === '2' ? at / SECOND_MS : 500 - at / SECOND_MS),
+      ),
+    ).toBe(true)
+    expect(counts.at(-1)).toMatchObject({ at: 500 * SECOND_MS, count: 500 })
   })
 
   test('are told at fewer moments where many change at each', () => {

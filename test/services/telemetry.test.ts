@@ -155,12 +155,12 @@ test('the versions in the field tell what every device ran, and since when', asy
   const emulator = await startMixed()
   await emulator.clock.advance(100 * UPDATE_MS)
   expect(await valuesOf(emulator, VERSIONS)).toEqual([
-    'VersionsInField lab-bmc 1.0.0 4',
-    'VersionsInField lab-bios 1.0.0 4',
-    'VersionsInField lab-bios 1.0.0 3',
-    'VersionsInField lab-bios 2.0.0 1',
-    'VersionsInField lab-bios 1.0.0 2',
-    'VersionsInField lab-bios 2.0.0 2',
+    'VersionsInField BMC lab-bmc 1.0.0 4',
+    'VersionsInField BIOS lab-bios 1.0.0 4',
+    'VersionsInField BIOS lab-bios 1.0.0 3',
+    'VersionsInField BIOS lab-bios 2.0.0 1',
+    'VersionsInField BIOS lab-bios 1.0.0 2',
+    'VersionsInField BIOS lab-bios 2.0.0 2',
   ])
   const [device, lab] = [emulator.bmc.state.devices.get('1') as ManagedDevice, emulator.devices[0]]
   // As it is seen from now on.

@@ -185,6 +185,10 @@ export const oemSchemas: readonly OemSchema[] = [
           description: 'The message with which the updates failed that are counted, by registry and key.',
           shape: text,
         },
+        Component: {
+          description: 'What one of the devices calls the firmware that is counted.',
+          shape: text,
+        },
         SoftwareId: { description: 'What images name the firmware by that is counted.', shape: text },
         Version: { description: 'The version of the firmware that is counted.', shape: text },
       },

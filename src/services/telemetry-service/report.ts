@@ -12,7 +12,9 @@ export interface MetricValue {
 }
 
 /** As RedflashMetricValue has it. */
-type About = Readonly<Partial<Record<'State' | 'Stage' | 'MessageId' | 'SoftwareId' | 'Version', string>>>
+type About = Readonly<
+  Partial<Record<'State' | 'Stage' | 'MessageId' | 'Component' | 'SoftwareId' | 'Version', string>>
+>
 
 /** What a report is about, and how its numbers are found when somebody reads it. */
 export interface Report {

@@ -30,11 +30,11 @@ function versionsReport(bmc: Bmc): ReportContents {
   const counts = versionsInField(bmc)
   return {
     at: counts.at(-1)?.at,
-    values: counts.map(({ softwareId: SoftwareId, version: Version, at, count: value }) => ({
+    values: counts.map(({ softwareId: SoftwareId, name: Component, version: Version, at, count: value }) => ({
       metric: 'VersionsInField',
       value,
       at,
-      about: { SoftwareId, Version },
+      about: { Component, SoftwareId, Version },
     })),
   }
 }
