@@ -70,7 +70,8 @@ async function runAll(): Promise<boolean> {
       await mkdir(folder)
       const bmcs = machine === CONSOLE ? 1 : Number(values.bmcs)
       await using managed = await startManaged(machine, folder)
-      const options = machine === CONSOLE ? ['--console'] : await machineOptions(machine, folder, bmcs)
+      const options =
+        machine === CONSOLE ? ['--console', '--mqtt', '0'] : await machineOptions(machine, folder, bmcs)
       await using started = await startService(machine, options, bmcs)
       for (const { name, ...service } of started.services) {
         if (managed === undefined) await inhabit(service, machine)
