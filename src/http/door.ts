@@ -70,7 +70,12 @@ export class Door {
 
   async open(): Promise<void> {
     this.#server.listen({ port: this.#port, host: this.#host, backlog: BACKLOG })
-    await once(this.#server, 'listening')
+    await once(this.#server, 'listening').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EMFILE') throw error
+      throw new Error(`${error.message}: every port takes a file; allow more of them (ulimit -n)`, {
+        cause: error,
+      })
+    })
     this.#port = (this.#server.address() as AddressInfo).port // a TCP server's address, once it listens
   }
 

@@ -17,16 +17,25 @@ const MAX_DESCRIPTORS = 64
 const image = await bundleOf({ 'NIC-1': '22.42.1000' }, { sizeBytes: 512 })
 
 /** A service in a process of its own, which cannot have more than so many files and sockets open. */
-async function serveWithin(descriptors: number) {
+async function startWithin(descriptors: number, more: readonly string[] = []) {
   const spool = await temporaryFolder()
   const command = [process.execPath, 'src/main.ts', 'serve', '--spool', spool]
   const options = ['--port', '0', '--no-https', '--speed', 'max', '--log-level', 'silent']
-  const child = spawn('sh', ['-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command, ...options], {
-    cwd: resolve(import.meta.dirname, '../..'),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    'sh',
+    ['-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command, ...options, ...more],
+    {
+      cwd: resolve(import.meta.dirname, '../..'),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   onTestFinished(() => void child.kill('SIGKILL'))
-  const [ended, complaints] = [once(child, 'close'), text(child.stderr)]
+  return { child, spool, ended: once(child, 'close'), complaints: text(child.stderr) }
+}
+
+/** One that has come to serve. */
+async function serveWithin(descriptors: number) {
+  const { child, spool, ended, complaints } = await startWithin(descriptors)
   let url = ''
   for await (const line of createInterface({ input: child.stdout })) {
     url ||= /http:\/\/\S+:\d+/.exec(line)?.[0] ?? ''
@@ -117,3 +126,10 @@ test.skipIf(!existsSync('/proc/self/fd')).each([
     expect(await served.end()).toEqual({ code: 0, complaints: '' })
   },
 )
+
+test('more ports than there may be files are refused at the start, and told what helps', async () => {
+  const ports = ['--bmcs', String(MAX_DESCRIPTORS), '--reach', 'port']
+  const { ended, complaints } = await startWithin(MAX_DESCRIPTORS, ports)
+  expect(await ended).toEqual([1, null])
+  expect(await complaints).toContain('ulimit -n')
+})
