@@ -1,8 +1,9 @@
 import type { Clock } from '../../lib/clock.ts'
-import { fail, type Result } from '../../lib/result.ts'
+import type { Result } from '../../lib/result.ts'
 import type { JsonObject } from '../../redfish/resource.ts'
 import type { DeviceAddress, OnDevice } from '../device.ts'
 import type { ActivationJob } from '../flasher.ts'
+import { UnderWay } from '../under-way.ts'
 import type { CommandProblem, Reader } from './reports.ts'
 import { runCommand } from './run-command.ts'
 
@@ -42,8 +43,7 @@ const closed: CommandProblem = { kind: 'failed', detail: 'the service ends' }
 export class Calls {
   readonly #options: CallOptions
   readonly #patience: Patience
-  readonly #ending = new AbortController()
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #underWay = new UnderWay()
 
   constructor(options: CallOptions) {
     this.#options = options
@@ -74,27 +74,15 @@ export class Calls {
   }
 
   /** What `work` comes to; what is under way when all is closed ends as well. */
-  async untilClosed<T>(
+  untilClosed<T>(
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<Result<T, CommandProblem>>,
   ): Promise<Result<T, CommandProblem>> {
-    signal.throwIfAborted()
-    const done = work(AbortSignal.any([signal, this.#ending.signal]))
-    this.#running.add(done)
-    try {
-      return await done
-    } catch (error) {
-      signal.throwIfAborted()
-      if (this.#ending.signal.aborted) return fail(closed)
-      throw error
-    } finally {
-      this.#running.delete(done)
-    }
+    return this.#underWay.run(signal, work, closed)
   }
 
-  async close(): Promise<void> {
-    this.#ending.abort(new Error('closing'))
-    await Promise.allSettled(this.#running)
+  close(): Promise<void> {
+    return this.#underWay.close()
   }
 
   #call<T>(

@@ -1,12 +1,13 @@
 import type { Seen } from '../../client/follow.ts'
 import { Background } from '../../lib/background.ts'
-import { fail, type Result } from '../../lib/result.ts'
+import type { Result } from '../../lib/result.ts'
 import { isObject } from '../../redfish/resource.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
 import type { FlashResult } from '../flasher.ts'
 import { type Connection, type RedfishOptions, textIn, withDevice } from './connection.ts'
 import { findParts, readFacts } from './facts.ts'
 import { DeviceError, resultsBy } from '../device-error.ts'
+import { UnderWay } from '../under-way.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { offeredResets, resetAction } from './resets.ts'
 import { Stages } from './stages.ts'
@@ -19,39 +20,24 @@ const closed: DeviceProblem = { kind: 'unreachable', detail: 'nobody is reached 
 /** Reaches real BMCs, and whatever else is a Redfish service. */
 export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
   const stages = new Stages(options)
-  const ending = new AbortController()
-  const running = new Set<Promise<unknown>>()
+  const underWay = new UnderWay()
   const background = new Background((error) => options.failed?.(error))
 
-  /** What `work` comes to; what is under way when the adapter is closed ends as well. */
-  const run = async <T, P>(
-    signal: AbortSignal,
-    work: (signal: AbortSignal) => Promise<Result<T, P>>,
-    whenClosed: P,
-  ): Promise<Result<T, P>> => {
-    signal.throwIfAborted()
-    const done = work(AbortSignal.any([signal, ending.signal]))
-    running.add(done)
-    try {
-      return await done
-    } catch (error) {
-      signal.throwIfAborted()
-      if (ending.signal.aborted) return fail(whenClosed)
-      throw error
-    } finally {
-      running.delete(done)
-    }
-  }
   const stage = <J extends { readonly signal: AbortSignal }>(
     job: J,
     work: (job: J) => Promise<FlashResult>,
-  ): Promise<FlashResult> => run(job.signal, (signal) => work({ ...job, signal }), { kind: 'failed' })
+  ): Promise<FlashResult> =>
+    underWay.run(job.signal, (signal) => work({ ...job, signal }), { kind: 'failed' })
   const ask = <T>(
     device: DeviceAddress,
     asked: AbortSignal,
     work: (connection: Connection) => Promise<T>,
   ): Promise<Result<T, DeviceProblem>> =>
-    run(asked, (signal) => asResult(signal, () => withDevice(options, { device, signal }, work)), closed)
+    underWay.run(
+      asked,
+      (signal) => asResult(signal, () => withDevice(options, { device, signal }, work)),
+      closed,
+    )
 
   return {
     look: (device, signal) => ask(device, signal, readFacts),
@@ -70,9 +56,9 @@ export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
       })
     },
     close: async () => {
-      ending.abort(new Error('closing'))
+      const ended = underWay.close()
       stages.close()
-      await Promise.all([Promise.allSettled(running), background.close()])
+      await Promise.all([ended, background.close()])
     },
   }
 }
