@@ -41,7 +41,7 @@ export function platformErrorBody(messages: readonly Message[]): JsonObject {
   })
   const [only, ...more] = messages
   if (only !== undefined && more.length === 0) return told(only)
-  return { ...told(message('Base.GeneralError')), violations: messages.map(told) }
+  return { ...told(message('Redflash.RequestRefused')), violations: messages.map(told) }
 }
 
 /** 503 with `Retry-After`: the same request may succeed `seconds` later. */

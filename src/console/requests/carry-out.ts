@@ -64,7 +64,7 @@ async function askOne(
   const { signal } = handle
   const key = keyOfStep(step)
   const uri = attached.get(key)?.relatedItems[0] ?? uris.systems
-  const target: Target = { key, uri, image: imageOf(request) }
+  const target: Target = { key, uri, image: imageOf(request, mqtt?.device(key)?.firmware) }
   const end = (outcome: Outcome): void =>
     put(carried, step.id, (now) => ({
       ...now,

@@ -1,5 +1,5 @@
 import type { DeviceRequest } from '../../bmc/device-request.ts'
-import { updateStatuses } from '../../devices/mqtt/firmware.ts'
+import { type Firmware, noFirmware, updateStatuses } from '../../devices/mqtt/firmware.ts'
 import type { Outcome } from '../../devices/mqtt/follow.ts'
 import { reasonOf } from '../../devices/mqtt/reasons.ts'
 import { type Message, message } from '../../redfish/messages/message.ts'
@@ -14,11 +14,15 @@ export interface Target {
   readonly image: string
 }
 
-/** How messages name the image of a request: never by where it lies, for whoever knows that could fetch it. */
-export function imageOf(request: DeviceRequest): string {
+/**
+ * How messages name the image of a request, or that which its device was told of before: never by where it lies, for
+ * whoever knows that could fetch it.
+ */
+export function imageOf(request: DeviceRequest, known: Firmware = noFirmware): string {
   const uri = URL.parse(parameterOf(request, 'uri') ?? '')
   const file = uri?.pathname.split('/').at(-1) ?? ''
-  return parameterOf(request, 'name') || parameterOf(request, 'version') || file || 'firmware'
+  const given = parameterOf(request, 'name') || parameterOf(request, 'version') || file
+  return given || known.name || known.version || 'firmware'
 }
 
 /** What a step tells when its device is asked. */

@@ -185,6 +185,12 @@ const rows = {
     'Critical',
     'Find out what keeps the device from it, and try again.',
   ],
+  RequestRefused: [
+    'The request cannot be carried out: each violation tells one reason.',
+    0,
+    'Warning',
+    'See the violations, and send the request again without them.',
+  ],
   DeviceTypesMixed: [
     "'%1' can be asked of devices of one type only, and these are of the types %2.",
     2,

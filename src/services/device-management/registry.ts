@@ -76,12 +76,7 @@ function typeEndpoints(registry: Registry): Endpoint[] {
 }
 
 function deviceEndpoints(registry: Registry): Endpoint[] {
-  const found = (bmc: Bmc, request: FastifyRequest): KnownDevice => {
-    const { type = '', device = '' } = paramsOf(request)
-    const known = registry.device(bmc, `${type}/${device}`)
-    if (known === undefined) throw notFound(pathOf(request))
-    return known
-  }
+  const found = (bmc: Bmc, request: FastifyRequest): KnownDevice => deviceAt(registry, bmc, request)
   const management: EndpointHandler = (request, reply, { bmc }) => {
     const { managed } = found(bmc, request)
     if (managed === undefined) throw notFound(pathOf(request))
@@ -184,6 +179,13 @@ function sendDevices(
 
 function typeAt(registry: Registry, bmc: Bmc, request: FastifyRequest): KnownType {
   const known = registry.type(bmc, paramsOf(request)['type'] ?? '')
+  if (known === undefined) throw notFound(pathOf(request))
+  return known
+}
+
+function deviceAt(registry: Registry, bmc: Bmc, request: FastifyRequest): KnownDevice {
+  const { type = '', device = '' } = paramsOf(request)
+  const known = registry.device(bmc, `${type}/${device}`)
   if (known === undefined) throw notFound(pathOf(request))
   return known
 }
