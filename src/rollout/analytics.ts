@@ -32,7 +32,7 @@ export function analyticsOf(targets: RolloutRecord['targets']): Analytics {
   const rollBacks = attempts.filter(({ kind }) => kind === 'RollBack')
   const failures = updates.flatMap(({ failure }) => failure ?? [])
   const messages = failures.flatMap(({ message }) => (message ? [messageKey(message.MessageId)] : []))
-  const last = targets.flatMap(({ history }) => history.findLast(hasSucceededOrNot) ?? [])
+  const last = targets.flatMap(({ history }) => history.findLast(isDecided) ?? [])
   return {
     devices: tally(targets.map(({ state }) => state)),
     successPercent: last.length === 0 ? undefined : (last.filter(hasSucceeded).length * 100) / last.length,
@@ -56,8 +56,8 @@ function hasSucceeded({ end }: PastAttempt): boolean {
   return end === 'Succeeded'
 }
 
-/** Whether it says anything of the image: what somebody cancelled does not. */
-function hasSucceededOrNot(attempt: PastAttempt): boolean {
+/** Whether it says how the image does on the device: what somebody cancelled does not. */
+function isDecided(attempt: PastAttempt): boolean {
   return isUpdate(attempt) && attempt.end !== 'Cancelled'
 }
 

@@ -16,17 +16,14 @@ interface Metric {
 
 type Algorithm = 'Average' | 'Minimum' | 'Maximum' | { readonly own: string }
 
-const device = '{device}'
-const failure = '{failure}'
-
-const whole = { units: device, type: 'Integer' } as const
+const devices = { units: '{device}', type: 'Integer' } as const
+const attempts = { units: '{attempt}', type: 'Integer' } as const
 const seconds = { units: 's', type: 'Decimal' } as const
-const failures = { units: failure, type: 'Integer' } as const
 
-/** Every metric by its Id. */
-const metrics = {
+/** What the report of a roll-out tells, by their Ids, where there is anything to tell. */
+const ofRollouts = {
   Devices: {
-    ...whole,
+    ...devices,
     name: 'Devices by state',
     description: 'Devices of a roll-out that are in the State that the value names.',
   },
@@ -45,28 +42,27 @@ const metrics = {
   UpdateDurationP99: duration('The 99th percentile', percentile(99)),
   UpdateDurationMaximum: duration('The greatest', 'Maximum'),
   FailuresByStage: {
-    ...failures,
+    ...attempts,
     name: 'Failures by stage',
     description: 'Attempts at updates that failed at the Stage that the value names.',
   },
   FailuresByMessage: {
-    ...failures,
+    ...attempts,
     name: 'Failures by message',
     description: 'Attempts at updates that failed with the message that the value names.',
   },
   Retries: {
+    ...attempts,
     name: 'Retries',
     description: 'Attempts at updates after the first of their device.',
-    units: '{attempt}',
-    type: 'Integer',
   },
   RollBacksSucceeded: {
-    ...whole,
+    ...attempts,
     name: 'Roll-backs that succeeded',
     description: 'Attempts to bring a device back to what ran before that succeeded.',
   },
   RollBacksFailed: {
-    ...whole,
+    ...attempts,
     name: 'Roll-backs that failed',
     description: 'Attempts to bring a device back to what ran before that did not succeed.',
   },
@@ -76,6 +72,9 @@ const metrics = {
     units: 'By',
     type: 'Integer',
   },
+} as const satisfies Readonly<Record<string, Metric>>
+
+const ofConsole = {
   VersionsInField: {
     name: 'Versions in the field',
     description: 'Firmware of the SoftwareId and the Version that the value names, from its time on.',
@@ -84,7 +83,10 @@ const metrics = {
   },
 } as const satisfies Readonly<Record<string, Metric>>
 
-export type MetricId = keyof typeof metrics
+export type MetricId = keyof typeof ofRollouts | keyof typeof ofConsole
+
+export const rolloutMetrics: readonly string[] = Object.keys(ofRollouts)
+export const consoleMetrics: readonly string[] = Object.keys(ofConsole)
 
 function duration(which: string, algorithm: Algorithm) {
   const name = `${which} duration of updates`
@@ -95,7 +97,7 @@ function percentile(percent: number) {
   return { own: `The least duration that ${percent} % of the updates do not exceed.` } as const
 }
 
-const known: ReadonlyMap<string, Metric> = new Map(Object.entries<Metric>(metrics))
+const known: ReadonlyMap<string, Metric> = new Map(Object.entries<Metric>({ ...ofRollouts, ...ofConsole }))
 
 /** What the numbers of reports mean. */
 export const metricDefinitionRows: readonly Row[] = [

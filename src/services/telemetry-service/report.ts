@@ -19,7 +19,8 @@ type About = Readonly<
 /** What a report is about, and how its numbers are found when somebody reads it. */
 export interface Report {
   readonly name: string
-  readonly metrics: readonly MetricId[]
+  /** The Ids of their definitions. */
+  readonly metrics: readonly string[]
   readonly read: () => ReportContents
 }
 

@@ -2,8 +2,9 @@ import type { Bmc } from '../../bmc/bmc.ts'
 import type { Rollouts } from '../../console/rollouts/rollouts.ts'
 import { versionsInField } from '../../console/versions-in-field.ts'
 import { rolloutReportId } from '../../redfish/uris.ts'
+import { consoleMetrics, rolloutMetrics } from './metrics.ts'
 import type { Report, ReportContents } from './report.ts'
-import { rolloutMetrics, rolloutReport } from './rollout-report.ts'
+import { rolloutReport } from './rollout-report.ts'
 
 /** Of the whole console. */
 const VERSIONS = 'Versions'
@@ -12,7 +13,7 @@ const VERSIONS = 'Versions'
 export function reportsOf(bmc: Bmc, rollouts: Rollouts): ReadonlyMap<string, Report> {
   const versions: Report = {
     name: 'Versions in the field',
-    metrics: ['VersionsInField'],
+    metrics: consoleMetrics,
     read: () => versionsReport(bmc),
   }
   const others = [...rollouts.shown(bmc)].map(([job, { live }]): readonly [string, Report] => [

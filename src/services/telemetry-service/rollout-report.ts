@@ -5,25 +5,6 @@ import type { LiveRollout } from '../../rollout/live.ts'
 import type { MetricId } from './metrics.ts'
 import type { MetricValue, ReportContents } from './report.ts'
 
-/** What the report of a roll-out tells, where there is anything to tell. */
-export const rolloutMetrics: readonly MetricId[] = [
-  'Devices',
-  'SuccessRate',
-  'UpdateDurationMinimum',
-  'UpdateDurationAverage',
-  'UpdateDurationP50',
-  'UpdateDurationP90',
-  'UpdateDurationP95',
-  'UpdateDurationP99',
-  'UpdateDurationMaximum',
-  'FailuresByStage',
-  'FailuresByMessage',
-  'Retries',
-  'RollBacksSucceeded',
-  'RollBacksFailed',
-  'BytesSent',
-]
-
 /** What was found of a roll-out at a revision of it. */
 const found = ofEach<LiveRollout, { revision: number; report: ReportContents }>(() => ({
   revision: -1,
