@@ -22,11 +22,11 @@ export interface Question {
   readonly mayBeAsked: boolean
 }
 
-type Way = AskOptions & { readonly mqtt: ManagedDevices }
+type Reach = AskOptions & { readonly mqtt: ManagedDevices }
 
 /** Has a device do what a request wants, and follows it to the end. */
-export async function ask(way: Way, question: Question, signal: AbortSignal): Promise<Outcome> {
-  const { clock, mqtt: manager } = way
+export async function ask(reach: Reach, question: Question, signal: AbortSignal): Promise<Outcome> {
+  const { clock, mqtt: manager } = reach
   const { key, request, mayBeAsked } = question
   const action = request.action as Action // of a wish that was judged
   if (action === 'device/reboot' || action === 'device/factoryReset') {
@@ -69,7 +69,7 @@ function unknown(key: string, action: Action): Outcome {
  * Resolves when a device is managed and awake; with a problem where it is not managed for too long. One that is dormant is
  * waited for as long as it takes.
  */
-export async function untilHere({ clock, mqtt }: Way, key: string, signal: AbortSignal): Promise<Outcome> {
+export async function untilHere({ clock, mqtt }: Reach, key: string, signal: AbortSignal): Promise<Outcome> {
   if (mqtt.device(key)?.isDormant === false) return { ok: true, value: undefined }
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const look = (): void => {
@@ -95,8 +95,8 @@ export async function untilHere({ clock, mqtt }: Way, key: string, signal: Abort
 const LEARN_MS = 5_000
 
 /** Asks these devices what they do now, where that is not known. */
-export async function learn({ clock, mqtt }: Way, keys: readonly string[], action: string): Promise<void> {
-  if (actions[action as Action]?.needs !== 'firmwareActions') return
+export async function learn({ clock, mqtt }: Reach, keys: readonly string[], action: Action): Promise<void> {
+  if (actions[action].needs !== 'firmwareActions') return
   const asked = keys.filter((key) => mqtt.device(key)?.firmware === noFirmware)
   const over = new AbortController()
   const cancelTimer = clock.schedule(LEARN_MS, () => over.abort(new Error('too late')))

@@ -44,14 +44,16 @@ export async function carryOut(way: Way, carried: Carried): Promise<Ending> {
     }
   })
   const done = await Promise.allSettled(asked)
-  if (handle.signal.aborted) {
-    leaveOpen(way, carried)
-    throw handle.signal.reason
+  const cut = done.find((one) => one.status === 'rejected')
+  const { isCancelling = false, requestDevices } = bmc.state.jobs.get(id) ?? {}
+  if (cut === undefined) {
+    const state = endOf(requestDevices)
+    return { state, status: state === 'Completed' ? 200 : 500 }
   }
-  const bug = done.find((one) => one.status === 'rejected')
-  if (bug !== undefined) throw bug.reason
-  const state = endOf(bmc.state.jobs.get(id)?.requestDevices)
-  return { state, status: state === 'Completed' ? 200 : 500 }
+  const { aborted, reason } = handle.signal
+  // At the end of the service they stay as they are: another goes on.
+  if (isCancelling || !aborted) leaveOpen(way, carried)
+  throw aborted ? reason : cut.reason
 }
 
 /** Asks one device, when it is there and it is its turn. */
@@ -124,11 +126,10 @@ function put({ bmc, id }: Carried, stepId: string, change: (step: Job) => Job): 
   })
 }
 
-/** Somebody has ended the request: those that were not asked are not, and nobody follows the others any more. */
+/** The request ends before its devices do: those that were not asked are not, and nobody follows the others any more. */
 function leaveOpen({ clock }: Way, { bmc, id }: Carried): void {
   const job = bmc.state.jobs.get(id)
-  // At the end of the service they stay as they are: another goes on.
-  if (job?.isCancelling !== true) return
+  if (job === undefined) return
   let counts = job.requestDevices
   const left = openSteps(bmc, id).map((step) => {
     const why = message('Redflash.DeviceFailed', keyOfStep(step), 'it was asked, and is followed no longer')
