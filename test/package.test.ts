@@ -152,7 +152,7 @@ describe('the Dockerfile', () => {
   })
 
   test('copies all that the package holds, and what builds it', () => {
-    const { files } = readJson<{ files: readonly string[] }>(join(root, 'package.json'))
+    const { files } = readPackage(join(root, 'package.json'))
     const copied = instructions('COPY').join(' ')
     const wanted = [...files, 'src', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
     expect(wanted.filter((path) => !new RegExp(`(^|[ /])${path}( |$)`, 'm').test(copied))).toEqual([])
@@ -219,7 +219,7 @@ function pack(installed: string): Packed {
   if (packed === undefined) throw new Error('npm packed nothing')
   const modules = join(installed, 'node_modules')
   for (const { path } of packed.files) cpSync(join(copy, path), join(modules, 'redflash', path))
-  const { dependencies } = readJson<{ dependencies: object }>(join(copy, 'package.json'))
+  const { dependencies } = readPackage(join(copy, 'package.json'))
   for (const name of Object.keys(dependencies)) {
     mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), join(modules, name))
@@ -228,7 +228,12 @@ function pack(installed: string): Packed {
   return packed
 }
 
-const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T // ours
+/** What a package says of itself, ours. */
+const readPackage = (path: string) =>
+  JSON.parse(readFileSync(path, 'utf8')) as {
+    readonly files: readonly string[]
+    readonly dependencies: Readonly<Record<string, string>>
+  }
 
 /** Runs a program with the Node of this test; what npm says beside its output is kept for failures only. */
 function run(program: string, parameters: readonly string[], cwd: string) {

@@ -36,13 +36,14 @@ export async function startConsole(options: EmulatorOptions = {}) {
   const update = async (image: Buffer, parameters: JsonObject): Promise<JsonObject> => {
     const { headers, body } = multipartBody(pushParts(image, parameters))
     const accepted = await ask(uris.multipartPush, { method: 'POST', headers, body: new Uint8Array(body) })
-    const task = (await accepted.json()) as JsonObject
+    const task = (await accepted.json()) as { readonly '@odata.id': string }
     expect(accepted.status, JSON.stringify(task)).toBe(202)
-    return ended(String(task['@odata.id']))
+    return ended(task['@odata.id'])
   }
   /** Resolves when so many devices are there. */
-  const has = (count: number) =>
-    expect.poll(async () => (await get(uris.systems))['Members@odata.count'], PATIENT).toBe(count)
+  const has = async (count: number): Promise<void> => {
+    await expect.poll(async () => (await get(uris.systems))['Members@odata.count'], PATIENT).toBe(count)
+  }
   return { emulator, get, post, attach, ended, update, has }
 }
 
