@@ -18,6 +18,8 @@ const RECOVERY = '1.8.0'
 /** Every moment before an issue is resolved, and else every so many: each flow begins at another. */
 const STEP = isProof ? 1 : 7
 const PROOF_MS = 1_200_000
+/** Brings who was before the maintenance window into it. */
+const WINDOW_MS = 7_200_000
 
 /** What a device does whose manager is away: a crash of the service is the same to it. */
 const habits = ['fails', 'starts-again', 'goes-on'] as const
@@ -137,7 +139,7 @@ async function doWhatIsWaitedFor(emulator: TestEmulator): Promise<void> {
   await emulator.clock.advance(LONG_MS)
   await reset(emulator, uris.system('1'), 'ForceRestart')
   await emulator.clock.advance(10 * LONG_MS)
-  await emulator.clock.advance(86_400_000 / 6)
+  await emulator.clock.advance(WINDOW_MS)
   await reset(emulator, uris.system('1'), 'ForceRestart')
   await emulator.clock.advance(10 * LONG_MS)
 }
