@@ -97,13 +97,17 @@ export function jobUri(key: string): string {
  */
 export function toldOfSteps(
   job: Job,
-  { news, waited }: { readonly news: readonly Message[]; readonly waited: readonly Message[] },
+  { news, waited }: { readonly news: readonly Message[]; readonly waited: () => readonly Message[] },
   isExposed: (one: Message) => boolean,
 ): readonly Message[] {
   const exposed = news.filter((one) => !isReset(one) && isExposed(one))
   if (job.state !== 'UserIntervention') return exposed
   const known = new Set(job.messages.filter(isReset).map(argsOf))
-  const resets = new Map(waited.filter(isReset).map((one) => [argsOf(one), one]))
+  const resets = new Map(
+    waited()
+      .filter(isReset)
+      .map((one) => [argsOf(one), one]),
+  )
   return [...exposed, ...[...resets].flatMap(([args, one]) => (known.has(args) ? [] : [one]))]
 }
 

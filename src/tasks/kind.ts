@@ -16,8 +16,8 @@ export interface Kind<R extends WorkRecord> {
   /** What work does that has come as far as this record says. */
   readonly phaseOf: (record: R) => Phase
   readonly progressed: (record: R, phase: Phase, progress: WorkProgress) => R
-  /** The whole after news of its parts; `waited` is what those that wait for a user said of it. */
-  readonly led: (whole: R, phase: Phase, news: WorkProgress, waited: readonly Message[]) => R
+  /** The whole after news of its parts; `waited` tells what those that wait for a user said of it. */
+  readonly led: (whole: R, phase: Phase, news: WorkProgress, waited: () => readonly Message[]) => R
   readonly began: (record: R, now: number) => R
   readonly ended: (record: R, parts: readonly R[], ending: Ending, now: number) => R
   /** How an ended one ended. */

@@ -3,12 +3,24 @@ import type { Cause, Change } from '../bmc/state.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import type { Setting } from './kind.ts'
-import { type Phase, phaseOfWhole } from './phase.ts'
-import { meanPercent, type WorkRecord } from './progress.ts'
+import { type Doing, PartsTally } from './parts-tally.ts'
+import type { Phase } from './phase.ts'
+import type { WorkRecord } from './progress.ts'
 import type { Ending, PartWork, Waiting, WorkHandle, WorkProgress } from './work.ts'
 
 const completed: Ending = { state: 'Completed', status: 200 }
 const cancelled: Ending = { state: 'Cancelled', status: 200 }
+/** What work does at the moment, as far as it is not in its record. */
+interface Moment {
+  readonly waiting: Waiting | undefined
+  readonly goesOn: boolean
+  readonly isHeld: boolean
+  readonly isQueued: boolean
+  readonly isCancelled: boolean
+  /** Whether its records tell what an earlier run told, and this one has told nothing yet. */
+  readonly isResumed: boolean
+}
+
 const nothing = { entries: new Map<string, never>(), also: {} }
 
 /**
@@ -23,18 +35,15 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   readonly #setting: Setting<R>
   readonly #whole: LiveWork<R> | undefined
   readonly #parts: LiveWork<R>[] = []
+  readonly #tally = new PartsTally()
+  /** What the tally of the whole has of it. */
+  #told: { readonly percent: number; readonly doing: Doing | undefined } = { percent: 0, doing: undefined }
   readonly #abort = new AbortController()
-  #waiting: Waiting | undefined
-  #goesOn = false
-  #isHeld = false
-  #isQueued = false
+  #moment: Moment
   #isCancellable = false
-  #isCancelled = false
   #isTimedOut = false
   #hasBegun: boolean
   #hasEnded: boolean
-  /** Whether its records tell what an earlier run told, and this one has told nothing yet. */
-  #isResumed: boolean
   /** The percent where the parts begin. */
   #base: number | undefined
   #suspension: PromiseWithResolvers<void> | undefined
@@ -50,12 +59,24 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     const { kind } = setting
     this.#hasBegun =
       record !== undefined && record.state !== 'New' && !kind.beginsAgain(record, kind.phaseOf(record))
-    this.#isResumed = this.#hasBegun
+    this.#moment = {
+      waiting: undefined,
+      goesOn: false,
+      isHeld: false,
+      isQueued: false,
+      isCancelled: false,
+      isResumed: this.#hasBegun,
+    }
     // A record that gave way is seen no more; and where that of the whole ended, its parts ended with it and go on.
     this.#hasEnded =
       whole === undefined
         ? record === undefined || record.endTime !== undefined
         : whole.#isShown && record?.endTime !== undefined
+    if (whole !== undefined) {
+      whole.#parts.push(this)
+      whole.#tally.add()
+      this.#count(record?.percent)
+    }
     if (record !== undefined && kind.isCancelling(record)) this.#stop(new Error('cancelled'))
   }
 
@@ -67,7 +88,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   }
 
   report(progress: WorkProgress, also: Change = {}): void {
-    this.#isResumed = false
+    this.#now({ isResumed: false })
     this.#begin()
     this.#tell(progress, also)
   }
@@ -83,41 +104,37 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   async checkpoint(): Promise<void> {
     const suspension = this.#root.#suspension
     if (suspension === undefined) return
-    this.#isResumed = false
-    this.#isHeld = true
+    this.#now({ isResumed: false, isHeld: true })
     this.#tell()
     try {
       await unlessAborted(suspension.promise, this.signal)
     } finally {
-      this.#isHeld = false
+      this.#now({ isHeld: false })
       if (!this.signal.aborted) this.#tell()
     }
   }
 
   async queue<T>(turn: Promise<T>): Promise<T> {
-    this.#isResumed = false
-    this.#isQueued = true
+    this.#now({ isResumed: false, isQueued: true })
     this.#tell()
     try {
       return await turn
     } finally {
-      this.#isQueued = false
+      this.#now({ isQueued: false })
       if (!this.signal.aborted) this.#tell()
     }
   }
 
   async wait<T>(waiting: Waiting, opened: Promise<T>): Promise<T> {
-    this.#waiting = waiting
-    const isTold = this.#isResumed && this.#shows(waiting.for)
-    this.#isResumed = false
+    const isTold = this.#moment.isResumed && this.#shows(waiting.for)
+    this.#now({ waiting, isResumed: false })
     if (this.#isShown && this.#setting.kind.beginsAgain(this.#record, waiting.for)) this.#hasBegun = false
     if (isTold) this.#tell()
     else this.#tell({ messages: waiting.messages }, waiting.also)
     try {
       return await unlessAborted(opened, this.signal)
     } finally {
-      this.#waiting = undefined
-      this.#goesOn = false
+      this.#now({ waiting: undefined, goesOn: false })
       if (!this.signal.aborted) this.report({})
     }
   }
@@ -127,7 +144,6 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     if (this.#whole !== undefined) return this.#whole.part(work)
     this.#begin()
     const part = new LiveWork(`${this.key}/${this.#parts.length + 1}`, this.#setting, this)
-    this.#parts.push(part)
     const isKnown = this.#setting.kind.recordsOf(this.#setting.bmc).has(part.key)
     if (this.#isShown && !isKnown) part.#create(work)
     // A turn later: parts that are started together know of each other before any of them waits.
@@ -170,12 +186,12 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
 
   /** Opens the way of everything in it that waits and may go on by word; false where nothing does. */
   goOn(): boolean {
-    const opened = [this, ...this.#living].filter((one) => one.#waiting?.goOn !== undefined)
+    const opened = [this, ...this.#living].filter((one) => one.#moment.waiting?.goOn !== undefined)
     for (const one of opened) {
-      one.#goesOn = one.#waiting?.for === 'user'
+      one.#now({ goesOn: one.#moment.waiting?.for === 'user' })
       one.#tell()
     }
-    for (const one of opened) one.#waiting?.goOn?.()
+    for (const one of opened) one.#moment.waiting?.goOn?.()
     return opened.length > 0
   }
 
@@ -184,7 +200,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
       this.#isCancellable = true
       const done = work(this)
       // What waits before anything else has not begun.
-      if (this.#waiting === undefined) this.#begin()
+      if (this.#moment.waiting === undefined) this.#begin()
       return await done
     } catch (error) {
       if (this.#setting.closing.aborted) throw error
@@ -221,20 +237,34 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   }
 
   get #phase(): Phase {
-    if (this.#isCancelled) return 'cancelling'
-    const parts = this.#living
-    if (parts.length > 0) return phaseOfWhole(parts.map((part) => part.#phase))
-    if (this.#isResumed && this.#isShown) return this.#setting.kind.phaseOf(this.#record)
-    if (this.#isHeld) return 'held'
-    if (this.#isQueued) return 'queued'
-    return this.#goesOn ? 'continuing' : (this.#waiting?.for ?? 'running')
+    const { waiting, goesOn, isHeld, isQueued, isCancelled, isResumed } = this.#moment
+    if (isCancelled) return 'cancelling'
+    const ofParts = this.#tally.phase
+    if (ofParts !== undefined) return ofParts
+    if (isResumed && this.#isShown) return this.#setting.kind.phaseOf(this.#record)
+    if (isHeld) return 'held'
+    if (isQueued) return 'queued'
+    return goesOn ? 'continuing' : (waiting?.for ?? 'running')
   }
 
   /** Whether nothing goes on any more without somebody else. */
   get #isAtRest(): boolean {
-    const parts = this.#living
-    const ones = parts.length > 0 ? parts : [this]
-    return ones.every((one) => one.#waiting !== undefined && !one.#isCancelled)
+    const { waiting, isCancelled } = this.#moment
+    return this.#tally.isAtRest ?? (waiting !== undefined && !isCancelled)
+  }
+
+  #now(change: Partial<Moment>): void {
+    this.#moment = { ...this.#moment, ...change }
+    this.#count()
+  }
+
+  /** Lets the whole know what this part does, and how far it is. */
+  #count(percent = this.#told.percent): void {
+    if (this.#whole === undefined) return
+    const doing = this.#hasEnded ? undefined : { phase: this.#phase, isAtRest: this.#isAtRest }
+    this.#whole.#tally.move(this.#told.doing, doing)
+    this.#whole.#tally.advance(this.#told.percent, percent)
+    this.#told = { percent, doing }
   }
 
   #create(work: PartWork): void {
@@ -244,7 +274,8 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     whole.#base ??= record.percent
     const number = whole.#parts.length
     const part = kind.part(record, work, { number, percent: whole.#base, now: clock.now() })
-    const led = { ...kind.led(record, whole.#phase, {}, []), parts: number }
+    const led = { ...kind.led(record, whole.#phase, {}, () => []), parts: number }
+    this.#count(part.percent)
     this.#commit(
       new Map([
         [whole.key, led],
@@ -270,7 +301,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
 
   #stop(reason: Error): void {
     const stopped = [this, ...this.#living]
-    for (const one of stopped) one.#isCancelled = true
+    for (const one of stopped) one.#now({ isCancelled: true })
     for (const one of this.#isShown ? stopped.toReversed() : []) one.#tell()
     this.#abort.abort(reason)
   }
@@ -279,6 +310,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     const isShown = this.#isShown
     if (this.#whole === undefined) return isShown ? this.#endWhole(ending, cancelled) : undefined
     this.#hasEnded = true
+    this.#count()
     const { kind, clock } = this.#setting
     if (isShown) this.#write(this.#withWhole(kind.ended(this.#record, [], ending, clock.now())))
   }
@@ -319,11 +351,13 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     const whole = this.#whole
     if (whole === undefined) return new Map([[this.key, own]])
     const { kind } = this.#setting
-    const percent = meanPercent(whole.#parts.map((part) => (part === this ? own : part.#record)))
-    const waited = whole.#living.flatMap((part) =>
-      part.#waiting?.for === 'user' ? part.#waiting.messages : [],
-    )
-    const led = kind.led(whole.#record, whole.#phase, { ...news, percent }, waited)
+    this.#count(own.percent)
+    const waited = (): readonly Message[] =>
+      whole.#living.flatMap((part) => {
+        const { waiting } = part.#moment
+        return waiting?.for === 'user' ? waiting.messages : []
+      })
+    const led = kind.led(whole.#record, whole.#phase, { ...news, percent: whole.#tally.percent }, waited)
     return new Map([
       [this.key, own],
       [whole.key, led],

@@ -26,8 +26,3 @@ export function told<R extends WorkRecord>(record: R, progress: WorkProgress): R
     ...(createdResources.length > 0 && { createdResources }),
   }
 }
-
-/** What the parts have done of the whole; each begins where the whole stood. */
-export function meanPercent(parts: readonly WorkRecord[]): number {
-  return parts.reduce((sum, { percent }) => sum + percent, 0) / Math.max(1, parts.length)
-}

@@ -138,7 +138,7 @@ test.each<[string, JobState, string[]]>([
     resetOf('1'),
   ]
   const isExposed = ({ MessageId }: { readonly MessageId: string }) => MessageId.endsWith('UpdateSuccessful')
-  expect(keysOf(toldOfSteps({ ...job, state }, { news, waited: [resetOf('1')] }, isExposed))).toEqual(
+  expect(keysOf(toldOfSteps({ ...job, state }, { news, waited: () => [resetOf('1')] }, isExposed))).toEqual(
     expected,
   )
 })
@@ -146,7 +146,7 @@ test.each<[string, JobState, string[]]>([
 test('one reset that several steps wait for is told once, and one that was told is not told again', () => {
   const waited = [resetOf('1'), resetOf('2'), resetOf('1'), resetOf('3')]
   const waiting: Job = { ...job, state: 'UserIntervention', messages: [resetOf('2')] }
-  const resets = toldOfSteps(waiting, { news: [], waited }, () => true)
+  const resets = toldOfSteps(waiting, { news: [], waited: () => waited }, () => true)
   expect(resets.map(({ MessageArgs }) => MessageArgs)).toEqual(
     [resetOf('1'), resetOf('3')].map((one) => one.MessageArgs),
   )
