@@ -53,11 +53,16 @@ export async function make(
   members: JsonObject,
 ): Promise<void> {
   const { ledger, world, slot } = client
+  // Certificates take the lowest number that is free: where one was, another may be.
+  const isFreed = collection === uris.trustAnchors
   const answer = await ask(client, { method: 'POST', ...asked, url: collection })
-  if (answer === undefined) return
+  if (answer === undefined) {
+    const freed = [...ledger.facts.keys()].filter((uri) => isFreed && uri.startsWith(`${collection}/`))
+    for (const uri of freed) ledger.changed(uri, { members }, false)
+    return
+  }
   if (answer.status !== 201) return refused(client, answer, `POST ${collection}`)
-  // Certificates take the lowest number that is free.
-  if (collection !== uris.trustAnchors) world.violate(slot, ledger.made(answer.location))
+  if (!isFreed) world.violate(slot, ledger.made(answer.location))
   ledger.changed(answer.location, { members }, true)
 }
 
