@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config'
 import { TotalsReporter } from './test/support/totals-reporter.ts'
 
 /** Tests that look at their process (its sockets, descriptors, memory, warnings), or change a module of it. */
-const alone = ['wire/**', 'clock', 'contracts/spool', 'digests'].map((name) => `test/${name}.test.ts`)
+const alone = [
+  'clock',
+  'contracts/spool',
+  'digests',
+  'wire/{aborted-pushes,cut-goodbyes,fleet-cut,transfer-ways}',
+].map((name) => `test/${name}.test.ts`)
 
 export default defineConfig({
   test: {
