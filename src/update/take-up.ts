@@ -139,8 +139,9 @@ function undertakingOf(
     const choices = activates.flatMap(({ component: id, image: wanted }) => {
       const component = findComponent(bmc, id)
       const { standby = [], pending } = component?.now ?? {}
+      // One that is in use by now has its place among the others still.
       const image = standby.find((one) => one.id === wanted) ?? pending ?? standby[0]
-      return component === undefined || image === undefined ? [] : [{ component, image }]
+      return component === undefined ? [] : [{ component, image }]
     })
     const components = choices.map(({ component }) => component)
     const claims = office.claims.take(bmc, components) ?? new Map<string, never>()

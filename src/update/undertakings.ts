@@ -16,6 +16,8 @@ import { reachedBy } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import type { Office, Undertaking } from './run.ts'
 
+const DONE: Ending = { state: 'Completed', status: 200 }
+
 /** The record of an operation that begins. */
 export function beginning(operation: Operation): Pick<Change, 'operations'> {
   return { operations: [[operation.id, operation]] }
@@ -53,10 +55,10 @@ export function endsAtWait({ machine }: Bmc, { applyTime }: Pick<UpdateRequest, 
   }
 }
 
-/** An image that is to be brought into use, and the component that it is on. */
+/** An image that is to be brought into use, and the component that it is on; it is there no more where that is done. */
 interface Choice {
   readonly component: Component
-  readonly image: PendingImage
+  readonly image: PendingImage | undefined
 }
 
 /** Brings images into use that are on their devices. */
@@ -71,8 +73,13 @@ export function activation(
     return [
       {
         device: { bmc, component, claim, shop },
-        needsUser: resetFor(component, image) !== undefined,
-        run: (device) => takeUpActivation(device, { ...image, cause: device.work.cause }, reachedBy(device)),
+        needsUser: image !== undefined && resetFor(component, image) !== undefined,
+        run: async (device) => {
+          const left = reachedBy(device)
+          if (image !== undefined)
+            return takeUpActivation(device, { ...image, cause: device.work.cause }, left)
+          return left?.at === 'over' ? { state: left.state, status: left.status } : DONE
+        },
       },
     ]
   })

@@ -7,11 +7,12 @@ import { succeed } from '../../src/lib/result.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import type { Fetcher } from '../../src/transfer/fetcher.ts'
+import { imageFor } from '../support/banks.ts'
 import { leftBy, watchDeaths } from '../support/crashes.ts'
 import { startEmulator, type TestEmulator, type TestOptions } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
 import { messageKeys, push } from '../support/multipart.ts'
-import { LONG_MS, outcome } from '../support/updates.ts'
+import { LONG_MS, outcome, reset } from '../support/updates.ts'
 import { keysOf } from '../support/work.ts'
 
 const NIC = uris.firmware('NIC-1')
@@ -194,6 +195,27 @@ test('what was staged stays, and is activated after a restart in the middle of i
     expect(messageKeys(await second.get(uris.job('1')))).toContain('UpdateSuccessful')
     expect(second.bmc.state.operations.size).toBe(0)
   }
+})
+
+test('of images that are activated together, those that are left keep their places after a restart', async () => {
+  const options = { machine: 'bladed', adapted: { awaitReset: 'pending' } } as const
+  const blades = ['Blade1', 'Blade2']
+  const first = await startEmulator(options)
+  await push(first, await imageFor(first, { 'Blade1-BIOS': '9.9.9' }), { Stage: true })
+  await first.clock.advance(LONG_MS)
+  const Targets = blades.map((blade) => ({ '@odata.id': uris.firmware(`${blade}-BIOS-9.9.9`) }))
+  await post(first, uris.action(uris.updateService, 'UpdateService.Activate'), { Targets })
+  await first.clock.advance(LONG_MS)
+  await reset(first, uris.system('Blade1'), 'ForceRestart')
+  await first.clock.advance(LONG_MS)
+  const second = await restart(first, options)
+  await second.clock.advance(1)
+  const percents = [first, second].map(({ bmc }) => bmc.state.tasks.get('2')?.percent)
+  expect(percents).toEqual([50, 50])
+  await reset(second, uris.system('Blade2'), 'ForceRestart')
+  await second.clock.advance(10 * LONG_MS)
+  const { tasks } = second.bmc.state
+  expect(['2', '2/1', '2/2'].map((key) => tasks.get(key)?.state)).toEqual(Array(3).fill('Completed'))
 })
 
 describe('of two devices, one after the other', () => {
