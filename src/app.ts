@@ -202,7 +202,7 @@ function makeRows(
     ...eventRows(events, directory),
     ...registryRows,
     ...jsonSchemaRows(types),
-    ...logRows(pageSize),
+    ...logRows(pageSize, devices),
     ...certificateRows(certificates),
     ...(devices ? [...aggregationRows({ clock, devices, tasks }), ...telemetryRows(rollouts)] : []),
     ...machineRows({ clock, resets, updates, devices }),

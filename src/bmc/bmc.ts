@@ -82,6 +82,7 @@ export function createBmc(
       strikes: new Map(),
       devices: new Map(),
       aggregates: new Map(),
+      deviceLogs: new Map(),
       rollouts: new Map(),
       registrations: new Map(),
     },

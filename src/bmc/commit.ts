@@ -39,6 +39,7 @@ export function commit(bmc: Bmc, change: Change): void {
     strikes: write(state.strikes, change.strikes),
     devices: write(state.devices, change.devices),
     aggregates: write(state.aggregates, change.aggregates),
+    deviceLogs: write(state.deviceLogs, change.deviceLogs),
     rollouts: write(state.rollouts, change.rollouts),
     registrations: write(state.registrations, change.registrations),
   }

@@ -1,7 +1,7 @@
 import { type JsonObject, link, type Resource, resource } from '../redfish/resource.ts'
-import { uris } from '../redfish/uris.ts'
+import { deviceActions, uris } from '../redfish/uris.ts'
 import { type ComponentFacts, ordinaryBehaviour } from './machine.ts'
-import type { DeviceFacts, FirmwareFacts, ManagedDevice } from './managed-device.ts'
+import { type DeviceFacts, type FirmwareFacts, isAble, type ManagedDevice } from './managed-device.ts'
 
 /** The Id of a device's firmware among all of a console. */
 export function firmwareId(device: string, firmware: string): string {
@@ -39,7 +39,8 @@ export function sourceOf({ id, name, method, address, facts, isReachable }: Mana
 }
 
 /** Its system, its manager and its chassis. */
-export function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource[] {
+export function documentsOf(device: ManagedDevice): Resource[] {
+  const { id, facts, isReachable } = device
   const [system = '', manager = '', chassis = ''] = deviceUris(id)
   const { name, manufacturer, model, serialNumber, uuid, power } = facts
   const Status = isReachable ? { State: 'Enabled', Health: 'OK' } : { State: 'UnavailableOffline' }
@@ -55,7 +56,7 @@ export function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource
       BiosVersion: shownFirmware(facts, 'system')?.version,
       Status,
       Links: { ...links('Chassis', [chassis]), ...links('ManagedBy', [manager]) },
-      ...resetOf('ComputerSystem', system, facts.resetTypes),
+      ...actionsOf(device, 'ComputerSystem', system),
     },
     {
       ...resource('Manager', manager, `Manager of ${name}`),
@@ -64,7 +65,8 @@ export function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource
       FirmwareVersion: shownFirmware(facts, 'manager')?.version,
       Status,
       Links: { ...links('ManagerForServers', [system]), ...links('ManagerForChassis', [chassis]) },
-      ...resetOf('Manager', manager, facts.managerResetTypes),
+      ...(isAble(device, 'log') && { LogServices: link(uris.logServices(manager)) }),
+      ...actionsOf(device, 'Manager', manager),
     },
     {
       ...resource('Chassis', chassis, `Chassis of ${name}`),
@@ -77,11 +79,32 @@ export function documentsOf({ id, facts, isReachable }: ManagedDevice): Resource
   ]
 }
 
-function resetOf(type: 'ComputerSystem' | 'Manager', uri: string, types: readonly string[]): JsonObject {
-  if (types.length === 0) return {}
-  const target = uris.action(uri, `${type}.Reset`)
-  return { Actions: { [`#${type}.Reset`]: { target, 'ResetType@Redfish.AllowableValues': types } } }
+/** What can be asked of a device's system, or its manager: what it offers, and nothing else. */
+function actionsOf(device: ManagedDevice, type: 'ComputerSystem' | 'Manager', uri: string): JsonObject {
+  const { resetTypes, managerResetTypes } = device.facts
+  const resets = type === 'Manager' ? managerResetTypes : resetTypes
+  const reset = `${type}.Reset`
+  const own = ownActions[type].filter(({ ability }) => isAble(device, ability))
+  const Actions = {
+    ...(resets.length > 0 && {
+      [`#${reset}`]: { target: uris.action(uri, reset), 'ResetType@Redfish.AllowableValues': resets },
+    }),
+    ...(own.length > 0 && {
+      Oem: Object.fromEntries(
+        own.map(({ name }) => [`#${name.replace('Oem/', '')}`, { target: uris.action(uri, name) }]),
+      ),
+    }),
+  }
+  return Object.keys(Actions).length > 0 ? { Actions } : {}
 }
+
+const ownActions = {
+  ComputerSystem: [{ name: deviceActions.wakeAt, ability: 'wake' }],
+  Manager: [
+    { name: deviceActions.requestConsent, ability: 'consent' },
+    { name: deviceActions.sendConsent, ability: 'consent' },
+  ],
+} as const
 
 /** What stands for a device's BIOS, or its manager's firmware: the first that can be updated, or else the first. */
 function shownFirmware({ firmware }: DeviceFacts, of: 'system' | 'manager'): FirmwareFacts | undefined {

@@ -18,7 +18,25 @@ export interface DeviceFacts {
   /** The ResetTypes (Resource.ResetType) that its system, and its manager, can be asked for. */
   readonly resetTypes: readonly string[]
   readonly managerResetTypes: readonly string[]
+  /** What it can be asked for beside what every device can; nothing unless given. */
+  readonly abilities?: readonly Ability[]
   readonly firmware: readonly FirmwareFacts[]
+}
+
+/** What only some kinds of devices can: let their user consent, switch themselves on later, tell what they have recorded. */
+export type Ability = 'consent' | 'wake' | 'log'
+
+/** Something that a device has recorded itself. */
+export interface DeviceRecord {
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly severity: 'OK' | 'Warning' | 'Critical'
+  /** For people. */
+  readonly text: string
+  /** Who asked for it, as far as the device knows. */
+  readonly user?: string | undefined
+  /** From where: scheme and address, as of an Actor. */
+  readonly address?: string | undefined
 }
 
 /** A piece of firmware that runs on a device. */
@@ -34,6 +52,11 @@ export interface FirmwareFacts {
   readonly of: 'system' | 'manager' | 'chassis'
   /** What the device itself calls it, where that is not its Id. */
   readonly nativeId?: string | undefined
+}
+
+/** Whether a device can be asked for something that others cannot. */
+export function isAble(device: ManagedDevice | undefined, ability: Ability): device is ManagedDevice {
+  return device?.facts.abilities?.includes(ability) === true
 }
 
 /** A device that a console manages: an AggregationSource, and what is behind it as it was seen last. */

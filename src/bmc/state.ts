@@ -5,7 +5,7 @@ import type { JsonObject } from '../redfish/resource.ts'
 import type { ClientCertificate, IdentityKey, TrustedCertificate, TrustedKey } from './image-servers.ts'
 import type { DeviceIdentity } from './device-identity.ts'
 import type { AskedDevice, DeviceRequest } from './device-request.ts'
-import type { Aggregate, ManagedDevice } from './managed-device.ts'
+import type { Aggregate, DeviceRecord, ManagedDevice } from './managed-device.ts'
 import type { LocalImage } from './local-image.ts'
 import type { Network } from './network.ts'
 import type { Operation, PartReached } from './operation.ts'
@@ -70,6 +70,8 @@ export interface BmcState {
   /** Of a console: what it manages. */
   readonly devices: Map<string, ManagedDevice>
   readonly aggregates: Map<string, Aggregate>
+  /** What devices had recorded themselves when somebody asked last, by their Ids; the oldest record first. */
+  readonly deviceLogs: Map<string, readonly DeviceRecord[]>
   /** Roll-outs, in parts that change on their own: each part by the Id of its roll-out's job, a slash and its own name. */
   readonly rollouts: Map<string, RolloutPart>
   /** What clients have registered with device management: types by their Ids, devices by their type's Id, a slash and theirs. */
@@ -389,6 +391,7 @@ export interface Change {
   readonly strikes?: Entries<number>
   readonly devices?: Entries<ManagedDevice>
   readonly aggregates?: Entries<Aggregate>
+  readonly deviceLogs?: Entries<readonly DeviceRecord[]>
   readonly rollouts?: Entries<RolloutPart>
   readonly registrations?: Entries<Registration>
   readonly notices?: readonly Notice[]

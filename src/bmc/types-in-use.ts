@@ -9,6 +9,8 @@ const embedded: readonly ResourceTypeName[] = [
   'RedflashSoftwareInventory',
   'RedflashUpdateService',
   'RedflashJob',
+  'RedflashComputerSystem',
+  'RedflashManager',
   'RedflashMetricValue',
 ]
 

@@ -6,13 +6,14 @@ import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
 import { nextNumber } from '../bmc/numbers.ts'
 import { renewalBy } from '../bmc/reset.ts'
 import type { PerformedReset } from '../bmc/reset-types.ts'
-import type { DeviceProblem } from '../devices/device.ts'
+import type { Abilities, DeviceProblem } from '../devices/device.ts'
 import type { Flasher } from '../devices/flasher.ts'
 import { Background } from '../lib/background.ts'
 import { ofEach } from '../lib/of-each.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
 import { lastSegment, uris } from '../redfish/uris.ts'
+import { answerOf } from './answers.ts'
 import { Errands } from './errands.ts'
 import { aboutDevice, Looks, type LooksOptions } from './looks.ts'
 import { type Announcement, type Method, methodOf } from './method.ts'
@@ -28,6 +29,16 @@ export interface DeviceFollowers {
 }
 
 type Asked = Promise<Result<void, DeviceProblem>>
+
+/** What a device is asked for that only some kinds can. */
+type Wish<T> = (
+  abilities: Abilities,
+  address: DeviceAddress,
+  signal: AbortSignal,
+) => Promise<Result<T, DeviceProblem>>
+
+/** So long a device may take for it. */
+const ANSWER_MS = 60_000
 
 /** The devices that a console manages: who they are, what runs on them, and how what is asked of them is done. */
 export class Devices {
@@ -123,6 +134,7 @@ export class Devices {
       aggregates,
       components: without(gone),
       history: without(gone),
+      deviceLogs: without([id]),
       overlays: without([...bmc.state.overlays.keys()].filter(isOfIt)),
       resets: without([...bmc.state.resets.keys()].filter(isOfIt)),
     })
@@ -172,6 +184,17 @@ export class Devices {
       if (!done.ok) commit(bmc, logged(bmc, now, uri, [problemMessage(done.problem, uri)]))
     }, bmc)
     return true
+  }
+
+  /** Asks a device for something that only some kinds can. */
+  ask<T>(bmc: Bmc, id: string, wish: Wish<T>): Promise<Result<T, DeviceProblem>> {
+    const { clock, failed } = this.#options
+    const device = bmc.state.devices.get(id)
+    const abilities = device && methodOf(this.methods, device)?.adapter.abilities
+    if (device === undefined || abilities === undefined)
+      return Promise.resolve(fail({ kind: 'unsupported', detail: id }))
+    const waiting = { clock, failed, waitMs: ANSWER_MS, signal: this.#closing.signal }
+    return answerOf((signal) => wish(abilities, device.address, signal), waiting)
   }
 
   /** After a restart: looks at all that were attached. */

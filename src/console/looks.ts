@@ -5,14 +5,14 @@ import { type About, logged } from '../bmc/log.ts'
 import type { DeviceAddress, DeviceFacts } from '../bmc/managed-device.ts'
 import type { ComponentState, Entries } from '../bmc/state.ts'
 import type { DeviceProblem } from '../devices/device.ts'
-import { unlessAborted } from '../lib/abort.ts'
 import { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { ofEach } from '../lib/of-each.ts'
-import { fail, type Result } from '../lib/result.ts'
+import type { Result } from '../lib/result.ts'
 import { Turns } from '../lib/turns.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
+import { answerOf } from './answers.ts'
 import { type Method, methodOf } from './method.ts'
 
 export interface LooksOptions {
@@ -45,28 +45,15 @@ export class Looks {
     this.#background = new Background(options.failed)
   }
 
-  /** Asks a device who it is; one that hangs, or whose adapter has a bug, was not reached. */
-  async ask(
+  /** Asks a device who it is. */
+  ask(
     { adapter }: Method,
     address: DeviceAddress,
     signal: AbortSignal,
   ): Promise<Result<DeviceFacts, DeviceProblem>> {
     const { clock, refreshMs, failed } = this.#options
-    const lookMs = Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, refreshMs))
-    const late = new AbortController()
-    const cancel = clock.schedule(lookMs, () => late.abort(new Error('late')))
-    try {
-      const either = AbortSignal.any([signal, late.signal])
-      return await clock.io(unlessAborted(adapter.look(address, either), either))
-    } catch (error) {
-      signal.throwIfAborted()
-      if (late.signal.aborted)
-        return fail({ kind: 'unreachable', detail: `it has said nothing for ${lookMs / 1_000} seconds` })
-      failed(error)
-      return fail({ kind: 'failed', detail: 'the adapter failed' })
-    } finally {
-      cancel()
-    }
+    const waitMs = Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, refreshMs))
+    return answerOf((either) => adapter.look(address, either), { clock, waitMs, signal, failed })
   }
 
   /** Looks at a device again and again until that is ended. */

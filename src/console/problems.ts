@@ -13,6 +13,8 @@ export function problemMessage({ kind, detail }: DeviceProblem, name: string): M
       return message('Base.OperationNotAllowed')
     case 'busy':
       return message('Base.ResourceInUse')
+    case 'refused':
+      return message('Redflash.DeviceRefused', name, detail)
     case 'failed':
       return message('Base.OperationFailed')
   }
@@ -20,7 +22,6 @@ export function problemMessage({ kind, detail }: DeviceProblem, name: string): M
 
 /** The status of an answer that says so: what the client gave is wrong, or the device is. */
 export function problemStatus({ kind }: DeviceProblem): number {
-  return { unreachable: 400, untrusted: 400, unauthorized: 400, unsupported: 400, busy: 503, failed: 500 }[
-    kind
-  ]
+  const statuses = { unreachable: 400, untrusted: 400, unauthorized: 400, unsupported: 400, refused: 400 }
+  return { ...statuses, busy: 503, failed: 500 }[kind]
 }

@@ -27,7 +27,7 @@ const members = Object.keys({
   activate: true,
   release: true,
   close: true,
-} satisfies Record<keyof DeviceAdapter, true>)
+} satisfies { readonly [M in keyof DeviceAdapter as undefined extends DeviceAdapter[M] ? never : M]: true })
 
 /** Loads a module of the user's that reaches devices. Rejects with an Error that names the file and all that is wrong. */
 export async function loadUserModule(

@@ -1,12 +1,12 @@
-import type { DeviceAddress, DeviceFacts, FirmwareFacts } from '../bmc/managed-device.ts'
+import type { DeviceAddress, DeviceFacts, DeviceRecord, FirmwareFacts } from '../bmc/managed-device.ts'
 import type { Result } from '../lib/result.ts'
 import type { ActivationJob, Flasher, FlashJob, FlashResult } from './flasher.ts'
 
-export type { DeviceAddress, DeviceFacts, FirmwareFacts }
+export type { DeviceAddress, DeviceFacts, DeviceRecord, FirmwareFacts }
 
 /** Why a device could not be asked, or did not do what it was asked for. */
 export interface DeviceProblem {
-  readonly kind: 'unreachable' | 'untrusted' | 'unauthorized' | 'unsupported' | 'busy' | 'failed'
+  readonly kind: 'unreachable' | 'untrusted' | 'unauthorized' | 'unsupported' | 'busy' | 'refused' | 'failed'
   /** For people: what was tried and what came back; no secret in it. */
   readonly detail: string
 }
@@ -36,6 +36,23 @@ export interface DeviceAdapter {
   install(job: FlashJob & OnDevice): Promise<FlashResult>
   activate(job: ActivationJob & OnDevice): Promise<FlashResult>
   release(job: Parameters<Flasher['release']>[0] & OnDevice): void
+  /** What its kind can beside; a device's facts tell whether that one does. */
+  readonly abilities?: Abilities
   /** Lets go of connections, brokers and processes. */
   close(): Promise<void>
+}
+
+/** What only some kinds of devices can. A method rejects only with the signal's reason, when it is aborted. */
+export interface Abilities {
+  /** Has a device show a code to whoever sits before it. */
+  askConsent(device: DeviceAddress, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
+  /** The code as the user has read it: what needed consent is possible for a while. */
+  giveConsent(device: DeviceAddress, code: string, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
+  /** Has a device switch itself on at this time (milliseconds since the epoch, whole seconds). */
+  wakeAt(device: DeviceAddress, time: number, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
+  /** What it has recorded; the oldest record first. */
+  readLog(
+    device: DeviceAddress,
+    signal: AbortSignal,
+  ): Promise<Result<readonly DeviceRecord[], DeviceProblem>>
 }

@@ -90,7 +90,9 @@ function pathOfEndpoint({ privileges, owner, exists = () => true, ...endpoint }:
 function rowMethods(row: Row, reading: Reading): Endpoint['methods'] {
   const { post, patch, put, delete: remove } = row
   const get: Handler = (request, reply) => {
-    const prepared = row.prepare?.(contextOf(request).bmc, paramsOf(request))
+    const { bmc } = contextOf(request)
+    const params = paramsOf(request)
+    const prepared = row.prepare?.(bmc, params) ?? row.refresh?.(bmc, params)
     if (prepared === undefined) return reading.answer(request, reply, row)
     return prepared.then(() => reading.answer(request, reply, row))
   }

@@ -86,6 +86,8 @@ export interface ResourceRow<B> {
   readonly owner?: (bmc: B, params: Params) => string | undefined
   /** Makes what the view shows of it, where that is made only when somebody looks. */
   readonly prepare?: (bmc: B, params: Params) => Promise<unknown> | undefined
+  /** Brings what is known of it up to date before it is read by itself: whoever sees it in another sees what was known. */
+  readonly refresh?: (bmc: B, params: Params) => Promise<unknown> | undefined
   /** Pure: the state of one BMC in, the representation out; `undefined` is 404. */
   readonly view: (bmc: B, params: Params) => Resource | undefined
   readonly post?: (call: Call<B>) => Answer | Promise<Answer>

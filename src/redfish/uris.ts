@@ -9,6 +9,8 @@ const requests = `${PLATFORM}/mgmt/requests`
 /** The logs of the manager that serves Redfish. */
 export const LOG = 'Log'
 export const AUDIT_LOG = 'AuditLog'
+/** The log of a device's own. */
+export const DEVICE_LOG = 'DeviceLog'
 /** The log of the job service, which is nobody else's. */
 export const JOB_LOG = 'JobLog'
 
@@ -143,6 +145,13 @@ export const uris = {
 
   action: (resource: string, action: string) => `${resource}/Actions/${action}`,
   actionInfo: (resource: string, action: string) => `${resource}/${action}ActionInfo`,
+} as const
+
+/** Actions of devices that can be asked for more than others. */
+export const deviceActions = {
+  requestConsent: 'Oem/RedflashManager.RequestUserConsent',
+  sendConsent: 'Oem/RedflashManager.SendUserConsent',
+  wakeAt: 'Oem/RedflashComputerSystem.WakeAt',
 } as const
 
 /** The report of what a roll-out adds up to, by the Id of its job. */

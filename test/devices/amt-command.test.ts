@@ -74,7 +74,7 @@ describe('redflash amt-device', () => {
 
   test('shows codes that users are to read', async () => {
     const { command, urls, adapter, addressOf } = await start('--consent', 'all')
-    await adapter.askConsent(addressOf(urls[0]), never)
+    await adapter.abilities.askConsent(addressOf(urls[0]), never)
     expect(command.out()).toMatch(/machine 1: user consent code \d{6}\n/)
   })
 

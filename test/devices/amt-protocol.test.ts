@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeRecord, encodeRecord, eventName } from '../../src/devices/amt/audit-record.ts'
+import { decodeRecord, encodeRecord, eventOf } from '../../src/devices/amt/audit-record.ts'
 import { decodeParameters, encodeParameters } from '../../src/devices/amt/boot-parameters.ts'
 import { originOf } from '../../src/devices/amt/connection.ts'
 import { elementsOf, readXml, textAt } from '../../src/devices/amt/xml-reader.ts'
@@ -120,7 +120,7 @@ describe('a record of the audit log', () => {
     expect(record).toMatchObject({ application: 19, event: 0, user: undefined, address: '' })
     expect(record?.time).toBe(0x3ff4cd6e * 1_000)
     expect(Buffer.from(record?.details ?? []).toString('hex')).toBe('000c000000280599000c000000240594')
-    expect(record && eventName(record)).toBe('updateStarted')
+    expect(record && eventOf(record)).toBe('updateStarted')
   })
 
   test.each([

@@ -83,7 +83,7 @@ test('CSDL refers to each namespace that it speaks of, and derives from what Red
     expect({ csdl, unknown }).toEqual({ csdl, unknown: [] })
   }
   const bases = files.map(({ csdl }) => /BaseType="([^"]+)" Abstract="true"/.exec(fileOf(csdl))?.[1])
-  const parts = Array<string>(4).fill('Resource.OemObject')
+  const parts = Array<string>(6).fill('Resource.OemObject')
   const expected = ['Resource.v1_0_0.Resource', ...parts]
   expect(bases).toEqual(expected)
 })

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import { eventName } from '../../src/devices/amt/audit-record.ts'
+import { decodeRecord, eventOf } from '../../src/devices/amt/audit-record.ts'
 import { Connections } from '../../src/devices/amt/connection.ts'
 import { first, Management } from '../../src/devices/amt/management.ts'
 import { ordinaryTimes } from '../../src/devices/amt/simulated/machine.ts'
@@ -24,9 +24,14 @@ export async function startMachine(options: AmtPeerOptions = {}) {
     return first(await management.output(document), 'ReturnValue')
   }
   /** What of it is in its audit log. */
-  const events = async (): Promise<string[]> => {
-    const read = await peer.adapter.readAuditLog(peer.address, never)
-    return read.ok ? read.value.map(eventName) : [read.problem.detail]
+  const events = (): (string | undefined)[] => {
+    const { auditLog } = peer.machine
+    const found: (string | undefined)[] = []
+    while (found.length < auditLog.count) {
+      const records = auditLog.read(found.length + 1).map(decodeRecord)
+      found.push(...records.map((record) => record && eventOf(record)))
+    }
+    return found
   }
   return { ...peer, clock, management, power, request, events }
 }

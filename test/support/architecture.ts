@@ -141,7 +141,7 @@ const LOADER = 'console/user-module.ts'
 
 /** Files that hold a Date object because somebody else's library takes nothing else; the time in it is given. */
 const dateHolders: ReadonlyMap<string, string> = new Map([
-  ['devices/amt/amt-adapter.ts', 'when a machine is to wake, as it was given'],
+  ['devices/amt/abilities.ts', 'when a machine is to wake, as it was given'],
   ['http/certificate.ts', 'X.509 validity, from the clock'],
   ['image/build/bundle.ts', 'tar headers, always the same'],
   ['rollout/windows.ts', 'from when on Croner looks for the next opening'],

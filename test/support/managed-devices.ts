@@ -1,5 +1,13 @@
 import type { Method } from '../../src/console/method.ts'
-import type { DeviceAdapter, DeviceFacts, DeviceProblem, OnDevice } from '../../src/devices/device.ts'
+import type {
+  Abilities,
+  DeviceAdapter,
+  DeviceAddress,
+  DeviceFacts,
+  DeviceProblem,
+  DeviceRecord,
+  OnDevice,
+} from '../../src/devices/device.ts'
 import type { ActivationJob, FlashProblem, FlashResult } from '../../src/devices/flasher.ts'
 import { unlessAborted } from '../../src/lib/abort.ts'
 import { fail, type Result, succeed } from '../../src/lib/result.ts'
@@ -16,6 +24,9 @@ export interface LabDevice {
   during?: (stage: string) => Promise<void>
   /** Told when what it has taken and not installed is to be forgotten. */
   released?: () => void
+  /** What it answers when it is asked for what others cannot do. */
+  refuses?: DeviceProblem
+  records?: readonly DeviceRecord[]
   /** What it was asked for, in order. */
   readonly asked: string[]
 }
@@ -93,8 +104,31 @@ export function labMethod(devices: Readonly<Record<string, LabDevice>>): Method 
     activate: stage('activate'),
     release: ({ device }) => devices[device.hostName]?.released?.(),
     close: async () => {},
+    abilities: labAbilities(open),
   }
   return { id: 'Lab', type: 'OEM', variant: 'Lab', adapter }
+}
+
+/** What those of its devices can whose facts say so. */
+function labAbilities(open: (hostName: string) => Result<LabDevice, DeviceProblem>): Abilities {
+  const ask = async ({ hostName }: DeviceAddress, wish: string): Promise<Result<void, DeviceProblem>> => {
+    const opened = open(hostName)
+    if (!opened.ok) return opened
+    await opened.value.during?.(wish)
+    opened.value.asked.push(wish)
+    return opened.value.refuses === undefined ? succeed(undefined) : fail(opened.value.refuses)
+  }
+  return {
+    askConsent: (device) => ask(device, 'ask consent'),
+    giveConsent: (device, code) => ask(device, `consent ${code}`),
+    wakeAt: (device, time) => ask(device, `wake ${new Date(time).toISOString()}`),
+    readLog: async (device) => {
+      const asked = await ask(device, 'read log')
+      if (!asked.ok) return asked
+      const opened = open(device.hostName)
+      return opened.ok ? succeed(opened.value.records ?? []) : opened
+    },
+  }
 }
 
 /** Another version runs on it from now on. */

@@ -1,11 +1,10 @@
 import type { Clock } from '../../lib/clock.ts'
-import type { Result } from '../../lib/result.ts'
-import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
-import { type AuditRecord, decodeRecord } from './audit-record.ts'
+import type { Abilities, DeviceAdapter, DeviceAddress } from '../device.ts'
+import { createAbilities } from './abilities.ts'
 import type { Patience, StagesOptions } from './boot-update.ts'
 import { Connections } from './connection.ts'
 import { readFacts, readPower } from './facts.ts'
-import { first, Management } from './management.ts'
+import { Management } from './management.ts'
 import { resetTypes } from './power-states.ts'
 import { DeviceError, resultsBy } from '../device-error.ts'
 import { problemOf } from './problems.ts'
@@ -23,24 +22,10 @@ export interface AmtOptions {
   readonly patience?: Partial<Patience>
 }
 
-/** What Intel AMT can do beside what every device can. */
-export interface AmtAdapter extends DeviceAdapter {
-  /** Has a device switch itself on at this time (milliseconds since the epoch, whole seconds). */
-  wakeAt(device: DeviceAddress, time: number, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
-  /** What was asked of it, and by whom; the oldest record first. */
-  readAuditLog(
-    device: DeviceAddress,
-    signal: AbortSignal,
-  ): Promise<Result<readonly AuditRecord[], DeviceProblem>>
-  /** Shows a code to whoever sits before it. */
-  askConsent(device: DeviceAddress, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
-  /** The code as the user has read it. */
-  giveConsent(device: DeviceAddress, code: string, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
-}
+export type AmtAdapter = DeviceAdapter & { readonly abilities: Abilities }
 
 const asResult = resultsBy(problemOf)
 const ordinary: Patience = { answerMs: 30_000, installMs: 1_800_000, versionMs: 60_000, pollMs: 5_000 }
-const MAX_READS = 1_000
 
 /** Reaches computers with Intel AMT, by WS-Management. */
 export function createAmtAdapter({
@@ -65,18 +50,7 @@ export function createAmtAdapter({
     look: (device, signal) => asResult(signal, () => readFacts(manage(device, signal))),
     reset: (device, { of, type }, signal) =>
       asResult(signal, () => reset(manage(device, signal), of === 'system' ? type : undefined)),
-    wakeAt: (device, time, signal) => asResult(signal, () => addAlarm(manage(device, signal), time)),
-    readAuditLog: (device, signal) => asResult(signal, () => readRecords(manage(device, signal))),
-    askConsent: (device, signal) =>
-      asResult(signal, async () => {
-        const management = manage(device, signal)
-        await management.invoke('StartOptIn', management.ips.OptInService.StartOptIn())
-      }),
-    giveConsent: (device, code, signal) =>
-      asResult(signal, async () => {
-        const management = manage(device, signal)
-        await management.invoke('SendOptInCode', management.ips.OptInService.SendOptInCode(Number(code)))
-      }),
+    abilities: createAbilities(manage),
     close: async () => {
       stages.close()
       await connections.close()
@@ -92,26 +66,4 @@ async function reset(management: Management, type: string | undefined): Promise<
     throw new DeviceError({ kind: 'busy', detail: 'its power allows that not now' })
   const document = management.cim.PowerManagementService.RequestPowerStateChange(request)
   await management.invoke('RequestPowerStateChange', document)
-}
-
-async function addAlarm(management: Management, time: number): Promise<void> {
-  const document = management.amt.AlarmClockService.AddAlarm({
-    InstanceID: `redflash ${Math.floor(time / 1_000)}`,
-    ElementName: 'redflash',
-    StartTime: new Date(time),
-    DeleteOnCompletion: true,
-  })
-  await management.invoke('AddAlarm', document)
-}
-
-async function readRecords(management: Management): Promise<AuditRecord[]> {
-  const records: AuditRecord[] = []
-  for (let reads = 0, next = 1; reads < MAX_READS; reads++) {
-    const output = await management.invoke('ReadRecords', management.amt.AuditLog.ReadRecords(next))
-    const told = output.get('EventRecords') ?? []
-    records.push(...told.map(decodeRecord).filter((record) => record !== undefined))
-    next += told.length
-    if (told.length === 0 || next > Number(first(output, 'TotalRecordCount') ?? 0)) break
-  }
-  return records
 }

@@ -1,3 +1,5 @@
+import type { DeviceRecord } from '../device.ts'
+
 /** A record of AMT_AuditLog, as it comes in base64: numbers big-endian, one after the other. */
 export interface AuditRecord {
   readonly application: number
@@ -29,6 +31,26 @@ export const auditEvents = {
 } as const satisfies Readonly<Record<string, readonly [application: number, event: number]>>
 
 export type AuditEvent = keyof typeof auditEvents
+
+type Saying = readonly [severity: DeviceRecord['severity'], text: string]
+
+const sayings: Readonly<Record<AuditEvent, Saying>> = {
+  invalidCredentials: ['Warning', 'Somebody gave a wrong password.'],
+  powerUp: ['OK', 'The system was switched on.'],
+  powerDown: ['OK', 'The system was switched off.'],
+  powerCycle: ['OK', 'The system was switched off and on.'],
+  reset: ['OK', 'The system was reset.'],
+  bootOptions: ['OK', 'What the system boots from was set.'],
+  gracefulPowerDown: ['OK', 'The system was shut down.'],
+  gracefulReset: ['OK', 'The system was restarted.'],
+  standby: ['OK', 'The system was put to sleep.'],
+  hibernate: ['OK', 'The system was put into hibernation.'],
+  updateStarted: ['OK', 'An update of the CSME has begun.'],
+  updateFailed: ['Critical', 'An update of the CSME has failed.'],
+  consentCode: ['OK', 'The user has consented.'],
+  consentBlocked: ['Warning', 'No code of user consent is taken for a while.'],
+}
+const wrongCode: Saying = ['Warning', 'A wrong code of user consent was given.']
 
 /** Whoever asked: by HTTP Digest with a name, Kerberos with an identifier, from the machine itself, at its KVM port. */
 const initiators = { digest: 0, kerberos: 1, local: 2, kvm: 3 } as const
@@ -86,7 +108,36 @@ export function decodeRecord(base64: string): AuditRecord | undefined {
 }
 
 /** What an event is called, where it is one of those that are known here. */
-export function eventName({ application, event }: Pick<AuditRecord, 'application' | 'event'>): string {
-  const known = Object.entries(auditEvents).find(([, pair]) => pair[0] === application && pair[1] === event)
-  return known?.[0] ?? `${application}.${event}`
+export function eventOf({
+  application,
+  event,
+}: Pick<AuditRecord, 'application' | 'event'>): AuditEvent | undefined {
+  const [name] =
+    Object.entries(auditEvents).find(([, [of, number]]) => of === application && number === event) ?? []
+  return name as AuditEvent | undefined // as the keys of that table are
+}
+
+/** What a record says, for people. */
+export function told(record: AuditRecord): DeviceRecord {
+  const { user, time, address } = record
+  const [severity, text] = sayingOf(record)
+  return {
+    time,
+    severity,
+    text,
+    user,
+    address: address === '' ? undefined : originOf(address),
+  }
+}
+
+function sayingOf(record: AuditRecord): Saying {
+  const { application, event, details } = record
+  const known = eventOf(record)
+  if (known === undefined) return ['OK', `Event ${event} of application ${application}.`]
+  return known === 'consentCode' && details[0] !== 0 ? wrongCode : sayings[known]
+}
+
+/** AMT is spoken to by HTTP, whether secured or not. */
+function originOf(address: string): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}`
 }

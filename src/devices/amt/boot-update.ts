@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { type Message, message } from '../../redfish/messages/message.ts'
+import { deviceActions, uris } from '../../redfish/uris.ts'
 import type { FirmwareFacts, OnDevice } from '../device.ts'
 import type { ActivationJob, FlashJob } from '../flasher.ts'
 import { firmwareIds, readPower, readVersions, type RunningVersions } from './facts.ts'
@@ -52,7 +53,7 @@ const FETCHED_SHARE = 0.5
 export async function bootImage({ manage }: StagesOptions, job: Job, { uri }: Offered): Promise<void> {
   const management = manage(job)
   const obstacle = await obstacleOf(management)
-  if (obstacle !== undefined) throw new Refused(obstacleMessage(obstacle, job.component.id))
+  if (obstacle !== undefined) throw new Refused(obstacleMessage(obstacle, job.component))
   const { available } = await readPower(management)
   const request = [requests.reset, requests.on, requests.cycle].find((one) => available.includes(one))
   if (request === undefined)
@@ -107,9 +108,10 @@ export async function awaitVersion(options: StagesOptions, job: Activation): Pro
   }
 }
 
-function obstacleMessage(obstacle: Obstacle, id: string): Message {
+function obstacleMessage(obstacle: Obstacle, { id, on }: Job['component']): Message {
+  const manager = uris.manager(on?.device ?? '')
   return obstacle === 'consent'
-    ? message('Redflash.UserConsentRequired', id)
+    ? message('Redflash.UserConsentRequired', id, uris.action(manager, deviceActions.requestConsent))
     : message('Redflash.NetworkBootNotEnabled', id)
 }
 

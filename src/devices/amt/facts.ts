@@ -38,6 +38,7 @@ export async function readFacts(management: Management): Promise<DeviceFacts> {
     resetTypes: [...resetTypes.keys()],
     // AMT itself goes on whatever becomes of the system.
     managerResetTypes: [],
+    abilities: ['consent', 'wake', 'log'],
     firmware: firmwareOf(versions, model),
   }
 }

@@ -8,6 +8,9 @@ import { elementAt, elementsOf, textAt } from './xml-reader.ts'
 /** The properties of an instance, as text; where one stands several times, its texts in their order. */
 export type Properties = ReadonlyMap<string, readonly string[]>
 
+/** What a method returns where whoever asked is wrong, and what is wrong. */
+export type Refusals = ReadonlyMap<number, string>
+
 const MAX_PULLS = 100
 
 /** A device that answers, while a signal is not aborted. */
@@ -51,13 +54,14 @@ export class Management {
     return propertiesOf(output)
   }
 
-  /** Has a method do something; throws where it returns anything but success. */
-  async invoke(what: string, document: string): Promise<Properties> {
+  /** Has a method do something; throws where it returns anything but success: why, if one of `refusals` says so. */
+  async invoke(what: string, document: string, refusals: Refusals = new Map()): Promise<Properties> {
     const output = await this.output(document)
     const value = first(output, 'ReturnValue')
-    if (value !== '0')
-      throw new DeviceError({ kind: 'failed', detail: `${what} returns ${value ?? 'nothing'}` })
-    return output
+    if (value === '0') return output
+    const why = refusals.get(Number(value))
+    if (why !== undefined) throw new DeviceError({ kind: 'refused', detail: why })
+    throw new DeviceError({ kind: 'failed', detail: `${what} returns ${value ?? 'nothing'}` })
   }
 
   async remove(document: string): Promise<void> {

@@ -35,5 +35,11 @@ export const optInPolicies = { none: 0, kvm: 1, all: 0xffff_ffff } as const
 /** IPS_OptInService.OptInState */
 export const optInStates = { notStarted: 0, requested: 1, displayed: 2, received: 3, inSession: 4 } as const
 
+/** What StartOptIn, SendOptInCode and CancelOptIn return. */
+export const consentReturns = { success: 0, invalidState: 2, blocked: 3, notPermitted: 16 } as const
+
+/** What AddAlarm returns. */
+export const alarmReturns = { success: 0, invalidParameter: 5, limitReached: 23, duplicate: 2058 } as const
+
 /** The first word of AMT_BootSettingData.BIOSLastStatus. */
 export const biosStatuses = { success: 0, inProgress: 1, notUpdated: 2, failed: 0xffff } as const

@@ -209,11 +209,12 @@ const rows = {
     'Warning',
     'Wait until the device is idle, or, for an update, has downloaded an image.',
   ],
+  DeviceRefused: ["'%1' refuses that: %2.", 2, 'Warning', 'Ask for what it takes, when it takes it.'],
   UserConsentRequired: [
-    "'%1' starts from nothing that its user has not consented to.",
-    1,
+    "'%1' starts from nothing that its user has not consented to; the code for that is shown by the action '%2'.",
+    2,
     'Warning',
-    'Have the user read the code from its screen, and send it to the device.',
+    'Have the code shown, have the user read it from the screen, and send it to the device.',
   ],
   NetworkBootNotEnabled: [
     "'%1' does not boot by HTTPS when it is told to: that is not enabled, or its BIOS cannot.",

@@ -58,12 +58,12 @@ type OemValue =
   | { readonly kind: 'text'; readonly pattern?: string }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'count' }
+  | { readonly kind: 'time' }
   /** An object whose members are told elsewhere. */
   | { readonly kind: 'open' }
 
 export type Shape =
   | OemValue
-  | { readonly kind: 'time' }
   /** To a resource of one of our types, or to anything (`Resource.Item`). */
   | { readonly kind: 'link'; readonly to: string }
   | { readonly kind: 'object'; readonly of: string }
@@ -74,7 +74,7 @@ export const OEM = 'Redflash'
 const text = { kind: 'text' } as const
 const flag = { kind: 'boolean' } as const
 const count = { kind: 'count' } as const
-const time: Shape = { kind: 'time' }
+const time = { kind: 'time' } as const
 
 export const oemSchemas: readonly OemSchema[] = [
   {
@@ -167,6 +167,45 @@ export const oemSchemas: readonly OemSchema[] = [
           RollOut: {
             description: 'The plan by which a console brings the image to many devices, in waves.',
             shape: { kind: 'open' },
+          },
+        },
+      },
+    },
+  },
+  {
+    name: 'RedflashComputerSystem',
+    version: 'v1_0_0',
+    kind: 'part',
+    main: { description: 'What a system has beside its standard properties.', properties: {} },
+    actions: {
+      WakeAt: {
+        description: 'Has a system that will be off switch itself on, by its own clock.',
+        of: 'ComputerSystem',
+        parameters: {
+          Time: { description: 'When; to the second.', shape: time, isRequired: true },
+        },
+      },
+    },
+  },
+  {
+    name: 'RedflashManager',
+    version: 'v1_0_0',
+    kind: 'part',
+    main: { description: 'What a manager has beside its standard properties.', properties: {} },
+    actions: {
+      RequestUserConsent: {
+        description: 'Shows the user of the device a code, which whoever is to be trusted is told.',
+        of: 'Manager',
+        parameters: {},
+      },
+      SendUserConsent: {
+        description: 'Proves by that code that the user consents to what is to be done.',
+        of: 'Manager',
+        parameters: {
+          Code: {
+            description: 'The code as the user has read it.',
+            shape: { kind: 'text', pattern: '^[0-9]{6}$' },
+            isRequired: true,
           },
         },
       },

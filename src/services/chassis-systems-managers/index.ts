@@ -3,15 +3,15 @@ import { type Bmc, type BmcAction, machineResource, type Row } from '../../bmc/b
 import type { Resets } from '../../bmc/reset.ts'
 import { allowedTypes } from '../../bmc/reset-types.ts'
 import type { Devices } from '../../console/devices.ts'
-import { problemMessage, problemStatus } from '../../console/problems.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
 import { link, type Resource } from '../../redfish/resource.ts'
-import type { Answer, Params } from '../../redfish/resource-table.ts'
+import type { Params } from '../../redfish/resource-table.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { Updates } from '../../update/updates.ts'
 import { biosRows } from './bios.ts'
+import { answered, deviceManagerActions, deviceSystemActions } from './device-actions.ts'
 import { integrityRows } from './integrity.ts'
 import { networkProtocolRow } from './network-protocol.ts'
 import {
@@ -47,6 +47,7 @@ export function machineRows({ clock, resets, updates, devices }: MachineOptions)
       patch: machinePatch(({ id = '' }) => uris.system(id)),
       actions: {
         'ComputerSystem.Reset': resetAction('ComputerSystem.Reset', uris.system, resetting),
+        ...(devices && deviceSystemActions(devices, clock)),
       },
     },
     {
@@ -57,6 +58,7 @@ export function machineRows({ clock, resets, updates, devices }: MachineOptions)
       actions: {
         [FORCE_FAILOVER]: forceFailover({ clock, resets, updates }),
         'Manager.Reset': resetAction('Manager.Reset', uris.manager, resetting),
+        ...(devices && deviceManagerActions(devices)),
       },
     },
     failoverInfoRow,
@@ -112,15 +114,7 @@ function resetAction(
         throw new RedfishError(400, about(problem, '/ResetType'))
       }
       const asked = devices?.reset(bmc, uri, type)
-      return asked
-        ? asked.then((done) => answerOf(done, uri))
-        : { status: 204, afterwards: resets.promise(bmc, uri, type) }
+      return asked ? answered(asked, uri) : { status: 204, afterwards: resets.promise(bmc, uri, type) }
     },
   }
-}
-
-/** A device was asked: it says whether it does it. */
-function answerOf(done: Awaited<NonNullable<ReturnType<Devices['reset']>>>, uri: string): Answer {
-  if (done.ok) return { status: 204 }
-  throw new RedfishError(problemStatus(done.problem), problemMessage(done.problem, uri))
 }

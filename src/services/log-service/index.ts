@@ -3,6 +3,7 @@ import { commit } from '../../bmc/commit.ts'
 import { cleared, type LogId, logs, MAX_LOG_RECORDS } from '../../bmc/log.ts'
 import { managerPath, servedBelow, servingManager } from '../../bmc/serving-manager.ts'
 import type { LogEntry } from '../../bmc/state.ts'
+import type { Devices } from '../../console/devices.ts'
 import { Type, type Static } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { etagOf } from '../../redfish/etag.ts'
@@ -12,6 +13,7 @@ import { firstPage } from '../../redfish/query/page.ts'
 import { collection, link, linkUris, type Resource, resource } from '../../redfish/resource.ts'
 import { type Answer, type Call } from '../../redfish/resource-table.ts'
 import { AUDIT_LOG, JOB_LOG, LOG, uris } from '../../redfish/uris.ts'
+import { deviceLogRows, deviceLogServices } from './device-log.ts'
 import { entryView } from './entry-view.ts'
 
 const CLEAR = 'LogService.ClearLog'
@@ -31,23 +33,26 @@ const descriptions: Readonly<Record<LogId, { readonly name: string; readonly pur
   }
 
 /** The logs of the manager that serves Redfish (what updates came to, who did what and was refused what), and of its jobs. */
-export function logRows(pageSize: number): Row[] {
+export function logRows(pageSize: number, devices: Devices | undefined): Row[] {
   return [
     {
       path: uris.logServices(managerPath),
       type: 'LogServiceCollection',
-      view: servedBelow(uris.logServices, (bmc, manager) => {
-        const uri = uris.logServices(manager)
-        const others = linkUris(bmc.machine.resources.get(uri)?.['Members'])
-        const own = [LOG, AUDIT_LOG].map((log) => uris.logService(manager, log))
-        return collection('LogServiceCollection', uri, 'Log services', [...new Set([...others, ...own])])
-      }),
+      view: (bmc, params) => deviceLogServices(bmc, params) ?? logServices(bmc, params),
     },
+    ...(devices ? deviceLogRows(devices) : []),
     ...rowsOf(LOG, pageSize),
     ...rowsOf(AUDIT_LOG, pageSize),
     ...rowsOf(JOB_LOG, pageSize),
   ]
 }
+
+const logServices = servedBelow(uris.logServices, (bmc, manager) => {
+  const uri = uris.logServices(manager)
+  const others = linkUris(bmc.machine.resources.get(uri)?.['Members'])
+  const own = [LOG, AUDIT_LOG].map((log) => uris.logService(manager, log))
+  return collection('LogServiceCollection', uri, 'Log services', [...new Set([...others, ...own])])
+})
 
 function rowsOf(log: LogId, pageSize: number): Row[] {
   const { name, purposes } = descriptions[log]

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts'
+import { alarmReturns } from '../wsman.ts'
 
 /** When a machine wakes (IPS_AlarmClockOccurrence). */
 export interface Alarm {
@@ -10,9 +11,6 @@ export interface Alarm {
   readonly intervalMinutes: number
   readonly deleteOnCompletion: boolean
 }
-
-/** What AddAlarm returns. */
-export const alarmReturns = { success: 0, invalidParameter: 5, limitReached: 23, duplicate: 2058 } as const
 
 const MAX_ALARMS = 5
 const MINUTE_MS = 60_000

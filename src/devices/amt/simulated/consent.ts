@@ -1,12 +1,9 @@
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../../../lib/clock.ts'
-import { type optInPolicies, optInStates } from '../wsman.ts'
+import { consentReturns, type optInPolicies, optInStates } from '../wsman.ts'
 import type { Asker, AuditLog } from './audit-log.ts'
 
 export type ConsentPolicy = keyof typeof optInPolicies
-
-/** What StartOptIn, SendOptInCode and CancelOptIn return. */
-export const consentReturns = { success: 0, invalidState: 2, blocked: 3, notPermitted: 16 } as const
 
 export const CODE_TIMEOUT_S = 120
 export const CONSENT_TIMEOUT_S = 300

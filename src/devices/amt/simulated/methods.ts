@@ -1,10 +1,9 @@
 import type { Xml } from '../../../redfish/xml.ts'
 import { millisecondsOf } from '../../../lib/clock.ts'
+import { alarmReturns, consentReturns } from '../wsman.ts'
 import { elementAt, elementsOf, textAt } from '../xml-reader.ts'
-import { alarmReturns } from './alarm-clock.ts'
 import type { Asker } from './audit-log.ts'
 import { bootReturns } from './boot-options.ts'
-import { consentReturns } from './consent.ts'
 import type { Instance } from './instance.ts'
 import { type AmtMachine, powerReturns } from './machine.ts'
 

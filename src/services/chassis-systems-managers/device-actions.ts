@@ -1,0 +1,73 @@
+import type { BmcAction } from '../../bmc/bmc.ts'
+import type { Devices } from '../../console/devices.ts'
+import { problemMessage, problemStatus } from '../../console/problems.ts'
+import type { DeviceProblem } from '../../devices/device.ts'
+import { type Clock, millisecondsOf } from '../../lib/clock.ts'
+import type { Result } from '../../lib/result.ts'
+import { type Static, Type } from '../../lib/schema.ts'
+import { RedfishError } from '../../redfish/errors.ts'
+import { about, message } from '../../redfish/messages/message.ts'
+import type { Answer, Params } from '../../redfish/resource-table.ts'
+import { deviceActions, uris } from '../../redfish/uris.ts'
+
+const closed = { additionalProperties: false }
+const Nothing = Type.Object({}, closed)
+const Consent = Type.Object({ Code: Type.String({ pattern: '^[0-9]{6}$' }) }, closed)
+const Wake = Type.Object({ Time: Type.String({ format: 'date-time' }) }, closed)
+
+/** What managers of some devices can be asked for. */
+export function deviceManagerActions(devices: Devices): Readonly<Record<string, BmcAction>> {
+  return {
+    [deviceActions.requestConsent]: {
+      parameters: Nothing,
+      run: ({ bmc, params }) =>
+        answered(
+          devices.ask(bmc, idOf(params), (can, address, signal) => can.askConsent(address, signal)),
+          uris.manager(idOf(params)),
+        ),
+    },
+    [deviceActions.sendConsent]: {
+      parameters: Consent,
+      run: ({ bmc, params, body }) => {
+        const { Code } = body as Static<typeof Consent>
+        return answered(
+          devices.ask(bmc, idOf(params), (can, address, signal) => can.giveConsent(address, Code, signal)),
+          uris.manager(idOf(params)),
+        )
+      },
+    },
+  }
+}
+
+/** What systems of some devices can be asked for. */
+export function deviceSystemActions(devices: Devices, clock: Clock): Readonly<Record<string, BmcAction>> {
+  return {
+    [deviceActions.wakeAt]: {
+      parameters: Wake,
+      run: ({ bmc, params, body }) => {
+        const { Time } = body as Static<typeof Wake>
+        const time = millisecondsOf(Time)
+        if (time <= clock.now())
+          throw new RedfishError(
+            400,
+            about(message('Base.ActionParameterValueConflict', 'Time', Time), '/Time'),
+          )
+        return answered(
+          devices.ask(bmc, idOf(params), (can, address, signal) => can.wakeAt(address, time, signal)),
+          uris.system(idOf(params)),
+        )
+      },
+    },
+  }
+}
+
+/** A device was asked: it says whether it does it. */
+export async function answered(asked: Promise<Result<void, DeviceProblem>>, uri: string): Promise<Answer> {
+  const done = await asked
+  if (done.ok) return { status: 204 }
+  throw new RedfishError(problemStatus(done.problem), problemMessage(done.problem, uri))
+}
+
+function idOf({ id = '' }: Params): string {
+  return id
+}
