@@ -58,6 +58,10 @@ export class Errands implements Flasher {
     return result
   }
 
+  goesOnAlone(job: Whose): boolean {
+    return this.#errandOf(job)?.adapter.goesOnAlone === true
+  }
+
   release(job: Whose): void {
     const errand = this.#errandOf(job)
     this.#begun.delete(keyOf(job))

@@ -35,6 +35,8 @@ export interface DeviceAdapter {
   verify(job: FlashJob & OnDevice): Promise<FlashResult>
   install(job: FlashJob & OnDevice): Promise<FlashResult>
   activate(job: ActivationJob & OnDevice): Promise<FlashResult>
+  /** Devices of this kind go on with an image that they have while the console is away: `activate` waits for that then. */
+  readonly goesOnAlone?: boolean
   release(job: Parameters<Flasher['release']>[0] & OnDevice): void
   /** What its kind can beside; a device's facts tell whether that one does. */
   readonly abilities?: Abilities

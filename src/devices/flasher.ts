@@ -13,6 +13,8 @@ export interface Flasher {
   install(job: FlashJob): Promise<FlashResult>
   /** Runs it: after this the device reports the new version. */
   activate(job: ActivationJob): Promise<FlashResult>
+  /** Whether the device goes on with an image that it has while the service is away: to activate it is to wait for that. */
+  goesOnAlone?(job: Pick<ActivationJob, 'bmcId' | 'component'>): boolean
   /** Forgets what was taken and not installed. */
   release(job: Pick<FlashJob, 'bmcId' | 'component'>): void
   /** Forgets all that it knows of the devices of a BMC that is gone. */

@@ -57,11 +57,16 @@ export async function takeUpActivation(
   const { bmc, component, work } = device
   const { onManagerReset = 'fails' } = component.behaviour
   // One that a reset was to activate waits for that reset, which begins again as well.
-  const isLost = left?.at === 'activate' && resetFor(component, image) === undefined
+  const isLost = left?.at === 'activate' && resetFor(component, image) === undefined && !isStillAtIt(device)
   if (!isLost || (onManagerReset !== 'fails' && !work.signal.aborted)) return bringIntoUse(device, image)
   const ending = { state: 'Exception', status: activate.failedStatus } as const
   const told = [activate.failed(image.image, component.uri)]
   return conclude(device, ending, told, failedActivation(bmc, component))
+}
+
+/** Whether its device went on while the service was away: it knows how that ended, and is asked. */
+export function isStillAtIt({ bmc, component, shop, work }: DeviceWork): boolean {
+  return !work.signal.aborted && shop.flasher.goesOnAlone?.({ bmcId: bmc.id, component }) === true
 }
 
 /** Waits for the reset that activates what is installed; `undefined` where nobody is to see that it waits. */

@@ -12,7 +12,7 @@ import { type Message, message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import type { Ending } from '../tasks/work.ts'
 import { type Opening, openerOf, resetsOf } from './apply-time.ts'
-import { bringIntoUse, takeUpActivation } from './bring-into-use.ts'
+import { bringIntoUse, isStillAtIt, takeUpActivation } from './bring-into-use.ts'
 import { failedUpdate, pendingImage, staged, standbyId, updating } from './component-changes.ts'
 import { over, reached, reachedBy } from './record.ts'
 import { resetFor } from './reset-need.ts'
@@ -55,7 +55,8 @@ export async function updateDevice(device: DeviceUpdate): Promise<Ending> {
   let opening: Opening | undefined
   try {
     const left = reachedBy(device)
-    if (left?.at === 'over' || left?.at === 'installed' || left?.at === 'activate') {
+    const isInstalling = (left?.at === 'verify' || left?.at === 'install') && isStillAtIt(device)
+    if (left?.at === 'over' || left?.at === 'installed' || left?.at === 'activate' || isInstalling) {
       device.written(left.at !== 'over' || left.state === 'Completed')
       return await takeUpActivation(device, installed(device), left)
     }

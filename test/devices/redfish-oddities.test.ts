@@ -241,6 +241,16 @@ describe('a device that', () => {
     expect((await run()).at(-1)).toEqual({ ok: true, value: { version: '1' } })
   })
 
+  test.each([
+    ['becomes what it was to be is well, though it never said that it was busy', [1, 1, 2], undefined],
+    ['stays what it was has installed nothing', [1], 'nothing-installed'],
+  ])('that nobody remembers and %s', async (_what, versions, kind) => {
+    const script = { [`GET ${ITEM}`]: versions.map((version) => inventory(String(version))) }
+    const { adapter, job: left } = await startDevice(script, { patience: { versionMs: 60_000 } })
+    const result = await adapter.activate(left)
+    expect(result).toEqual(kind === undefined ? good.at(-1) : { ok: false, problem: { kind } })
+  })
+
   test('refuses a reset that it asked for has failed', async () => {
     const { run, times } = await startDevice({
       'POST /push': { ...task('New'), status: 202 },

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { buildBundle, bundleBuilder } from '../../src/image/build/bundle.ts'
 import { commit } from '../../src/bmc/commit.ts'
 import { uris } from '../../src/redfish/uris.ts'
-import { startEmulator } from '../support/emulator.ts'
+import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
 
@@ -24,12 +24,16 @@ async function startConsole() {
   const names = ['lab-1', 'lab-2', 'lab-3']
   const devices = Object.fromEntries(names.map((name) => [name, labDevice(name)]))
   const emulator = await startEmulator({ machine: 'console', methods: [labMethod(devices)] })
-  for (const HostName of names) {
-    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } }
-    const body = { HostName, Password: DEVICE_PASSWORD, Links }
-    await emulator.send(uris.aggregationSources, { method: 'POST', body })
-  }
+  for (const name of names) await attach(emulator, name)
   return { ...emulator, device: (name: string): LabDevice => there(devices[name]) }
+}
+
+async function attach({ send }: Pick<TestEmulator, 'send'>, HostName: string): Promise<void> {
+  const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Lab') } }
+  await send(uris.aggregationSources, {
+    method: 'POST',
+    body: { HostName, Password: DEVICE_PASSWORD, Links },
+  })
 }
 
 function there<T>(one: T | undefined): T {
@@ -167,6 +171,37 @@ describe('an update of a console', () => {
     expect(tasks.every((state) => state === 'Exception' || state === 'Completed')).toBe(true)
     expect(tasks).toContain('Exception')
     expect(emulator.bmc.state.components.has('2-BIOS')).toBe(false)
+  })
+})
+
+describe('a console that dies in the middle of a device’s stage', () => {
+  test.each([
+    ['asks it what came of that, where it goes on alone', 'install', true],
+    ['asks it what came of that, where it goes on alone', 'verify', true],
+    ['has failed there, where it does not', 'install', false],
+  ] as const)('%s (%s)', async (_what, at, goesOnAlone) => {
+    const device = labDevice('lab-1')
+    const lab = labMethod({ 'lab-1': device })
+    const methods = [{ ...lab, adapter: { ...lab.adapter, goesOnAlone } }]
+    const first = await startEmulator({ machine: 'console', methods })
+    await attach(first, 'lab-1')
+    const dies = new Promise<void>((begun) => {
+      device.during = async (stage) => {
+        if (stage === at) await new Promise(() => begun())
+      }
+    })
+    const RollOut = { Retries: { MaxRetries: 1, Delay: 'PT1H' } }
+    await push(first, await image({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
+    void first.clock.advance(10_000)
+    await dies
+    const before = [...device.asked]
+    const second = await startEmulator({ machine: 'console', methods, after: first })
+    await second.clock.advance(60_000)
+    expect(device.asked).toEqual([...before, ...(goesOnAlone ? ['activate BIOS'] : [])])
+    expect(messageKeys(await second.get(uris.step('2', '1')))).toEqual([
+      goesOnAlone ? 'UpdateSuccessful' : 'ApplyFailed',
+    ])
+    expect(await second.get(uris.job('2'))).toMatchObject({ JobState: goesOnAlone ? 'Completed' : 'Running' })
   })
 })
 

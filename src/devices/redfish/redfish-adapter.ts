@@ -46,6 +46,7 @@ export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
     verify: (job) => stage(job, (one) => stages.verify(one)),
     install: (job) => stage(job, (one) => stages.install(one)),
     activate: (job) => stage(job, (one) => stages.activate(one)),
+    goesOnAlone: true,
     release: (job) => {
       const left = stages.release(job)
       if (left === undefined) return

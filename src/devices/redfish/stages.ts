@@ -193,12 +193,13 @@ interface Following {
   readonly missing: 'corrupt' | 'nothing-installed'
 }
 
-/** After a restart of ours: only the inventory tells what is left of it. */
+/** After a restart of ours: only the inventory tells what is left of it, and not every device says there that it is busy. */
 async function activateUnknown(connection: Connection, activating: Activating): Promise<string> {
   const item = await readItem(connection, activating.target)
-  const isPending = item === undefined || item.isBusy || item.conditions.length > 0
-  if (!isPending && item.version !== activating.version) throw new StageError({ kind: 'nothing-installed' })
-  return settle(connection, activating, { told: 'nothing', wasReset: false })
+  const wasPending = item === undefined || item.isBusy || item.conditions.length > 0
+  const version = await settle(connection, activating, { told: 'nothing', wasReset: false })
+  if (!wasPending && version !== activating.version) throw new StageError({ kind: 'nothing-installed' })
+  return version
 }
 
 function failure({ component, firmware }: Activation, { said, seen }: Course): StageError {
