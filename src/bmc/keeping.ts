@@ -1,6 +1,7 @@
 import type { Journal, JournalRecord } from '../journal/journal.ts'
 import { withDevices } from './attached.ts'
 import type { Bmc, Listener } from './bmc.ts'
+import { keepMessages, type ToldPair, withMessages } from './kept-messages.ts'
 import type { Network } from './network.ts'
 import { highest, lastNumber, type Numbered, numbered, numbersWereGiven } from './numbers.ts'
 import type { BmcState, Entries, Settings } from './state.ts'
@@ -32,6 +33,8 @@ type Table = (typeof tables)[number]
 /** Tables that are not empty when a BMC leaves the factory: what is gone from them must be remembered. */
 const fromFactory: ReadonlySet<string> = new Set<Table>(['accounts', 'roles', 'trustAnchors'])
 const GONE = null
+/** Those whose records tell messages. */
+const telling: ReadonlySet<string> = new Set<Table>(['tasks', 'jobs'])
 
 /** Where it is reached is known when it listens, and what certificate it shows by those who make it. */
 const keptOfNetwork = ['ntpEnabled', 'ntpServers', 'ssdpEnabled'] as const
@@ -44,6 +47,7 @@ export function keep(bmc: Bmc, journal: Journal): () => void {
   const { id: owner } = bmc
   const write = (table: string, key: string, value: unknown): void =>
     journal.write({ owner, table, key, value })
+  const apart = keepMessages(write)
 
   const listener: Listener = (change, before) => {
     const { settings, network } = bmc.state
@@ -54,8 +58,10 @@ export function keep(bmc: Bmc, journal: Journal): () => void {
     for (const table of tables) {
       // Each table has values of a type of its own; here all are data.
       const entries: Entries<unknown> = change[table] ?? []
-      for (const [key, value] of entries) {
-        if (isOfSocket(table, value)) continue
+      for (const [index, [key, now]] of entries.entries()) {
+        if (isOfSocket(table, now)) continue
+        const was = before[table]?.[index]?.[1]
+        const value = telling.has(table) ? apart(table, key, { now, was } as ToldPair) : now
         write(table, key, value ?? (fromFactory.has(table) ? GONE : undefined))
       }
     }
@@ -83,14 +89,16 @@ export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
   const { state } = bmc
   state.accounts = new Map(state.accounts)
   state.roles = new Map(state.roles)
+  const whole = withMessages(records)
   // What is read here is what `keep` wrote.
-  for (const { table, key, value } of records) {
+  for (const record of records) {
+    const { table, key, value } = record
     if (table === 'settings') state.settings = { ...state.settings, ...(value as Settings) }
     else if (table === 'network') state.network = { ...state.network, ...(value as Partial<Network>) }
     else if (isTable(table)) {
       const map = state[table] as Map<string, unknown>
       if (value === GONE) map.delete(key)
-      else map.set(key, value)
+      else map.set(key, telling.has(table) ? whole(record) : value)
     }
   }
   bmc.machine = withDevices(bmc.machine, state.devices)
