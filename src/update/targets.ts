@@ -45,6 +45,11 @@ export function isKnownTarget(bmc: Bmc, reference: string): boolean {
   )
 }
 
+/** Whether a reference leads to an Aggregate. */
+export function isAggregate(bmc: Bmc, reference: string): boolean {
+  return aggregateAt(bmc, referencePath(reference)) !== undefined
+}
+
 function aggregateAt({ state }: Bmc, path: string): Aggregate | undefined {
   return path.startsWith(`${uris.aggregates}/`)
     ? state.aggregates.get(path.slice(uris.aggregates.length + 1))

@@ -199,6 +199,24 @@ test('a window that is closed is waited for', async () => {
   expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed' })
 })
 
+test.each([
+  ['as this service writes it', (uri: string) => uri],
+  ['with a last slash', (uri: string) => `${uri}/`],
+  ['as a whole URL', (uri: string) => `http://127.0.0.1:8000${uri}`],
+])('a window is for the group that is named %s', async (_how, named) => {
+  const emulator = await startLab(2)
+  await emulator.send(uris.aggregates, {
+    method: 'POST',
+    body: { Elements: [{ '@odata.id': uris.system('1') }] },
+  })
+  const Groups = [named(uris.aggregate('1'))]
+  await pushRollOut(emulator, bios, {
+    MaintenanceWindows: [{ Groups, Cron: '0 2 * * *', Duration: 'PT1H' }],
+  })
+  await emulator.clock.advance(3 * UPDATE_MS)
+  expect(versionsOf(emulator)).toEqual(['1.0.0', '2.0.0'])
+})
+
 test('a dry run tells the waves, and who would be skipped, and nothing begins', async () => {
   const emulator = await startLab(3, { lab: labWithOneUpToDate() })
   await pushRollOut(emulator, bios, { Waves: [{ Count: 1 }] }, { DryRun: true })
@@ -234,6 +252,20 @@ describe('a plan that is wrong', () => {
       `${at}/Targets/0`,
       `${at}/Waves/0/Count`,
     ])
+  })
+
+  test.each([
+    ['tags', { Filter: { Tags: [uris.aggregate('9')] } }, '/Filter/Tags/0'],
+    [
+      'groups of a window',
+      { MaintenanceWindows: [{ Groups: [uris.system('1')], Cron: '0 2 * * *', Duration: 'PT1H' }] },
+      '/MaintenanceWindows/0/Groups/0',
+    ],
+  ])('names %s that are not there', async (_what, plan, at) => {
+    const emulator = await startLab(1)
+    const { status, json } = await pushRollOut(emulator, bios, plan)
+    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['ResourceMissingAtURI'] })
+    expect(JSON.stringify(json)).toContain(`"/Oem/Redflash/RollOut${at}"`)
   })
 
   test.each([

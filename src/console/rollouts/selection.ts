@@ -20,9 +20,15 @@ type ComponentDecision = Exclude<Decision, { readonly kind: 'no-target' }>
 
 /** The plan of a request that asks for a roll-out; its references are paths. */
 export function planOf({ rollOut }: UpdateRequest): RolloutPlan {
-  const { Targets, ExcludeTargets, Aggregate, ...plan } = rollOut as RolloutPlan // judged when it came
+  const { Targets, ExcludeTargets, Aggregate, Filter, MaintenanceWindows, ...plan } = rollOut as RolloutPlan // judged when it came
   return {
     ...plan,
+    ...(Filter && { Filter: { ...Filter, ...(Filter.Tags && { Tags: Filter.Tags.map(referencePath) }) } }),
+    ...(MaintenanceWindows && {
+      MaintenanceWindows: MaintenanceWindows.map((one) =>
+        one.Groups ? { ...one, Groups: one.Groups.map(referencePath) } : one,
+      ),
+    }),
     ...(Targets && { Targets: Targets.map(referencePath) }),
     ...(ExcludeTargets && { ExcludeTargets: ExcludeTargets.map(referencePath) }),
     ...(Aggregate !== undefined && { Aggregate: referencePath(Aggregate) }),

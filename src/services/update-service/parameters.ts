@@ -12,7 +12,7 @@ import type { UpdateRequest } from '../../bmc/operation.ts'
 import { isConsole } from '../../bmc/attached.ts'
 import { referencePath } from '../../redfish/uris.ts'
 import { readPlan } from '../../rollout/read-plan.ts'
-import { isKnownTarget } from '../../update/targets.ts'
+import { isAggregate, isKnownTarget } from '../../update/targets.ts'
 import { MAX_TARGETS, resolveReferences, resolveTargets } from './references.ts'
 
 const OPERATION_APPLY_TIME = '@Redfish.OperationApplyTime'
@@ -161,22 +161,42 @@ function rollOutMistakes(
     ...Object.entries(others).flatMap(([name, isThere]) =>
       isThere ? [about(conflict(name, 'RollOut'), `/${name}`)] : [],
     ),
-    ...planReferences(plan).flatMap(([pointer, uri]) =>
-      isKnownTarget(bmc, uri)
-        ? []
-        : [about(message('Base.ResourceMissingAtURI', referencePath(uri)), `${at}${pointer}`)],
+    ...[
+      ...targetReferences(plan).filter(([, uri]) => !isKnownTarget(bmc, uri)),
+      // A group that is not there would leave its devices without their window: they would begin at once.
+      ...groupReferences(plan).filter(([, uri]) => !isAggregate(bmc, uri)),
+    ].map(([pointer, uri]) =>
+      about(message('Base.ResourceMissingAtURI', referencePath(uri)), `${at}${pointer}`),
     ),
   ]
 }
 
-/** The references in a plan, as far as they can be read. */
-function planReferences({ Targets, ExcludeTargets, Aggregate }: JsonObject): (readonly [string, string])[] {
-  return Object.entries({ Targets, ExcludeTargets, Aggregate }).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).flatMap((uri: unknown, index) =>
-      typeof uri === 'string'
-        ? [[Array.isArray(value) ? `/${name}/${index}` : `/${name}`, uri] as const]
-        : [],
-    ),
+/** A reference in a plan, and where it stands there. */
+type PlanReference = readonly [pointer: string, uri: string]
+
+/** Those to devices, as far as they can be read. */
+function targetReferences({ Targets, ExcludeTargets, Aggregate }: JsonObject): PlanReference[] {
+  return [
+    ...referencesIn('/Targets', Targets),
+    ...referencesIn('/ExcludeTargets', ExcludeTargets),
+    ...(typeof Aggregate === 'string' ? [['/Aggregate', Aggregate] as const] : []),
+  ]
+}
+
+/** Those to Aggregates, which are groups and tags. */
+function groupReferences({ Filter: filter, MaintenanceWindows: windows }: JsonObject): PlanReference[] {
+  const ofWindow = (window: unknown, index: number): PlanReference[] =>
+    isObject(window) ? referencesIn(`/MaintenanceWindows/${index}/Groups`, window['Groups']) : []
+  return [
+    ...(isObject(filter) ? referencesIn('/Filter/Tags', filter['Tags']) : []),
+    ...(Array.isArray(windows) ? windows.flatMap(ofWindow) : []),
+  ]
+}
+
+function referencesIn(at: string, list: unknown): PlanReference[] {
+  if (!Array.isArray(list)) return []
+  return list.flatMap((uri: unknown, index) =>
+    typeof uri === 'string' ? [[`${at}/${index}`, uri] as const] : [],
   )
 }
 
