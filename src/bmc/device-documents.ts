@@ -8,6 +8,11 @@ export function firmwareId(device: string, firmware: string): string {
   return `${device}-${firmware}`
 }
 
+/** The device that firmware of this Id is on: those have numbers. */
+export function deviceOfFirmware(id: string): string {
+  return id.slice(0, id.indexOf('-'))
+}
+
 /** Where a device shows itself. */
 export function deviceUris(id: string): string[] {
   return [uris.system(id), uris.manager(id), uris.chassisMember(id)]

@@ -1,6 +1,5 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
-import { deviceUris, firmwareId } from '../bmc/device-documents.ts'
 import { logged } from '../bmc/log.ts'
 import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
 import { nextNumber } from '../bmc/numbers.ts'
@@ -14,6 +13,7 @@ import { fail, type Result, succeed } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
 import { lastSegment, uris } from '../redfish/uris.ts'
 import { answerOf } from './answers.ts'
+import { departure, KeptFirmware } from './departure.ts'
 import { Errands } from './errands.ts'
 import { aboutDevice, Looks, type LooksOptions } from './looks.ts'
 import { type Announcement, type Method, methodOf } from './method.ts'
@@ -47,6 +47,7 @@ export class Devices {
   readonly #looks: Looks
   readonly #bmcs = new Map<string, Bmc>()
   readonly #places = ofEach((bmc: Bmc) => new Places(bmc))
+  readonly #firmware = ofEach((bmc: Bmc) => new KeptFirmware(bmc))
   /** Aborted at the end, and with it whatever clients wait for. */
   readonly #closing = new AbortController()
   /** Devices that are looked at to be attached, by method and host name, and what was said of them last meanwhile. */
@@ -120,24 +121,7 @@ export class Devices {
   detach(bmc: Bmc, id: string): void {
     this.#looks.end(bmc, id)
     const device = bmc.state.devices.get(id)
-    const isOfIt = isPartOf(id)
-    const gone = [...bmc.state.components.keys(), ...bmc.state.history.keys()].filter((component) =>
-      isOfIt(uris.firmware(component)),
-    )
-    const aggregates = [...bmc.state.aggregates].flatMap(([key, aggregate]) => {
-      const elements = aggregate.elements.filter((uri) => !isOfIt(uri))
-      return elements.length < aggregate.elements.length ? [[key, { ...aggregate, elements }] as const] : []
-    })
-    const without = (keys: Iterable<string>) => [...keys].map((key) => [key, undefined] as const)
-    commit(bmc, {
-      devices: [[id, undefined]],
-      aggregates,
-      components: without(gone),
-      history: without(gone),
-      deviceLogs: without([id]),
-      overlays: without([...bmc.state.overlays.keys()].filter(isOfIt)),
-      resets: without([...bmc.state.resets.keys()].filter(isOfIt)),
-    })
+    commit(bmc, departure(bmc, id, this.#firmware(bmc).of(id)))
     this.#errands.detached(bmc, id)
     this.#followers?.detached(bmc, id)
     if (device !== undefined) methodOf(this.methods, device)?.forget?.(device.address.hostName)
@@ -245,11 +229,4 @@ export class Devices {
       commit(bmc, logged(bmc, this.#options.clock.now(), aboutDevice(attached.value.id), [discovered]))
     }, bmc)
   }
-}
-
-/** Whether a URI is that of a device's resource, of something below one, or of its firmware. */
-function isPartOf(id: string): (uri: string) => boolean {
-  const own = deviceUris(id)
-  const firmware = uris.firmware(firmwareId(id, ''))
-  return (uri) => uri.startsWith(firmware) || own.some((one) => uri === one || uri.startsWith(`${one}/`))
 }
