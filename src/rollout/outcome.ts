@@ -1,6 +1,5 @@
 import type { LiveRollout } from './live.ts'
 import { failFinally, succeed } from './moves.ts'
-import type { FailureStage } from './plan.ts'
 import { messageKey, retryDelay, type RetryRule } from './rules.ts'
 import {
   type Attempt,
@@ -71,11 +70,11 @@ function isRetried(
 ): boolean {
   const { retries } = live.rules
   if (!isUpdating(live.head.state) || attempt.cancel === 'Cancel' || tries > retries.max) return false
-  return isWorthIt(retries, failure.stage, failure.message?.MessageId)
+  return isWorthIt(retries, failure)
 }
 
-function isWorthIt({ keys, stages }: RetryRule, stage: FailureStage, messageId: string | undefined): boolean {
+function isWorthIt({ keys, stages }: RetryRule, { stage, message, why = [] }: Failure): boolean {
   if (keys === undefined && stages === undefined) return true
-  const isOfKey = messageId !== undefined && keys?.has(messageKey(messageId)) === true
-  return isOfKey || stages?.has(stage) === true
+  const told = message === undefined ? why : [message, ...why]
+  return told.some(({ MessageId }) => keys?.has(messageKey(MessageId))) || stages?.has(stage) === true
 }

@@ -147,6 +147,8 @@ export interface Attempt {
 export interface Failure {
   readonly stage: FailureStage
   readonly message?: Message | undefined
+  /** What the device, or who reaches it, says of it. */
+  readonly why?: readonly Message[]
 }
 
 export interface PastAttempt {

@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { buildBundle, bundleBuilder } from '../../src/image/build/bundle.ts'
 import { commit } from '../../src/bmc/commit.ts'
+import { message } from '../../src/redfish/messages/message.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
@@ -173,6 +174,27 @@ describe('an update of a console', () => {
     expect(emulator.bmc.state.components.has('2-BIOS')).toBe(false)
   })
 })
+
+test.each([
+  ['is tried again', 'Redflash.DeviceFailed', ['ApplyFailed', 'DeviceFailed', 'UpdateSuccessful']],
+  ['is not', 'Update.TransferFailed', ['ApplyFailed', 'DeviceFailed']],
+])(
+  'a device of a roll-out tells why it failed, and %s where %s is worth it',
+  async (_what, worth, expected) => {
+    const emulator = await startConsole()
+    const device = emulator.device('lab-1')
+    device.problems.install = { kind: 'failed', why: [message('Redflash.DeviceFailed', 'lab-1', 'no room')] }
+    const RollOut = {
+      Targets: [uris.system('1')],
+      Retries: { MaxRetries: 1, Delay: 'PT1H', MessageIds: [worth] },
+    }
+    await push(emulator, await image({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
+    await emulator.clock.advance(60_000)
+    delete device.problems.install
+    await emulator.clock.advance(2 * 3_600_000)
+    expect(messageKeys(await emulator.get(uris.step('2', '1')))).toEqual(expected)
+  },
+)
 
 describe('a console that dies in the middle of a device’s stage', () => {
   test.each([

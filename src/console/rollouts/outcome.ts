@@ -27,12 +27,22 @@ const stages: Readonly<Record<string, FailureStage>> = {
 }
 
 function failureIn(messages: readonly Message[]): Failure | undefined {
-  const told = messages.flatMap((one) => {
-    const stage = stages[messageKey(one.MessageId)]
-    return stage === undefined ? [] : [{ stage, message: one }]
+  const told = messages.flatMap((one, index) => {
+    const stage = stageIn(one)
+    return stage === undefined ? [] : [{ stage, message: one, why: whyAfter(messages.slice(index + 1)) }]
   })
   // A part of an image for which a device has nothing is told, too: worse counts first.
   return told.find(({ stage }) => stage !== 'Start') ?? told.find(({ message }) => isOwn(message))
+}
+
+function stageIn({ MessageId }: Message): FailureStage | undefined {
+  return stages[messageKey(MessageId)]
+}
+
+/** The reasons follow what failed at once; what goes well, or fails, next is of something else. */
+function whyAfter(messages: readonly Message[]): readonly Message[] {
+  const other = messages.findIndex((one) => one.MessageSeverity === 'OK' || stageIn(one) !== undefined)
+  return messages.slice(0, other === -1 ? undefined : other)
 }
 
 /** Whether it is about the device, and not only about a part of the image. */

@@ -34,7 +34,7 @@ function ofAttempt(
   const isLate = end === 'TimedOut' || (kind === 'Update' && why?.stage === 'Timeout')
   if (isLate && end !== 'Succeeded') return [message('Base.OperationTimeout')]
   if (end === 'Cancelled') return []
-  if (end !== 'Succeeded') return [failureMessage(failure, uri, image)]
+  if (end !== 'Succeeded') return [failureMessage(failure, uri, image), ...(failure?.why ?? [])]
   if (kind === 'Update') return [message('Update.UpdateSuccessful', uri, image)]
   return components.map((one) => message('Redflash.RolledBack', one.uri, one.from))
 }
