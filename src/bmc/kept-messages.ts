@@ -2,7 +2,7 @@ import type { JournalRecord } from '../journal/journal.ts'
 import type { Message } from '../redfish/messages/message.ts'
 
 /** Where messages are kept that are not with their record. */
-export const MESSAGES = 'messages'
+const MESSAGES = 'messages'
 /** So many are kept together. */
 const CHUNK = 100
 
