@@ -62,7 +62,9 @@ export class Devices {
     this.#errands = new Errands({
       ...options,
       bmcOf: (id) => this.#bmcs.get(id),
-      done: (bmc, device) => this.#looks.soon(bmc, device),
+      done: (bmc, device) => {
+        if (!this.#closing.signal.aborted) this.#looks.soon(bmc, device)
+      },
     })
   }
 

@@ -10,7 +10,7 @@ export interface ErrandsOptions {
   readonly clock: Clock
   readonly methods: readonly Method[]
   readonly bmcOf: (id: string) => Bmc | undefined
-  /** All that was to be done to a device is: it may be another now. */
+  /** All that was to be done to a device is, well or not: it may be another now. */
   readonly done: (bmc: Bmc, device: string) => void
 }
 
@@ -46,16 +46,25 @@ export class Errands implements Flasher {
     return this.#do(job, (adapter, on) => adapter.verify({ ...job, ...on }))
   }
 
-  install(job: FlashJob): Promise<FlashResult> {
-    return this.#do(job, (adapter, on) => adapter.install({ ...job, ...on }))
+  async install(job: FlashJob): Promise<FlashResult> {
+    let isInstalled = false
+    try {
+      const result = await this.#do(job, (adapter, on) => adapter.install({ ...job, ...on }))
+      isInstalled = result.ok
+      return result
+    } finally {
+      if (!isInstalled) this.#done(job)
+    }
   }
 
   async activate(job: ActivationJob): Promise<FlashResult> {
-    const result = await this.#do(job, (adapter, on) => adapter.activate({ ...job, ...on }))
-    this.#begun.delete(keyOf(job))
-    const bmc = this.#options.bmcOf(job.bmcId)
-    if (bmc && job.component.on) this.#options.done(bmc, job.component.on.device)
-    return result
+    try {
+      const result = await this.#do(job, (adapter, on) => adapter.activate({ ...job, ...on }))
+      this.#begun.delete(keyOf(job))
+      return result
+    } finally {
+      this.#done(job)
+    }
   }
 
   goesOnAlone(job: Whose): boolean {
@@ -75,6 +84,11 @@ export class Errands implements Flasher {
       detached.abort(new Error('detached'))
       if (!isBusy) this.release(whose)
     }
+  }
+
+  #done({ bmcId, component }: Whose): void {
+    const bmc = this.#options.bmcOf(bmcId)
+    if (bmc && component.on) this.#options.done(bmc, component.on.device)
   }
 
   async #do(

@@ -126,18 +126,25 @@ describe('an update of a console', () => {
     })
   })
 
-  test('that failed leaves its firmware as the device says that it is', async () => {
-    const emulator = await startConsole()
-    emulator.device('lab-2').problems.install = { kind: 'failed' }
-    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
-    await emulator.clock.advance(30_000)
-    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({ Status: { Health: 'Critical' } })
-    await emulator.clock.advance(60_000)
-    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({
-      Version: '1.0.0',
-      Status: { State: 'Enabled', Health: 'OK' },
-    })
-  })
+  test.each(['install', 'activate'] as const)(
+    'that failed to %s leaves its firmware as the device says at once that it is',
+    async (stage) => {
+      const emulator = await startConsole()
+      const device = emulator.device('lab-2')
+      device.problems[stage] = { kind: 'failed' }
+      device.during = async (now) => {
+        if (now === stage) runs(device, 'BIOS', '0.9.0')
+      }
+      await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+      // Long before anybody looks at it for another reason.
+      await emulator.clock.advance(30_000)
+      expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Exception' })
+      expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({
+        Version: '0.9.0',
+        Status: { State: 'Enabled', Health: 'OK' },
+      })
+    },
+  )
 
   test('ends where it began, whatever address its device is given meanwhile', async () => {
     const emulator = await startConsole()
