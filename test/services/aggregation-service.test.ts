@@ -40,7 +40,10 @@ describe('attaching a device', () => {
   test('that cannot be reached, or not by this password, attaches nothing', async () => {
     const { send, get } = await startLab([], { 'lab-1': labDevice('lab-1') })
     const missing = await attach({ send }, 'lab-2')
-    expect([missing.status, messageKeys(missing.json)]).toEqual([400, ['CouldNotEstablishConnection']])
+    expect([missing.status, messageKeys(missing.json)]).toEqual([
+      400,
+      ['CouldNotEstablishConnection', 'DeviceFailed'],
+    ])
     const wrong = await attach({ send }, 'lab-1', { Password: 'guess' })
     expect([wrong.status, messageKeys(wrong.json)]).toEqual([400, ['ResourceAtUriUnauthorized']])
     expect(JSON.stringify(wrong.json)).not.toContain('guess')
@@ -53,6 +56,13 @@ describe('attaching a device', () => {
       method: 'POST',
       body: { UserName: 7, Surprise: true, Links: {} },
     })
+    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('Smoke') } }
+    const other = await attach({ send }, 'me:hunter2@lab-1', { Links, Surprise: true })
+    expect(messageKeys(other.json).toSorted()).toEqual([
+      'PropertyUnknown',
+      'PropertyValueFormatError',
+      'ResourceMissingAtURI',
+    ])
     expect(answer.status).toBe(400)
     expect(messageKeys(answer.json).toSorted()).toEqual([
       'PropertyMissing',

@@ -8,8 +8,8 @@ import type { DeviceProblem } from '../../devices/device.ts'
 import { Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
-import { about, message } from '../../redfish/messages/message.ts'
-import { collection } from '../../redfish/resource.ts'
+import { about, type Message, message } from '../../redfish/messages/message.ts'
+import { collection, isObject } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 
@@ -76,14 +76,14 @@ export function sourceRows({ devices }: SourceOptions): Row[] {
 }
 
 async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answer> {
-  const { Name: name, HostName, UserName, Password, Links } = bodyAs(NewSource, body)
-  const reference = Links.ConnectionMethod['@odata.id']
-  const method = methodAt(devices, reference)
-  if (method === undefined) {
-    const pointer = '/Links/ConnectionMethod/@odata.id'
-    throw new RedfishError(400, about(message('Base.ResourceMissingAtURI', reference), pointer))
-  }
-  const address = { hostName: withoutUser(HostName), userName: UserName ?? '', password: Password ?? '' }
+  const source = bodyAs(NewSource, body, (whole) => [
+    ...userMistakes(whole['HostName']),
+    ...methodMistakes(devices, whole['Links']),
+  ])
+  const { Name: name, HostName, UserName, Password, Links } = source
+  const method = methodAt(devices, Links.ConnectionMethod['@odata.id'])
+  if (method === undefined) throw new Error('a ConnectionMethod that there is not was found right')
+  const address = { hostName: HostName, userName: UserName ?? '', password: Password ?? '' }
   const attached = await devices.attach(bmc, method, { name, address })
   if (!attached.ok) throw refusal(attached.problem, HostName)
   const { id } = attached.value
@@ -99,12 +99,22 @@ function methodAt(devices: Devices, reference: string): Method | undefined {
   return devices.methods.find(({ id }) => path === uris.connectionMethod(id))
 }
 
+/** A ConnectionMethod that there is not, in links that may be anything. */
+function methodMistakes(devices: Devices, links: unknown): Message[] {
+  const method = isObject(links) ? links['ConnectionMethod'] : undefined
+  const reference = isObject(method) ? method['@odata.id'] : undefined
+  if (typeof reference !== 'string' || methodAt(devices, reference) !== undefined) return []
+  return [about(message('Base.ResourceMissingAtURI', reference), '/Links/ConnectionMethod/@odata.id')]
+}
+
 async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: Devices): Promise<void> {
   const device = bmc.state.devices.get(id)
   if (device === undefined) return
-  const { HostName, UserName, Password } = bodyAs(SourcePatch, body)
+  const { HostName, UserName, Password } = bodyAs(SourcePatch, body, (whole) =>
+    userMistakes(whole['HostName']),
+  )
   const address: DeviceAddress = {
-    hostName: HostName === undefined ? device.address.hostName : withoutUser(HostName),
+    hostName: HostName ?? device.address.hostName,
     userName: UserName === undefined ? device.address.userName : (UserName ?? ''),
     password: Password === undefined ? device.address.password : (Password ?? ''),
   }
@@ -118,14 +128,16 @@ function refusal(problem: DeviceProblem | { readonly kind: 'taken' }, hostName: 
       409,
       message('Base.ResourceAlreadyExists', 'AggregationSource', 'HostName', hostName),
     )
-  return new RedfishError(problemStatus(problem), problemMessage(problem, hostName))
+  const what = problemMessage(problem, hostName)
+  // It says why itself.
+  if (problem.kind === 'unauthorized' || problem.kind === 'refused')
+    return new RedfishError(problemStatus(problem), what)
+  const why = message('Redflash.DeviceFailed', hostName, problem.detail)
+  return new RedfishError(problemStatus(problem), [what, why])
 }
 
-/** The host name, which everybody may see. Throws a RedfishError (400) where a user or a password is in it. */
-function withoutUser(hostName: string): string {
-  if (!hostName.includes('@')) return hostName
-  throw new RedfishError(
-    400,
-    about(message('Base.PropertyValueFormatError', '******', 'HostName'), '/HostName'),
-  )
+/** Everybody may see a host name: no user, and no password, is in it. */
+function userMistakes(hostName: unknown): Message[] {
+  if (typeof hostName !== 'string' || !hostName.includes('@')) return []
+  return [about(message('Base.PropertyValueFormatError', '******', 'HostName'), '/HostName')]
 }
