@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createAmtAdapter } from '../../src/devices/amt/amt-adapter.ts'
 import { createBootFetcher } from '../../src/devices/amt/simulated/boot-fetcher.ts'
 import type { Fault } from '../../src/devices/amt/simulated/update.ts'
 import type { FlashResult } from '../../src/devices/flasher.ts'
@@ -10,7 +11,7 @@ import { pldmBuilder } from '../../src/image/build/pldm.ts'
 import { type DeviceJob, deviceJob, stages } from '../contracts/device-adapter.ts'
 import { rejection } from '../contracts/flasher.ts'
 import { never, startMachine } from '../support/amt-machine.ts'
-import { type AmtPeerOptions, factory } from '../support/amt-peer.ts'
+import { type AmtPeerOptions, factory, hasty } from '../support/amt-peer.ts'
 import { certificateFor, createAuthority } from '../support/authority.ts'
 
 const LONG_MS = 3_600_000
@@ -91,6 +92,25 @@ describe('an update of a machine', () => {
     expect(publisher.asked).toHaveLength(1)
     expect(publisher.published()).toBe(0)
     expect(events()).toEqual(['bootOptions', 'reset', ...(id === 'CSME' ? ['updateStarted'] : [])])
+  })
+
+  test('that was begun before the console died is seen to its end, and is not begun again', async () => {
+    const { jobFor, run, clock, adapter, publisher, events } = await start({
+      times: { ...hasty, installMs: 600_000 },
+    })
+    const died = new AbortController()
+    const job = await jobFor('BIOS', await bundle('BIOS'), died.signal)
+    await run(job, 'transfer', 'verify')
+    const cut = rejection(adapter.install(job))
+    await clock.advance(60_000)
+    died.abort(new Error('died'))
+    expect(await cut).toBe('died')
+    const other = createAmtAdapter({ clock, publish: publisher.publish })
+    onTestFinished(() => other.close())
+    const done = other.activate({ ...job, signal: never })
+    await clock.advance(LONG_MS)
+    expect(await done).toEqual({ ok: true, value: undefined })
+    expect(events()).toEqual(['bootOptions', 'reset'])
   })
 
   test('takes the part of a capsule by its type', async () => {

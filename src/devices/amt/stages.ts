@@ -16,7 +16,10 @@ import { SharedBoots } from './shared-boots.ts'
 
 /** Updates of devices, by a boot that fetches the image and installs it. */
 export function createStages(options: StagesOptions) {
-  const { clock } = options
+  const { clock, patience } = options
+  /** What was seen to be installed, by component: of anything else only the version will tell. */
+  const installed = new Set<string>()
+  const keyOf = ({ bmcId, component }: Pick<Job, 'bmcId' | 'component'>): string => `${bmcId}/${component.id}`
   const offers = new Offers(options.publish)
   const boots = new SharedBoots(clock)
 
@@ -48,6 +51,7 @@ export function createStages(options: StagesOptions) {
           await bootImage(options, job, offer)
           await followBoot(options, job, offer)
         })
+        installed.add(keyOf(job))
         job.progress(1)
         return undefined
       } finally {
@@ -56,10 +60,11 @@ export function createStages(options: StagesOptions) {
     })
   }
 
-  /** The device has done it already: it only tells. */
+  /** The device has done it already, and only tells; or is at it still, where it was begun before a restart of ours. */
   const activate = (job: Activation): Promise<FlashResult> =>
     outcomeOf(job, async () => {
-      const version = await awaitVersion(options, job)
+      const versionMs = installed.delete(keyOf(job)) ? patience.versionMs : patience.installMs
+      const version = await awaitVersion({ ...options, patience: { ...patience, versionMs } }, job)
       job.progress(1)
       return version === job.version ? undefined : { version }
     })
@@ -69,7 +74,11 @@ export function createStages(options: StagesOptions) {
     verify,
     install,
     activate,
-    release: (job: Pick<Job, 'bmcId' | 'component'>): void => offers.remove(job),
+    goesOnAlone: true,
+    release: (job: Pick<Job, 'bmcId' | 'component'>): void => {
+      installed.delete(keyOf(job))
+      offers.remove(job)
+    },
     close: (): void => offers.close(),
   }
 }
