@@ -217,7 +217,10 @@ async function settle(
   return failAt(device, stage, result.problem.kind === 'failed' ? result.problem.why : [])
 }
 
-/** The service ended in the middle of a stage: to a device, that is as if its manager had been reset. */
+/**
+ * The service ended in the middle of a stage: to a device, that is as if its manager had been reset. A managed device has
+ * lost nothing by that until it is written, and is begun anew unless it may have gone on with it.
+ */
 function lose(device: DeviceUpdate, at: DeviceStageName): 'struck' | Ending {
   const stage = stages.find(({ name }) => name === at)
   const { onManagerReset = 'fails' } = device.component.behaviour
@@ -227,7 +230,8 @@ function lose(device: DeviceUpdate, at: DeviceStageName): 'struck' | Ending {
     device.work.report({}, failedUpdate(device.bmc, device.component, stage.damages))
     device.work.signal.throwIfAborted()
   }
-  if (onManagerReset === 'fails') return failAt(device, stage)
+  const isUntouched = device.component.on !== undefined && !stage.damages && !isStillAtIt(device)
+  if (onManagerReset === 'fails' && !isUntouched) return failAt(device, stage)
   return beginAgain(device, stage.damages && onManagerReset !== 'goes-on')
 }
 

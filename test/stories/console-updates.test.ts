@@ -203,12 +203,23 @@ test.each([
   },
 )
 
+interface Death {
+  readonly at: string
+  readonly goesOnAlone: boolean
+  /** What the console asks the device for after it. */
+  readonly asks: readonly string[]
+  readonly failure?: string
+}
+
 describe('a console that dies in the middle of a device’s stage', () => {
-  test.each([
-    ['asks it what came of that, where it goes on alone', 'install', true],
-    ['asks it what came of that, where it goes on alone', 'verify', true],
-    ['has failed there, where it does not', 'install', false],
-  ] as const)('%s (%s)', async (_what, at, goesOnAlone) => {
+  test.each<[string, Death]>([
+    ['asks it what came of that', { at: 'install', goesOnAlone: true, asks: ['activate BIOS'] }],
+    ['asks it what came of that', { at: 'verify', goesOnAlone: true, asks: ['activate BIOS'] }],
+    ['sends it nothing twice', { at: 'transfer', goesOnAlone: true, asks: [], failure: 'TransferFailed' }],
+    ['does not write it twice', { at: 'install', goesOnAlone: false, asks: [], failure: 'ApplyFailed' }],
+    ['begins anew', { at: 'verify', goesOnAlone: false, asks: stages('BIOS') }],
+    ['begins anew', { at: 'transfer', goesOnAlone: false, asks: stages('BIOS') }],
+  ])('%s: %o', async (_what, { at, goesOnAlone, asks, failure }) => {
     const device = labDevice('lab-1')
     const lab = labMethod({ 'lab-1': device })
     const methods = [{ ...lab, adapter: { ...lab.adapter, goesOnAlone } }]
@@ -223,14 +234,15 @@ describe('a console that dies in the middle of a device’s stage', () => {
     await push(first, await image({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
     void first.clock.advance(10_000)
     await dies
+    delete device.during
     const before = [...device.asked]
     const second = await startEmulator({ machine: 'console', methods, after: first })
     await second.clock.advance(60_000)
-    expect(device.asked).toEqual([...before, ...(goesOnAlone ? ['activate BIOS'] : [])])
-    expect(messageKeys(await second.get(uris.step('2', '1')))).toEqual([
-      goesOnAlone ? 'UpdateSuccessful' : 'ApplyFailed',
-    ])
-    expect(await second.get(uris.job('2'))).toMatchObject({ JobState: goesOnAlone ? 'Completed' : 'Running' })
+    expect(device.asked).toEqual([...before, ...asks])
+    const told = messageKeys(await second.get(uris.step('2', '1')))
+    expect(told).toEqual([failure ?? 'UpdateSuccessful'])
+    // One that failed waits for its retry.
+    expect(await second.get(uris.job('2'))).toMatchObject({ JobState: failure ? 'Running' : 'Completed' })
   })
 })
 

@@ -48,6 +48,16 @@ describe('a restart', () => {
     expect(second.bmc.state.operations.size).toBe(0)
   })
 
+  test('in the middle of a transfer is no failure of the device', async () => {
+    const first = await startLab(2)
+    await pushRollOut(first, bios, { MaxParallel: 1, FailureThreshold: { Count: 1 } })
+    await first.clock.advance(0.5 * UPDATE_MS)
+    const second = await restart(first)
+    await second.clock.advance(LONG_MS)
+    expect(await second.get(JOB)).toMatchObject({ JobState: 'Completed' })
+    expect(second.lab.written).toEqual(['1', '2'])
+  })
+
   test('keeps a pause, its reason and what was told', async () => {
     const first = await startLab(4)
     first.lab.plans.set('1', { fails: 'verify' })
