@@ -31,7 +31,7 @@ export interface DeviceFollowers {
 type Asked = Promise<Result<void, DeviceProblem>>
 
 /** What a device is asked for that only some kinds can. */
-type Wish<T> = (
+export type Wish<T> = (
   abilities: Abilities,
   address: DeviceAddress,
   signal: AbortSignal,

@@ -53,8 +53,5 @@ export interface Abilities {
   /** Has a device switch itself on at this time (milliseconds since the epoch, whole seconds). */
   wakeAt(device: DeviceAddress, time: number, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
   /** What it has recorded; the oldest record first. */
-  readLog(
-    device: DeviceAddress,
-    signal: AbortSignal,
-  ): Promise<Result<readonly DeviceRecord[], DeviceProblem>>
+  readLog(device: DeviceAddress, signal: AbortSignal): Promise<Result<readonly DeviceRecord[], DeviceProblem>>
 }

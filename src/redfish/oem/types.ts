@@ -179,7 +179,7 @@ export const oemSchemas: readonly OemSchema[] = [
     main: { description: 'What a system has beside its standard properties.', properties: {} },
     actions: {
       WakeAt: {
-        description: 'Has a system that will be off switch itself on, by its own clock.',
+        description: 'Has the system switch itself on later, by its own clock.',
         of: 'ComputerSystem',
         parameters: {
           Time: { description: 'When; to the second.', shape: time, isRequired: true },
@@ -194,12 +194,12 @@ export const oemSchemas: readonly OemSchema[] = [
     main: { description: 'What a manager has beside its standard properties.', properties: {} },
     actions: {
       RequestUserConsent: {
-        description: 'Shows the user of the device a code, which whoever is to be trusted is told.',
+        description: 'Shows a code on the screen of the device, for its user to read out.',
         of: 'Manager',
         parameters: {},
       },
       SendUserConsent: {
-        description: 'Proves by that code that the user consents to what is to be done.',
+        description: 'Proves by that code that the user consents to what is about to be done.',
         of: 'Manager',
         parameters: {
           Code: {

@@ -1,5 +1,5 @@
-import type { BmcAction } from '../../bmc/bmc.ts'
-import type { Devices } from '../../console/devices.ts'
+import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
+import type { Devices, Wish } from '../../console/devices.ts'
 import { problemMessage, problemStatus } from '../../console/problems.ts'
 import type { DeviceProblem } from '../../devices/device.ts'
 import { type Clock, millisecondsOf } from '../../lib/clock.ts'
@@ -7,7 +7,7 @@ import type { Result } from '../../lib/result.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
-import type { Answer, Params } from '../../redfish/resource-table.ts'
+import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { deviceActions, uris } from '../../redfish/uris.ts'
 
 const closed = { additionalProperties: false }
@@ -20,19 +20,15 @@ export function deviceManagerActions(devices: Devices): Readonly<Record<string, 
   return {
     [deviceActions.requestConsent]: {
       parameters: Nothing,
-      run: ({ bmc, params }) =>
-        answered(
-          devices.ask(bmc, idOf(params), (can, address, signal) => can.askConsent(address, signal)),
-          uris.manager(idOf(params)),
-        ),
+      run: (call) =>
+        ask(call, devices, uris.manager, (can, address, signal) => can.askConsent(address, signal)),
     },
     [deviceActions.sendConsent]: {
       parameters: Consent,
-      run: ({ bmc, params, body }) => {
-        const { Code } = body as Static<typeof Consent>
-        return answered(
-          devices.ask(bmc, idOf(params), (can, address, signal) => can.giveConsent(address, Code, signal)),
-          uris.manager(idOf(params)),
+      run: (call) => {
+        const { Code } = call.body as Static<typeof Consent>
+        return ask(call, devices, uris.manager, (can, address, signal) =>
+          can.giveConsent(address, Code, signal),
         )
       },
     },
@@ -44,21 +40,26 @@ export function deviceSystemActions(devices: Devices, clock: Clock): Readonly<Re
   return {
     [deviceActions.wakeAt]: {
       parameters: Wake,
-      run: ({ bmc, params, body }) => {
-        const { Time } = body as Static<typeof Wake>
+      run: (call) => {
+        const { Time } = call.body as Static<typeof Wake>
         const time = millisecondsOf(Time)
-        if (time <= clock.now())
-          throw new RedfishError(
-            400,
-            about(message('Base.ActionParameterValueConflict', 'Time', Time), '/Time'),
-          )
-        return answered(
-          devices.ask(bmc, idOf(params), (can, address, signal) => can.wakeAt(address, time, signal)),
-          uris.system(idOf(params)),
-        )
+        if (time <= clock.now()) {
+          const past = message('Base.ActionParameterValueConflict', 'Time', Time)
+          throw new RedfishError(400, about(past, '/Time'))
+        }
+        return ask(call, devices, uris.system, (can, address, signal) => can.wakeAt(address, time, signal))
       },
     },
   }
+}
+
+function ask(
+  { bmc, params: { id = '' } }: Call<Bmc>,
+  devices: Devices,
+  uriOf: (id: string) => string,
+  wish: Wish<void>,
+): Promise<Answer> {
+  return answered(devices.ask(bmc, id, wish), uriOf(id))
 }
 
 /** A device was asked: it says whether it does it. */
@@ -66,8 +67,4 @@ export async function answered(asked: Promise<Result<void, DeviceProblem>>, uri:
   const done = await asked
   if (done.ok) return { status: 204 }
   throw new RedfishError(problemStatus(done.problem), problemMessage(done.problem, uri))
-}
-
-function idOf({ id = '' }: Params): string {
-  return id
 }

@@ -77,10 +77,11 @@ function serviceView({ id, isReachable }: ManagedDevice): Resource {
 /** Its entries by their Ids: the second in which each was made, and which of that second it is. */
 function entriesOf({ state }: Bmc, { id: device, method }: ManagedDevice): ReadonlyMap<string, Resource> {
   const entries = new Map<string, Resource>()
+  const made = new Map<number, number>()
   for (const record of state.deviceLogs.get(device) ?? []) {
     const second = Math.floor(record.time / 1_000)
-    let which = 1
-    while (entries.has(`${second}-${which}`)) which++
+    const which = (made.get(second) ?? 0) + 1
+    made.set(second, which)
     const id = `${second}-${which}`
     const uri = uris.logEntry(uris.manager(device), id, DEVICE_LOG)
     entries.set(id, entryView(uri, record, method))
