@@ -14,6 +14,10 @@ const texts = Type.Optional(
 )
 const reference = { format: 'uri-reference', minLength: 1, maxLength: MAX_URI }
 const references = Type.Optional(Type.Array(Type.String(reference), { maxItems: MAX_TARGETS }))
+/** Nobody is not all: what a script found nobody for is to reach nobody. */
+const someReferences = Type.Optional(
+  Type.Array(Type.String(reference), { minItems: 1, maxItems: MAX_TARGETS }),
+)
 const duration = Type.Optional(Type.String({ pattern: DURATION_PATTERN }))
 const positive = Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TARGETS }))
 const flag = Type.Optional(Type.Boolean())
@@ -88,7 +92,7 @@ const Retries = Type.Object(
 export const RolloutPlan = Type.Object(
   {
     Name: Type.Optional(Type.String({ maxLength: MAX_TEXT })),
-    Targets: references,
+    Targets: someReferences,
     Aggregate: Type.Optional(Type.String(reference)),
     Filter: Type.Optional(
       Type.Object(

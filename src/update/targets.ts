@@ -1,4 +1,5 @@
 import { type Bmc, type Component, findComponent, listComponents } from '../bmc/bmc.ts'
+import { deviceUris } from '../bmc/device-documents.ts'
 import type { Aggregate } from '../bmc/managed-device.ts'
 import { linkUris } from '../redfish/resource.ts'
 import { lastSegment, referencePath, uris } from '../redfish/uris.ts'
@@ -33,15 +34,14 @@ export function targetResolver(bmc: Bmc): (reference: string) => Target {
   }
 }
 
-/** Whether a reference leads to anything here. */
-export function isKnownTarget(bmc: Bmc, reference: string): boolean {
+/** Whether a reference leads to a device of a console, to firmware of one, or to an Aggregate of them. */
+export function leadsToDevices(bmc: Bmc, reference: string): boolean {
   const path = referencePath(reference)
+  const id = lastSegment(path)
   return (
-    (path === uris.firmware(lastSegment(path)) && bmc.machine.components.has(lastSegment(path))) ||
-    path === uris.firmwareInventory ||
-    aggregateAt(bmc, path) !== undefined ||
-    bmc.machine.resources.has(path) ||
-    isSoftware(bmc, path)
+    (path === uris.firmware(id) && bmc.machine.components.has(id)) ||
+    (bmc.state.devices.has(id) && deviceUris(id).includes(path)) ||
+    isAggregate(bmc, path)
   )
 }
 

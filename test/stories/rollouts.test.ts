@@ -254,14 +254,23 @@ describe('a plan that is wrong', () => {
     ])
   })
 
+  test('is one for nobody: that is not for all', async () => {
+    const emulator = await startLab(1)
+    const { status, json } = await pushRollOut(emulator, bios, { Targets: [] })
+    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['PropertyValueFormatError'] })
+    expect(emulator.bmc.state.tasks.size).toBe(0)
+  })
+
   test.each([
+    ['targets', { Targets: [uris.systems] }, '/Targets/0'],
+    ['excluded targets', { ExcludeTargets: [uris.systems] }, '/ExcludeTargets/0'],
     ['tags', { Filter: { Tags: [uris.aggregate('9')] } }, '/Filter/Tags/0'],
     [
       'groups of a window',
       { MaintenanceWindows: [{ Groups: [uris.system('1')], Cron: '0 2 * * *', Duration: 'PT1H' }] },
       '/MaintenanceWindows/0/Groups/0',
     ],
-  ])('names %s that are not there', async (_what, plan, at) => {
+  ])('names %s that are nobody there', async (_what, plan, at) => {
     const emulator = await startLab(1)
     const { status, json } = await pushRollOut(emulator, bios, plan)
     expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['ResourceMissingAtURI'] })

@@ -12,7 +12,7 @@ import type { UpdateRequest } from '../../bmc/operation.ts'
 import { isConsole } from '../../bmc/attached.ts'
 import { referencePath } from '../../redfish/uris.ts'
 import { readPlan } from '../../rollout/read-plan.ts'
-import { isAggregate, isKnownTarget } from '../../update/targets.ts'
+import { isAggregate, leadsToDevices } from '../../update/targets.ts'
 import { MAX_TARGETS, resolveReferences, resolveTargets } from './references.ts'
 
 const OPERATION_APPLY_TIME = '@Redfish.OperationApplyTime'
@@ -162,7 +162,7 @@ function rollOutMistakes(
       isThere ? [about(conflict(name, 'RollOut'), `/${name}`)] : [],
     ),
     ...[
-      ...targetReferences(plan).filter(([, uri]) => !isKnownTarget(bmc, uri)),
+      ...targetReferences(plan).filter(([, uri]) => !leadsToDevices(bmc, uri)),
       // A group that is not there would leave its devices without their window: they would begin at once.
       ...groupReferences(plan).filter(([, uri]) => !isAggregate(bmc, uri)),
     ].map(([pointer, uri]) =>
