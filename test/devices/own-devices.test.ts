@@ -88,7 +88,8 @@ test.each([
   const deviceCommand = await documented('lab.mjs', labFiles)
   const { attach } = await startConsole({ deviceCommand })
   const { status, json } = await attach('Command', hostName, password)
-  expect([status, messageKeys(json)]).toEqual([400, [key]])
+  // Why follows.
+  expect([status, messageKeys(json)[0]]).toEqual([400, key])
 })
 
 test('a device is updated through a console by a module', async () => {
