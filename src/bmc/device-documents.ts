@@ -59,6 +59,7 @@ export function documentsOf(device: ManagedDevice): Resource[] {
       SystemType: 'Physical',
       PowerState: power,
       BiosVersion: shownFirmware(facts, 'system')?.version,
+      Boot: noOverride,
       Status,
       Links: { ...links('Chassis', [chassis]), ...links('ManagedBy', [manager]) },
       ...actionsOf(device, 'ComputerSystem', system),
@@ -84,23 +85,33 @@ export function documentsOf(device: ManagedDevice): Resource[] {
   ]
 }
 
+/** What a device boots from is not chosen here. Clients need to be told: sushy has no system without it. */
+const noOverride = {
+  BootSourceOverrideEnabled: 'Disabled',
+  'BootSourceOverrideEnabled@Redfish.AllowableValues': ['Disabled'],
+  BootSourceOverrideTarget: 'None',
+  'BootSourceOverrideTarget@Redfish.AllowableValues': ['None'],
+}
+
 /** What can be asked of a device's system, or its manager: what it offers, and nothing else. */
 function actionsOf(device: ManagedDevice, type: 'ComputerSystem' | 'Manager', uri: string): JsonObject {
   const { resetTypes, managerResetTypes } = device.facts
   const resets = type === 'Manager' ? managerResetTypes : resetTypes
   const reset = `${type}.Reset`
   const own = ownActions[type].filter(({ ability }) => isAble(device, ability))
-  const Actions = {
-    ...(resets.length > 0 && {
-      [`#${reset}`]: { target: uris.action(uri, reset), 'ResetType@Redfish.AllowableValues': resets },
-    }),
-    ...(own.length > 0 && {
-      Oem: Object.fromEntries(
-        own.map(({ name }) => [`#${name.replace('Oem/', '')}`, { target: uris.action(uri, name) }]),
-      ),
-    }),
+  // Also where there are none: clients look into them (sushy has no system without).
+  return {
+    Actions: {
+      ...(resets.length > 0 && {
+        [`#${reset}`]: { target: uris.action(uri, reset), 'ResetType@Redfish.AllowableValues': resets },
+      }),
+      ...(own.length > 0 && {
+        Oem: Object.fromEntries(
+          own.map(({ name }) => [`#${name.replace('Oem/', '')}`, { target: uris.action(uri, name) }]),
+        ),
+      }),
+    },
   }
-  return Object.keys(Actions).length > 0 ? { Actions } : {}
 }
 
 const ownActions = {

@@ -5,8 +5,9 @@ import type { JsonObject } from '../../src/redfish/resource.ts'
 import { DEVICE_LOG, deviceActions, uris } from '../../src/redfish/uris.ts'
 import { account, type AmtPeerOptions, startAmtPeer } from '../support/amt-peer.ts'
 import { startEmulator } from '../support/emulator.ts'
+import { serveHttp } from '../support/image-server.ts'
 import { bundleOf } from '../support/images.ts'
-import { push } from '../support/multipart.ts'
+import { messageKeys, push } from '../support/multipart.ts'
 import { messageArgs } from '../support/updates.ts'
 
 const SYSTEM = uris.system('1')
@@ -77,3 +78,18 @@ test.each([
   const { act } = await start(options)
   expect(await act(resource, action, body)).toBe(400)
 })
+
+test.each([404, 501])(
+  'a web server that is no such machine (%i) is not attached: the address is wrong',
+  async (code) => {
+    const { send, get } = await start({})
+    const { origin } = await serveHttp((_request, response) => response.writeHead(code).end('<html></html>'))
+    const Links = { ConnectionMethod: { '@odata.id': uris.connectionMethod('AMT') } }
+    const { status, json } = await send(uris.aggregationSources, {
+      method: 'POST',
+      body: { HostName: origin, UserName: account.userName, Password: account.password, Links },
+    })
+    expect([status, messageKeys(json)]).toEqual([400, ['OperationNotAllowed', 'DeviceFailed']])
+    expect(await get(uris.aggregationSources)).toMatchObject({ 'Members@odata.count': 1 })
+  },
+)

@@ -72,9 +72,11 @@ export class Connections {
       throw new DeviceError({ kind: 'failed', detail: `it answers ${subcode}` })
     }
     if (status === 503) throw new DeviceError({ kind: 'busy', detail: 'it answers 503' })
-    if (status !== 200) throw new DeviceError({ kind: 'failed', detail: `it answers ${status}` })
-    if (body === undefined)
-      throw new DeviceError({ kind: 'unsupported', detail: 'its answer is no WS-Management' })
+    // A web server that is no device has no such page, or no POST; a device may well have failed.
+    if (body === undefined && status !== 500)
+      throw new DeviceError({ kind: 'unsupported', detail: `it answers ${status}, and no WS-Management` })
+    if (status !== 200 || body === undefined)
+      throw new DeviceError({ kind: 'failed', detail: `it answers ${status}` })
     return body
   }
 
