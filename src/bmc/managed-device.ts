@@ -13,6 +13,8 @@ export interface DeviceFacts {
   readonly model?: string | undefined
   readonly serialNumber?: string | undefined
   readonly uuid?: string | undefined
+  /** Of the Redfish service that tells of it. */
+  readonly serviceUuid?: string | undefined
   /** Of its system; absent where it does not say. */
   readonly power?: 'On' | 'Off' | undefined
   /** The ResetTypes (Resource.ResetType) that its system, and its manager, can be asked for. */

@@ -1,7 +1,7 @@
-import type { Bmc } from '../bmc/bmc.ts'
+import { type Bmc, machineDocument } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import { logged } from '../bmc/log.ts'
-import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
+import type { DeviceAddress, DeviceFacts, ManagedDevice } from '../bmc/managed-device.ts'
 import { nextNumber } from '../bmc/numbers.ts'
 import { renewalBy } from '../bmc/reset.ts'
 import type { PerformedReset } from '../bmc/reset-types.ts'
@@ -28,6 +28,9 @@ export interface DeviceFollowers {
   readonly detached: (bmc: Bmc, device: string) => void
 }
 
+/** Why a device is not attached, or not reached another way: it already is, or it is this service itself. */
+export type AttachProblem = DeviceProblem | { readonly kind: 'taken' } | { readonly kind: 'itself' }
+
 type Asked = Promise<Result<void, DeviceProblem>>
 
 /** What a device is asked for that only some kinds can. */
@@ -46,7 +49,7 @@ export class Devices {
   readonly #background: Background
   readonly #looks: Looks
   readonly #bmcs = new Map<string, Bmc>()
-  readonly #places = ofEach((bmc: Bmc) => new Places(bmc))
+  readonly #places = ofEach((bmc: Bmc) => new Places(bmc, this.methods))
   readonly #firmware = ofEach((bmc: Bmc) => new KeptFirmware(bmc))
   /** Aborted at the end, and with it whatever clients wait for. */
   readonly #closing = new AbortController()
@@ -88,10 +91,10 @@ export class Devices {
     bmc: Bmc,
     method: Method,
     { name, address }: Pick<ManagedDevice, 'name' | 'address'>,
-  ): Promise<Result<ManagedDevice, DeviceProblem | { readonly kind: 'taken' }>> {
+  ): Promise<Result<ManagedDevice, AttachProblem>> {
     const { clock } = this.#options
-    const place = placeAt(method.id, address.hostName)
-    const isKnown = this.#places(bmc).find(method.id, address.hostName) !== undefined
+    const place = placeAt(method, address.hostName)
+    const isKnown = this.#places(bmc).find(place) !== undefined
     if (this.#coming.has(place) || isKnown) return fail({ kind: 'taken' })
     this.#coming.set(place, 'here')
     let isGone = false
@@ -100,6 +103,7 @@ export class Devices {
       this.#coming.delete(place)
     })
     if (!looked.ok) return looked
+    if (isItself(bmc, looked.value)) return fail({ kind: 'itself' })
     if (isGone) return fail({ kind: 'unreachable', detail: address.hostName })
     const id = String(nextNumber(bmc, 'devices'))
     const now = clock.now()
@@ -134,13 +138,14 @@ export class Devices {
     bmc: Bmc,
     device: ManagedDevice,
     address: DeviceAddress,
-  ): Promise<Result<void, DeviceProblem | { readonly kind: 'taken' }>> {
+  ): Promise<Result<void, AttachProblem>> {
     const method = methodOf(this.methods, device)
     if (method === undefined) return fail({ kind: 'unsupported', detail: device.method })
-    const other = this.#places(bmc).find(method.id, address.hostName)
+    const other = this.#places(bmc).find(placeAt(method, address.hostName))
     if (other !== undefined && other.id !== device.id) return fail({ kind: 'taken' })
     const looked = await this.#looks.ask(method, address, this.#closing.signal)
     if (!looked.ok) return looked
+    if (isItself(bmc, looked.value)) return fail({ kind: 'itself' })
     this.#looks.seen(bmc, device.id, looked.value, address)
     return succeed(undefined)
   }
@@ -217,9 +222,9 @@ export class Devices {
   }
 
   #announced(bmc: Bmc, method: Method, { kind, hostName }: Announcement): void {
-    const place = placeAt(method.id, hostName)
+    const place = placeAt(method, hostName)
     if (this.#coming.has(place)) return void this.#coming.set(place, kind)
-    const known = this.#places(bmc).find(method.id, hostName)
+    const known = this.#places(bmc).find(place)
     if (known !== undefined)
       return kind === 'here' ? this.#looks.soon(bmc, known.id) : this.detach(bmc, known.id)
     if (kind === 'gone') return
@@ -231,4 +236,10 @@ export class Devices {
       commit(bmc, logged(bmc, this.#options.clock.now(), aboutDevice(attached.value.id), [discovered]))
     }, bmc)
   }
+}
+
+/** Whether a device is the service that it is to be attached to. */
+function isItself(bmc: Bmc, { serviceUuid }: DeviceFacts): boolean {
+  const own = machineDocument(bmc, uris.root)?.['UUID']
+  return typeof own === 'string' && own.toLowerCase() === serviceUuid?.toLowerCase()
 }

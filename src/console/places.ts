@@ -1,12 +1,15 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import type { ManagedDevice } from '../bmc/managed-device.ts'
+import { type Method, methodOf } from './method.ts'
 
 /** The devices of a console by how they are reached: thousands tell of themselves, and nobody is looked for among all. */
 export class Places {
   readonly #bmc: Bmc
   readonly #ids = new Map<string, string>()
 
-  constructor(bmc: Bmc) {
+  constructor(bmc: Bmc, methods: readonly Method[]) {
+    const placeOf = (device: ManagedDevice): string =>
+      placeAt(methodOf(methods, device) ?? { id: device.method }, device.address.hostName)
     this.#bmc = bmc
     for (const device of bmc.state.devices.values()) this.#ids.set(placeOf(device), device.id)
     bmc.listeners.add(({ devices = [] }, before) => {
@@ -15,17 +18,14 @@ export class Places {
     })
   }
 
-  find(method: string, hostName: string): ManagedDevice | undefined {
-    return this.#bmc.state.devices.get(this.#ids.get(placeAt(method, hostName)) ?? '')
+  find(place: string): ManagedDevice | undefined {
+    return this.#bmc.state.devices.get(this.#ids.get(place) ?? '')
   }
 }
 
-/** Where a device is: host names are the same in small letters and large, and URLs without a last slash. */
-export function placeAt(method: string, hostName: string): string {
+/** Where a device is: as the way to it knows; else URLs are the same in small letters and large, and without a last slash. */
+export function placeAt({ id, adapter }: Pick<Method, 'id'> & Partial<Method>, hostName: string): string {
   const isUrl = hostName.includes('://')
-  return `${method} ${isUrl ? hostName.toLowerCase().replace(/\/$/, '') : hostName}`
-}
-
-function placeOf({ method, address }: ManagedDevice): string {
-  return placeAt(method, address.hostName)
+  const given = isUrl ? hostName.toLowerCase().replace(/\/$/, '') : hostName
+  return `${id} ${adapter?.placeOf?.(hostName) ?? given}`
 }

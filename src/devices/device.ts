@@ -22,6 +22,8 @@ export interface OnDevice {
  * that is real. A method rejects only with the signal's reason, when it is aborted.
  */
 export interface DeviceAdapter {
+  /** Where an address leads, the same however it is written; `undefined`: to no device. Unless given, any may be one. */
+  readonly placeOf?: (hostName: string) => string | undefined
   /** Asks a device who it is and what runs on it. */
   look(device: DeviceAddress, signal: AbortSignal): Promise<Result<DeviceFacts, DeviceProblem>>
   /** Asks for a reset of its system or its manager, by a ResetType that it offers; resolves when that is accepted. */

@@ -72,6 +72,7 @@ describe('a look at a device', () => {
       model: 'M1',
       serialNumber: undefined,
       uuid: 'root-uuid',
+      serviceUuid: 'root-uuid',
       power: 'Off',
       resetTypes: ['On', 'ForceRestart'],
       managerResetTypes: [],

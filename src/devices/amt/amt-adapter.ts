@@ -2,13 +2,15 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Abilities, DeviceAdapter, DeviceAddress } from '../device.ts'
 import { createAbilities } from './abilities.ts'
 import type { Patience, StagesOptions } from './boot-update.ts'
-import { Connections } from './connection.ts'
+import { Connections, originOf } from './connection.ts'
 import { readFacts, readPower } from './facts.ts'
 import { Management } from './management.ts'
 import { resetTypes } from './power-states.ts'
 import { DeviceError, resultsBy } from '../device-error.ts'
+import { placesBy } from '../place.ts'
 import { problemOf } from './problems.ts'
 import { createStages } from './stages.ts'
+import { PATH } from './wsman.ts'
 
 export interface AmtOptions {
   readonly clock: Clock
@@ -47,6 +49,7 @@ export function createAmtAdapter({
   })
   return {
     ...stages,
+    placeOf: placesBy(originOf, PATH),
     look: (device, signal) => asResult(signal, () => readFacts(manage(device, signal))),
     reset: (device, { of, type }, signal) =>
       asResult(signal, () => reset(manage(device, signal), of === 'system' ? type : undefined)),

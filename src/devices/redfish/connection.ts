@@ -170,7 +170,7 @@ function secureOrigin(origin: string, status: number, location = ''): string | u
 }
 
 /** A host without a scheme is asked by HTTPS, and never by HTTP: whoever is between us could wish for that, too. */
-function originOf(hostName: string): string {
+export function originOf(hostName: string): string {
   const isBareV6 = /^[\da-f:.]*:[\da-f:.]*:[\da-f:.]*$/i.test(hostName)
   const text = /^https?:\/\//i.test(hostName) ? hostName : `https://${isBareV6 ? `[${hostName}]` : hostName}`
   if (!URL.canParse(text)) throw new DeviceError({ kind: 'unreachable', detail: 'its address is none' })

@@ -47,6 +47,7 @@ export async function readFacts(connection: Connection): Promise<DeviceFacts> {
     model: first('Model') ?? textIn(root, 'Product'),
     serialNumber: first('SerialNumber'),
     uuid: textIn(system, 'UUID') ?? textIn(root, 'UUID') ?? first('UUID'),
+    serviceUuid: textIn(root, 'UUID'),
     power: powerOf(system),
     resetTypes: (await offeredResets(connection, system)) ?? [],
     managerResetTypes: (await offeredResets(connection, manager)) ?? [],

@@ -2,11 +2,13 @@ import type { Seen } from '../../client/follow.ts'
 import { Background } from '../../lib/background.ts'
 import type { Result } from '../../lib/result.ts'
 import { isObject } from '../../redfish/resource.ts'
+import { uris } from '../../redfish/uris.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
 import type { FlashResult } from '../flasher.ts'
-import { type Connection, type RedfishOptions, textIn, withDevice } from './connection.ts'
+import { type Connection, originOf, type RedfishOptions, textIn, withDevice } from './connection.ts'
 import { findParts, readFacts } from './facts.ts'
 import { DeviceError, resultsBy } from '../device-error.ts'
+import { placesBy } from '../place.ts'
 import { UnderWay } from '../under-way.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { offeredResets, resetAction } from './resets.ts'
@@ -40,6 +42,7 @@ export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
     )
 
   return {
+    placeOf: placesBy(originOf, uris.root),
     look: (device, signal) => ask(device, signal, readFacts),
     reset: (device, asked, signal) => ask(device, signal, (connection) => reset(connection, asked)),
     transfer: (job) => stage(job, (one) => stages.transfer(one)),

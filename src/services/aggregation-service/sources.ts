@@ -1,10 +1,9 @@
 import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { sourceOf } from '../../bmc/device-documents.ts'
 import type { DeviceAddress } from '../../bmc/managed-device.ts'
-import type { Devices } from '../../console/devices.ts'
-import type { Method } from '../../console/method.ts'
+import type { AttachProblem, Devices } from '../../console/devices.ts'
+import { type Method, methodOf } from '../../console/method.ts'
 import { problemMessage, problemStatus } from '../../console/problems.ts'
-import type { DeviceProblem } from '../../devices/device.ts'
 import { Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
@@ -77,7 +76,7 @@ export function sourceRows({ devices }: SourceOptions): Row[] {
 
 async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answer> {
   const source = bodyAs(NewSource, body, (whole) => [
-    ...userMistakes(whole['HostName']),
+    ...hostMistakes(whole['HostName'], methodIn(devices, whole['Links'])),
     ...methodMistakes(devices, whole['Links']),
   ])
   const { Name: name, HostName, UserName, Password, Links } = source
@@ -99,10 +98,19 @@ function methodAt(devices: Devices, reference: string): Method | undefined {
   return devices.methods.find(({ id }) => path === uris.connectionMethod(id))
 }
 
+function methodIn(devices: Devices, links: unknown): Method | undefined {
+  const reference = referenceIn(links)
+  return typeof reference === 'string' ? methodAt(devices, reference) : undefined
+}
+
+function referenceIn(links: unknown): unknown {
+  const method = isObject(links) ? links['ConnectionMethod'] : undefined
+  return isObject(method) ? method['@odata.id'] : undefined
+}
+
 /** A ConnectionMethod that there is not, in links that may be anything. */
 function methodMistakes(devices: Devices, links: unknown): Message[] {
-  const method = isObject(links) ? links['ConnectionMethod'] : undefined
-  const reference = isObject(method) ? method['@odata.id'] : undefined
+  const reference = referenceIn(links)
   if (typeof reference !== 'string' || methodAt(devices, reference) !== undefined) return []
   return [about(message('Base.ResourceMissingAtURI', reference), '/Links/ConnectionMethod/@odata.id')]
 }
@@ -111,7 +119,7 @@ async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: De
   const device = bmc.state.devices.get(id)
   if (device === undefined) return
   const { HostName, UserName, Password } = bodyAs(SourcePatch, body, (whole) =>
-    userMistakes(whole['HostName']),
+    hostMistakes(whole['HostName'], methodOf(devices.methods, device)),
   )
   const address: DeviceAddress = {
     hostName: HostName ?? device.address.hostName,
@@ -122,12 +130,16 @@ async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: De
   if (!changed.ok) throw refusal(changed.problem, address.hostName)
 }
 
-function refusal(problem: DeviceProblem | { readonly kind: 'taken' }, hostName: string): RedfishError {
+function refusal(problem: AttachProblem, hostName: string): RedfishError {
   if (problem.kind === 'taken')
     return new RedfishError(
       409,
       message('Base.ResourceAlreadyExists', 'AggregationSource', 'HostName', hostName),
     )
+  if (problem.kind === 'itself') {
+    const conflict = message('Base.PropertyValueResourceConflict', 'HostName', hostName, uris.root)
+    return new RedfishError(409, about(conflict, '/HostName'))
+  }
   const what = problemMessage(problem, hostName)
   // It says why itself.
   if (problem.kind === 'unauthorized' || problem.kind === 'refused')
@@ -136,8 +148,12 @@ function refusal(problem: DeviceProblem | { readonly kind: 'taken' }, hostName: 
   return new RedfishError(problemStatus(problem), [what, why])
 }
 
-/** Everybody may see a host name: no user, and no password, is in it. */
-function userMistakes(hostName: unknown): Message[] {
-  if (typeof hostName !== 'string' || !hostName.includes('@')) return []
-  return [about(message('Base.PropertyValueFormatError', '******', 'HostName'), '/HostName')]
+/** Everybody may see a host name: no user, and no password, is in it. And it leads to a device. */
+function hostMistakes(hostName: unknown, method: Method | undefined): Message[] {
+  if (typeof hostName !== 'string' || hostName === '') return []
+  const hasUser = hostName.includes('@')
+  const placeOf = method?.adapter.placeOf
+  if (!hasUser && (placeOf === undefined || placeOf(hostName) !== undefined)) return []
+  const shown = hasUser ? '******' : hostName
+  return [about(message('Base.PropertyValueFormatError', shown, 'HostName'), '/HostName')]
 }
