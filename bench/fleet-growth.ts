@@ -13,6 +13,9 @@ const MAX_START_MS = 5_000
 const MIN_RATE = 0.8
 const ROUNDS = 3
 const SECONDS = 1.5
+/** So much of each BMC is asked for. */
+const POLLED = 4
+const showRate = (rate: number): string => `${Math.round(rate)}/s`
 const milliseconds = (ms: number): string => `${Math.round(ms)} ms`
 
 interface Idle extends Gauged {
@@ -26,7 +29,8 @@ export async function benchGrowth(): Promise<Row[]> {
   for (const size of SIZES) {
     await using fleet = await startFleet(size)
     const here = { startMs: fleet.startMs, ...(await fleet.gauge()) }
-    rows.push(...idleRows(size, here, one), await pollRow(fleet, 'address'), await pollRow(fleet, 'name'))
+    rows.push(...idleRows(size, here, one), await firstRow(fleet))
+    rows.push(await pollRow(fleet, 'address'), await pollRow(fleet, 'name'))
   }
   return rows.toSorted((a, b) => (kindOf(a) < kindOf(b) ? -1 : Number(kindOf(a) > kindOf(b))))
 }
@@ -67,10 +71,23 @@ const ways = {
   name: 'GETs, all BMCs by the same connections, against one',
 } as const
 
+/** The first GET of everything that is polled, of every BMC: from then on what one answers was rendered before. */
+async function firstRow({ size, firstAddress, port }: Fleet): Promise<Row> {
+  const shared = { firstAddress, port, by: 'name', from: 0 } as const
+  const first = await poll({ ...shared, bmcs: size, until: { requests: POLLED * size } })
+  const again = await poll({ ...shared, bmcs: 1, until: { seconds: SECONDS } })
+  return noted({
+    name: `fleet of ${size.toLocaleString('en')}: first GETs of all BMCs, against later ones of one`,
+    ours: first.perSecond,
+    baseline: again.perSecond,
+    show: showRate,
+  })
+}
+
 /** GETs of the whole fleet in turn, against as many as its first BMC answers. */
 async function pollRow({ size, firstAddress, port }: Fleet, by: Polling['by']): Promise<Row> {
   const rates = { ours: [] as number[], baseline: [] as number[] }
-  const shared = { firstAddress, port, by, seconds: SECONDS }
+  const shared = { firstAddress, port, by, until: { seconds: SECONDS } }
   let from = 0
   for (let round = 0; round < ROUNDS; round++) {
     const { perSecond, next } = await poll({ ...shared, bmcs: size, from })
@@ -82,7 +99,7 @@ async function pollRow({ size, firstAddress, port }: Fleet, by: Polling['by']): 
     name: `fleet of ${size.toLocaleString('en')}: ${ways[by]}`,
     ours: median(rates.ours),
     baseline: median(rates.baseline),
-    show: (rate: number) => `${Math.round(rate)}/s`,
+    show: showRate,
   }
   return size === LARGEST ? atLeast(MIN_RATE, measured) : noted(measured)
 }

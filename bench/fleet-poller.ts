@@ -12,7 +12,8 @@ export interface Polling {
   readonly from: number
   /** By `address`, each has a connection of its own for a few requests; by `name`, connections stay and serve all. */
   readonly by: 'address' | 'name'
-  readonly seconds: number
+  /** So long, or until so many requests were answered. */
+  readonly until: { readonly seconds: number } | { readonly requests: number }
 }
 
 export interface Polled {
@@ -29,15 +30,25 @@ const polled = [uris.updateService, uris.tasks, uris.system('1'), uris.firmwareI
 const polling = JSON.parse(process.argv[2] ?? '') as Polling
 let turn = polling.from
 let asked = 0
+let reached = (): void => {}
 const over = new AbortController()
 const workers = Array.from({ length: CONNECTIONS }, () => work())
-await passed(WARM_UP_MS)
-const [before, started] = [asked, performance.now()]
-await passed(polling.seconds * 1_000)
-const perSecond = ((asked - before) * 1_000) / (performance.now() - started)
+const perSecond = await measured(polling.until)
 over.abort()
 await Promise.all(workers)
 process.stdout.write(JSON.stringify({ perSecond, next: turn % polling.bmcs } satisfies Polled))
+
+/** Requests in a second; of so many of them, from the first on. */
+async function measured(until: Polling['until']): Promise<number> {
+  if ('seconds' in until) await passed(WARM_UP_MS)
+  const [before, started] = [asked, performance.now()]
+  if ('seconds' in until) await passed(until.seconds * 1_000)
+  else
+    await new Promise<void>((resolve) => {
+      reached = () => asked >= until.requests && resolve()
+    })
+  return ((asked - before) * 1_000) / (performance.now() - started)
+}
 
 async function work(): Promise<void> {
   const { firstAddress, port, by } = polling
@@ -46,12 +57,14 @@ async function work(): Promise<void> {
     const own = nextSlot()
     const wire = await Wire.open(by === 'name' ? firstAddress : addressAt(firstAddress, own), port)
     for (let count = 0; count < most && !over.signal.aborted; count++) {
+      // Everybody is asked for one thing, then everybody for the next.
+      const place = by === 'name' ? Math.floor(turn / polling.bmcs) : count
       const slot = by === 'name' ? nextSlot() : own
-      // At random: else each BMC would be asked for the same again and again.
-      const path = polled[Math.floor(Math.random() * polled.length)] ?? ''
+      const path = polled[place % polled.length] ?? ''
       const { status } = await wire.ask(headOf('GET', path, { Host: nameOf(slot) }))
       if (status !== 200) throw new Error(`${path} answers ${status}`)
       asked++
+      reached()
     }
     wire.close()
   }

@@ -13,7 +13,8 @@ export interface Rendering {
   readonly headers: Readonly<Record<string, string>>
 }
 
-const MAX_BYTES = 64 * 2 ** 20
+/** Enough for what a client polls of twenty thousand BMCs. */
+const MAX_BYTES = 128 * 2 ** 20
 /** What it takes to know a rendering by its BMC and path, and what one takes beside its body. */
 const ENTRY_BYTES = 250
 const RENDERING_BYTES = 450
