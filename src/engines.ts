@@ -33,6 +33,9 @@ import { turnsOfEach } from './update/turns.ts'
 import type { RollOuts } from './update/run.ts'
 import { Updates } from './update/updates.ts'
 
+/** Of all apps: each account has its own salt, and many have the same account. */
+const passwords = new PasswordChecker()
+
 /** What the engines work with; everything that touches the outside comes in here. */
 export interface EngineOptions {
   readonly clock: Clock
@@ -59,8 +62,6 @@ export interface EngineOptions {
   readonly eventSink?: EventSink
   /** Counts what happens, where somebody wants to know. */
   readonly counters?: Metrics
-  /** Who remembers which passwords are right; each app has its own unless given. */
-  readonly passwords?: PasswordChecker
   /** Devices other than the simulated ones. */
   readonly flasher?: Flasher
   /** Of a console: the devices that it manages; a service without them is one BMC, or many. */
@@ -120,7 +121,7 @@ export function createEngines(
     journal: options.journal,
     ...(options.counters && { dropped: options.counters.eventDropped }),
   })
-  const logins = new Logins(clock, options.passwords ?? new PasswordChecker())
+  const logins = new Logins(clock, passwords)
   const sessions = new Sessions(clock)
   const { flasher } = shop
   return { tasks, jobs, updates, rollouts, requests, resets, sessions, logins, events, images, flasher }

@@ -8,10 +8,12 @@ import { PASSWORD } from './support/emulator.ts'
 import { sendImage, serveHttp } from './support/image-server.ts'
 import { bundleOf } from './support/images.ts'
 import { absent, PATIENCE_MS, PYTHON, run, works } from './support/programs.ts'
+import { isProof } from './support/sample.ts'
 import { filesBelow, temporaryFolder } from './support/wire.ts'
 
 const PROCESSES = 3
-const BMCS_EACH = 100
+/** All of three hundred before an issue is resolved. */
+const BMCS_EACH = isProof ? 100 : 20
 /** The update of a NIC takes a second: they are all under way at the same time. */
 const SPEED = 20
 const OLD = '22.41.1000'
@@ -42,7 +44,7 @@ with ThreadPoolExecutor(10) as pool:
     print(json.dumps({'good': sum(pool.map(follow, list(pool.map(start, urls))))}))
 `
 
-/** Three hundred BMCs, each with an address of its own. */
+/** Many BMCs, each with an address of its own. */
 async function startFleet() {
   const spool = await temporaryFolder()
   const fleet = await createEmulator({ bmcs: PROCESSES * BMCS_EACH, https: false, speed: SPEED, spool })
@@ -72,7 +74,7 @@ async function expectUpdated({
 }
 
 test.skipIf(!hasSushy)(
-  `sushy in three processes has three hundred BMCs updated at once${absent(hasSushy, 'python3-sushy')}`,
+  `sushy in three processes has ${PROCESSES * BMCS_EACH} BMCs updated at once${absent(hasSushy, 'python3-sushy')}`,
   async () => {
     const fleet = await startFleet()
     const { uri } = await serveHttp((_request, response) => sendImage(response, image))
@@ -84,7 +86,7 @@ test.skipIf(!hasSushy)(
 )
 
 test(
-  'our own client in three processes updates three hundred BMCs at once',
+  `our own client in three processes updates ${PROCESSES * BMCS_EACH} BMCs at once`,
   async () => {
     const fleet = await startFleet()
     const file = join(await temporaryFolder(), 'update.tar')

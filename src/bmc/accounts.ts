@@ -15,16 +15,18 @@ export async function hashPassword(password: string): Promise<PasswordHash> {
   return { salt, hash: await derive(password, salt, HASH_BYTES) }
 }
 
-/** An enabled account for Redfish, of a role that is there. */
-export async function createAccount(
-  username: string,
-  password: string,
-  roleId = 'Administrator',
-): Promise<Account> {
+/** An enabled account for Redfish with this password, of a role that is there. */
+export async function createAccount(username: string, password: string, roleId?: string): Promise<Account> {
+  return accountOf(username, await hashPassword(password), roleId)
+}
+
+/** Likewise, where the password is hashed already. */
+export function accountOf(username: string, { salt, hash }: PasswordHash, roleId = 'Administrator'): Account {
   return {
     id: newAccountId(new Map(), username),
     username,
-    ...(await hashPassword(password)),
+    salt,
+    hash,
     roleId,
     enabled: true,
     isLocked: false,

@@ -1,4 +1,4 @@
-import { createAccount } from '../bmc/accounts.ts'
+import { accountOf, hashPassword, type PasswordHash } from '../bmc/accounts.ts'
 import { createBmc } from '../bmc/bmc.ts'
 import { type Machine, underRules } from '../bmc/machine.ts'
 import { loadMachine, loadProfile } from '../bmc/mockup-folder.ts'
@@ -6,7 +6,7 @@ import type { Account } from '../bmc/state.ts'
 import type { TrustStore } from '../bmc/trust-store.ts'
 import { readDevicesFile } from '../faults/devices-file.ts'
 import { planFaults } from '../faults/plan.ts'
-import { parseSpeed } from './bmc-settings.ts'
+import { DEFAULT_PASSWORD, parseSpeed } from './bmc-settings.ts'
 import type { Group } from './fleet.ts'
 import type { BmcSettings, FleetPlan, GroupPlan } from './plan.ts'
 import { drawsOf } from './versions.ts'
@@ -30,7 +30,7 @@ export async function makeGroups({ seed, groups: plans }: FleetPlan): Promise<Ma
     if (known) return known
     const made = new Map<string, Account>()
     accounts.set(key, made)
-    hashing.push(fill(made, createAccount(user, password)))
+    hashing.push(fill(made, user, password))
     return made
   }
   const loaded = new Map<string, Machine>()
@@ -61,8 +61,13 @@ export async function makeGroups({ seed, groups: plans }: FleetPlan): Promise<Ma
   return { groups, machines, hashed }
 }
 
-async function fill(accounts: Map<string, Account>, making: Promise<Account>): Promise<void> {
-  const account = await making
+/** The default is nobody's secret: it is hashed once for all who start with it in this process. */
+let ofDefault: Promise<PasswordHash> | undefined
+
+async function fill(accounts: Map<string, Account>, user: string, password: string): Promise<void> {
+  const hashed =
+    password === DEFAULT_PASSWORD ? (ofDefault ??= hashPassword(password)) : hashPassword(password)
+  const account = accountOf(user, await hashed)
   accounts.set(account.id, account)
 }
 

@@ -20,7 +20,7 @@ import { validateError } from '../support/schemas.ts'
 
 const isProof = process.env['PROOF'] !== undefined
 /** On each of the two machines. */
-const REQUESTS = isProof ? 50_000 : 1_000
+const REQUESTS = isProof ? 50_000 : 600
 const MAX_REQUESTS_PER_RUN = 50
 /** How long an answer may take, in real time, before it counts as none. */
 const PATIENCE_MS = 20_000

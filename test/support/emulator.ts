@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import { createAccount, PasswordChecker } from '../../src/bmc/accounts.ts'
+import { createAccount } from '../../src/bmc/accounts.ts'
 import { type Bmc, createBmc } from '../../src/bmc/bmc.ts'
 import type { Machine } from '../../src/bmc/machine.ts'
 import { byOwner, keep, restore } from '../../src/bmc/keeping.ts'
@@ -40,8 +40,6 @@ const accounts: Promise<ReadonlyMap<string, Account>> = createAccount('admin', P
   const reader = { ...admin, id: 'reader', username: 'reader', roleId: guest.id }
   return new Map([admin, reader].map((account) => [account.username, account]))
 })
-/** Remembers that for every emulator of a file. */
-export const passwords = new PasswordChecker()
 
 export interface TestOptions {
   readonly machine?: string | Machine
@@ -122,7 +120,6 @@ export async function startEmulator(options: TestOptions = {}) {
     clock,
     spool,
     journal,
-    passwords,
     maxImageBytes,
     stallMs: 60_000,
     monitorEnding,

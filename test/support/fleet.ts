@@ -8,7 +8,7 @@ import { type BmcSettings, type FleetFile, planOf } from '../../src/fleet/plan.t
 import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
 import type { JsonObject } from '../../src/redfish/resource.ts'
-import { basic, passwords, type TestEmulator, type TestRequest } from './emulator.ts'
+import { basic, type TestEmulator, type TestRequest } from './emulator.ts'
 
 /** What a service says of its BMCs where nobody says anything; tasks end where they would wait, as in other tests. */
 export const settings: BmcSettings = {
@@ -40,7 +40,6 @@ export async function startFleet(given: number | FleetFile, options: Partial<App
   const app = createApp({
     clock,
     spool,
-    passwords,
     maxImageBytes: 2 ** 30,
     stallMs: 60_000,
     monitorEnding: 'response',

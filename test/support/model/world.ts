@@ -13,7 +13,7 @@ import { FetchError, type Fetcher } from '../../../src/transfer/fetcher.ts'
 import { byOwner, keep, restore } from '../../../src/bmc/keeping.ts'
 import { createMemoryJournal } from '../../../src/journal/memory-journal.ts'
 import { leftBy } from '../crashes.ts'
-import { basic, passwords, type TestEmulator } from '../emulator.ts'
+import { basic, type TestEmulator } from '../emulator.ts'
 import { ourMachine } from '../machines.ts'
 import { type Flashing, watchFlashing } from './flashing.ts'
 import type { Request } from './pointed.ts'
@@ -120,7 +120,6 @@ async function live({ setup, factory, offered, violations }: Birth, dead?: Dead)
   const { fastify, takeUp } = createApp({
     clock,
     spool,
-    passwords,
     maxImageBytes: 2 ** 20,
     stallMs: STALL_MS,
     monitorEnding: 'response',
