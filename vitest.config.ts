@@ -26,7 +26,7 @@ export default defineConfig({
     // Services that tests start as processes load what the first of them has compiled.
     env: { NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/node') },
     // More than the two cores of a small machine: half of the tests wait for sockets.
-    maxWorkers: 3,
+    maxWorkers: 4,
     coverage: { include: ['src/**'], thresholds: { lines: 90 } },
   },
 })

@@ -59,7 +59,8 @@ export function documentsOf(device: ManagedDevice): Resource[] {
       SystemType: 'Physical',
       PowerState: power,
       BiosVersion: shownFirmware(facts, 'system')?.version,
-      Boot: noOverride,
+      // What it boots from is not chosen here, and not shown; sushy has no system without.
+      Boot: {},
       Status,
       Links: { ...links('Chassis', [chassis]), ...links('ManagedBy', [manager]) },
       ...actionsOf(device, 'ComputerSystem', system),
@@ -83,14 +84,6 @@ export function documentsOf(device: ManagedDevice): Resource[] {
       Links: { ...links('ComputerSystems', [system]), ...links('ManagedBy', [manager]) },
     },
   ]
-}
-
-/** What a device boots from is not chosen here. Clients need to be told: sushy has no system without it. */
-const noOverride = {
-  BootSourceOverrideEnabled: 'Disabled',
-  'BootSourceOverrideEnabled@Redfish.AllowableValues': ['Disabled'],
-  BootSourceOverrideTarget: 'None',
-  'BootSourceOverrideTarget@Redfish.AllowableValues': ['None'],
 }
 
 /** What can be asked of a device's system, or its manager: what it offers, and nothing else. */

@@ -3,7 +3,6 @@ import type { DeviceFacts } from '../../src/devices/device.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startLab } from '../support/lab.ts'
 import { labDevice } from '../support/managed-devices.ts'
-import { messageKeys } from '../support/multipart.ts'
 import { validateBody } from '../support/schemas.ts'
 
 const SYSTEM = uris.system('1')
@@ -29,23 +28,17 @@ test.each([
     expect(system).toMatchObject({
       Id: '1',
       Actions: expect.any(Object),
-      Boot: { BootSourceOverrideEnabled: 'Disabled', BootSourceOverrideTarget: 'None' },
+      Boot: {},
     })
     for (const body of [system, await get(uris.manager('1')), await get(uris.chassisMember('1'))])
       expect(validateBody(body)).toEqual([])
   },
 )
 
-test('what a device boots from is not chosen at a console: only what is so is accepted', async () => {
+test('what a device boots from is not chosen at a console', async () => {
   const { get, send } = await startLab(['lab'])
-  const choose = (BootSourceOverrideEnabled: string, BootSourceOverrideTarget: string) =>
-    send(SYSTEM, {
-      method: 'PATCH',
-      body: { Boot: { BootSourceOverrideEnabled, BootSourceOverrideTarget } },
-    })
   const before = await get(SYSTEM)
-  const { status, json } = await choose('Once', 'Pxe')
-  expect([status, messageKeys(json)]).toEqual([400, ['PropertyValueNotInList', 'PropertyValueNotInList']])
-  expect((await choose('Disabled', 'None')).status).toBe(200)
+  const body = { Boot: { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: 'Pxe' } }
+  expect((await send(SYSTEM, { method: 'PATCH', body })).status).toBe(405)
   expect(await get(SYSTEM)).toEqual(before)
 })

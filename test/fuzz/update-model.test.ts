@@ -19,7 +19,7 @@ test.each(['rackmount', 'bladed'])(
       fc.asyncProperty(scriptsFor(machine), async (script) => {
         expect(await playAll(script, factory)).toEqual([])
       }),
-      runs(30),
+      runs(20),
     )
   },
   3_600_000,

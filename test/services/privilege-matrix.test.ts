@@ -11,6 +11,7 @@ import { giveIdentity } from '../support/identity.ts'
 import { bundleOf } from '../support/images.ts'
 import { addJobWithStep } from '../support/jobs.ts'
 import { push } from '../support/multipart.ts'
+import { isProof } from '../support/sample.ts'
 import { validateBody } from '../support/schemas.ts'
 import { type Visited, walk } from '../support/walk.ts'
 
@@ -186,7 +187,10 @@ function expected(sets: Sets, sender: string | null, owner: string | undefined):
   return sets.some((set) => set.every(has)) ? 'allowed' : 403
 }
 
-describe.each(machineNames)('on %s', (machine) => {
+/** Of those machines whose resources are of the same types, one; all before an issue is resolved. */
+const machines = machineNames.filter((name) => isProof || name !== 'bladed')
+
+describe.each(machines)('on %s', (machine) => {
   test('every role may use every method of every path as the registry says', async () => {
     const emulator = await startPeopled(machine)
     const paths = await pathsOf(emulator)

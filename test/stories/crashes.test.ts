@@ -16,7 +16,7 @@ const before: Readonly<Record<string, string>> = { BIOS: '1.8.2', 'NIC-1': '22.4
 /** What the BIOS falls back to that was damaged. */
 const RECOVERY = '1.8.0'
 /** Every moment before an issue is resolved, and else every so many: each flow begins at another. */
-const STEP = isProof ? 1 : 7
+const STEP = isProof ? 1 : 11
 const PROOF_MS = 1_200_000
 /** Brings who was before the maintenance window into it. */
 const WINDOW_MS = 7_200_000

@@ -14,7 +14,7 @@ import { isProof } from '../support/sample.ts'
 /** More than the update has. */
 const MAX_COMMITS = 200
 /** Every commit before an issue is resolved, and else every so many; just before it and just after by turns. */
-const STEP = isProof ? 1 : 45
+const STEP = isProof ? 1 : 60
 const TIMEOUT_MS = isProof ? 3_600_000 : 180_000
 const moments = isProof ? (['before', 'after'] as const) : (['by turns'] as const)
 
