@@ -47,13 +47,14 @@ export async function bringIntoUse(
   }
 }
 
-/** Goes on with that where an earlier run of the service left it. */
+/** Goes on with that where an earlier run of the service left it; without an image where nothing of it is left. */
 export async function takeUpActivation(
   device: DeviceWork,
-  image: PendingImage,
+  image: PendingImage | undefined,
   left: PartReached | undefined,
 ): Promise<Ending> {
   if (left?.at === 'over') return { state: left.state, status: left.status }
+  if (image === undefined) return completed
   const { bmc, component, work } = device
   const { onManagerReset = 'fails' } = component.behaviour
   // One that a reset was to activate waits for that reset, which begins again as well.

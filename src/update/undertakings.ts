@@ -16,8 +16,6 @@ import { reachedBy } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import type { Office, Undertaking } from './run.ts'
 
-const DONE: Ending = { state: 'Completed', status: 200 }
-
 /** The record of an operation that begins. */
 export function beginning(operation: Operation): Pick<Change, 'operations'> {
   return { operations: [[operation.id, operation]] }
@@ -74,12 +72,8 @@ export function activation(
       {
         device: { bmc, component, claim, shop },
         needsUser: image !== undefined && resetFor(component, image) !== undefined,
-        run: async (device) => {
-          const left = reachedBy(device)
-          if (image !== undefined)
-            return takeUpActivation(device, { ...image, cause: device.work.cause }, left)
-          return left?.at === 'over' ? { state: left.state, status: left.status } : DONE
-        },
+        run: (device) =>
+          takeUpActivation(device, image && { ...image, cause: device.work.cause }, reachedBy(device)),
       },
     ]
   })
