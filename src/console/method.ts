@@ -20,6 +20,20 @@ export interface Announcement {
   readonly hostName: string
 }
 
+/** What every adapter can, each done by this one: for one that is to differ in some of it. */
+export function forwarding(adapter: DeviceAdapter): DeviceAdapter {
+  return {
+    look: (device, signal) => adapter.look(device, signal),
+    reset: (device, asked, signal) => adapter.reset(device, asked, signal),
+    transfer: (job) => adapter.transfer(job),
+    verify: (job) => adapter.verify(job),
+    install: (job) => adapter.install(job),
+    activate: (job) => adapter.activate(job),
+    release: (job) => adapter.release(job),
+    close: () => adapter.close(),
+  }
+}
+
 /** The way by which a device is reached; `undefined`: this console has it no more. */
 export function methodOf(methods: readonly Method[], { method }: ManagedDevice): Method | undefined {
   return methods.find(({ id }) => id === method)

@@ -1,7 +1,7 @@
 import type { MqttAdapter } from '../devices/mqtt/adapter.ts'
 import type { ManagedDevices, MqttManager } from '../devices/mqtt/manager.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Method } from './method.ts'
+import { forwarding, type Method } from './method.ts'
 import type { Published, Way } from './published.ts'
 
 export interface MqttOptions {
@@ -81,13 +81,7 @@ function methodBy(manager: MqttManager, adapter: MqttAdapter, left: () => Promis
     type: 'OEM',
     variant: 'IBM device management by MQTT',
     adapter: {
-      look: (device, signal) => adapter.look(device, signal),
-      reset: (device, asked, signal) => adapter.reset(device, asked, signal),
-      transfer: (job) => adapter.transfer(job),
-      verify: (job) => adapter.verify(job),
-      install: (job) => adapter.install(job),
-      activate: (job) => adapter.activate(job),
-      release: (job) => adapter.release(job),
+      ...forwarding(adapter),
       close: async () => {
         await adapter.close()
         await left()

@@ -5,7 +5,7 @@ import type { DeviceAdapter } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fail } from '../lib/result.ts'
 import { isObject } from '../redfish/resource.ts'
-import type { Method } from './method.ts'
+import { forwarding, type Method } from './method.ts'
 
 /** What a module of the user's has as its default export. */
 export type DeviceModule = (tools: DeviceTools) => DeviceAdapter | Promise<DeviceAdapter>
@@ -63,18 +63,12 @@ function judged(made: unknown): DeviceAdapter {
 /** The same, but that what it says of a device is judged: it is shown to everybody. */
 function judging(adapter: DeviceAdapter): DeviceAdapter {
   return {
+    ...forwarding(adapter),
     look: async (device, signal) => {
       const looked = await adapter.look(device, signal)
       if (!looked.ok) return looked
       const facts = readFacts(looked.value)
       return facts.ok ? facts : fail({ kind: 'failed', detail: facts.problem })
     },
-    reset: (device, asked, signal) => adapter.reset(device, asked, signal),
-    transfer: (job) => adapter.transfer(job),
-    verify: (job) => adapter.verify(job),
-    install: (job) => adapter.install(job),
-    activate: (job) => adapter.activate(job),
-    release: (job) => adapter.release(job),
-    close: () => adapter.close(),
   }
 }

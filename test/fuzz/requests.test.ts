@@ -16,9 +16,9 @@ import { bundleOf } from '../support/images.ts'
 import { linkedUris, startInhabited } from '../support/inhabited.ts'
 import { type Corpus, SOME_SESSION } from '../support/request-corpus.ts'
 import { type FuzzRequest, requestsTo, type Sender } from '../support/request-fuzz.ts'
+import { isProof } from '../support/sample.ts'
 import { validateError } from '../support/schemas.ts'
 
-const isProof = process.env['PROOF'] !== undefined
 /** On each of the two machines. */
 const REQUESTS = isProof ? 50_000 : 600
 const MAX_REQUESTS_PER_RUN = 50

@@ -1,24 +1,13 @@
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { buildBundle, bundleBuilder } from '../../src/image/build/bundle.ts'
+import { bundleBuilder } from '../../src/image/build/bundle.ts'
 import { commit } from '../../src/bmc/commit.ts'
 import { message } from '../../src/redfish/messages/message.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
 import { messageKeys, push } from '../support/multipart.ts'
-
-const image = (versions: Readonly<Record<string, string>>) =>
-  buffer(
-    buildBundle(
-      Object.entries(versions).map(([name, version]) => ({
-        name,
-        version,
-        softwareId: `lab-${name.toLowerCase()}`,
-        sizeBytes: 1_024,
-      })),
-    ),
-  )
+import { labImage } from '../support/rollouts.ts'
 
 /** A console with three devices. */
 async function startConsole() {
@@ -48,7 +37,7 @@ describe('an update of a console', () => {
   test('goes to the device that is named, and its version follows', async () => {
     const emulator = await startConsole()
     const Targets = [uris.system('2')]
-    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets })
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), { Targets })
     await emulator.clock.advance(60_000)
     expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
     expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked)).toEqual([
@@ -71,7 +60,7 @@ describe('an update of a console', () => {
     const emulator = await startConsole()
     const Elements = ['2', '3'].map((id) => ({ '@odata.id': uris.system(id) }))
     await emulator.send(uris.aggregates, { method: 'POST', body: { Elements } })
-    await push(emulator, await image({ [firmware]: '2.0.0' }), { Targets: targets() })
+    await push(emulator, await labImage({ [firmware]: '2.0.0' }), { Targets: targets() })
     await emulator.clock.advance(60_000)
     expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked.length > 0)).toEqual(updated)
   })
@@ -79,7 +68,7 @@ describe('an update of a console', () => {
   test('fails where its device does, and goes on elsewhere', async () => {
     const emulator = await startConsole()
     emulator.device('lab-2').problems.install = { kind: 'failed' }
-    await push(emulator, await image({ BMC: '2.0.0' }))
+    await push(emulator, await labImage({ BMC: '2.0.0' }))
     await emulator.clock.advance(60_000)
     const task = await emulator.get(uris.task('1'))
     expect(task).toMatchObject({ TaskState: 'Exception' })
@@ -115,7 +104,7 @@ describe('an update of a console', () => {
         body: { Password: DEVICE_PASSWORD },
       })
     }
-    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
     await emulator.clock.advance(30_000)
     device.facts = { ...device.facts, firmware }
     runs(device, 'BIOS', '2.0.0')
@@ -135,7 +124,7 @@ describe('an update of a console', () => {
       device.during = async (now) => {
         if (now === stage) runs(device, 'BIOS', '0.9.0')
       }
-      await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+      await push(emulator, await labImage({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
       // Long before anybody looks at it for another reason.
       await emulator.clock.advance(30_000)
       expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Exception' })
@@ -155,14 +144,14 @@ describe('an update of a console', () => {
         commit(emulator.bmc, { devices: [['2', moved]] })
       }
     }
-    await push(emulator, await image({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
     await emulator.clock.advance(30_000)
     expect(emulator.device('lab-2').asked).toEqual(stages('BIOS'))
   })
 
   test('does not begin on a device that was detached, and ends', async () => {
     const emulator = await startConsole()
-    await push(emulator, await image({ BIOS: '2.0.0' }), {
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), {
       Targets: [uris.firmware('1-BIOS'), uris.firmware('2-BIOS')],
       '@Redfish.OperationApplyTime': 'OnStartUpdateRequest',
     })
@@ -195,7 +184,7 @@ test.each([
       Targets: [uris.system('1')],
       Retries: { MaxRetries: 1, Delay: 'PT1H', MessageIds: [worth] },
     }
-    await push(emulator, await image({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
     await emulator.clock.advance(60_000)
     delete device.problems.install
     await emulator.clock.advance(2 * 3_600_000)
@@ -231,7 +220,7 @@ describe('a console that dies in the middle of a device’s stage', () => {
       }
     })
     const RollOut = { Retries: { MaxRetries: 1, Delay: 'PT1H' } }
-    await push(first, await image({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
+    await push(first, await labImage({ BIOS: '2.0.0' }), { Oem: { Redflash: { RollOut } } })
     void first.clock.advance(10_000)
     await dies
     delete device.during

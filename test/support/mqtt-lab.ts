@@ -3,7 +3,7 @@ import type { ManagedDevice as Attached } from '../../src/bmc/managed-device.ts'
 import type { Method } from '../../src/console/method.ts'
 import type { Action } from '../../src/devices/mqtt/actions.ts'
 import { type Firmware, type FirmwareEvent, noFirmware, step } from '../../src/devices/mqtt/firmware.ts'
-import type { ManagedDevice } from '../../src/devices/mqtt/managed-device.ts'
+import { type ManagedDevice, unknownDevice } from '../../src/devices/mqtt/managed-device.ts'
 import type { DeviceListener, ManagedDevices } from '../../src/devices/mqtt/manager.ts'
 import { keyOf } from '../../src/devices/mqtt/topics.ts'
 import type { Clock } from '../../src/lib/clock.ts'
@@ -43,19 +43,9 @@ export class MqttLab {
     const key = keyOf({ typeId, deviceId })
     this.#agents.set(key, { firmware: noFirmware, isSilent: false, asked: [], written: [] })
     this.#devices.set(key, {
-      typeId,
-      deviceId,
-      key,
+      ...unknownDevice({ typeId, deviceId }),
       info: { fwVersion: '1.0.0' },
       supports: { firmwareActions: true, deviceActions: true },
-      metadata: {},
-      firmware: noFirmware,
-      observed: [],
-      location: undefined,
-      errorCodes: [],
-      log: [],
-      lifetimeMs: 0,
-      isDormant: false,
       ...more,
     })
     return key

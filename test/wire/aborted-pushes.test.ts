@@ -12,10 +12,10 @@ import { uris } from '../../src/redfish/uris.ts'
 import { openBelow, openDescriptors } from '../support/disks.ts'
 import { bundleOf } from '../support/images.ts'
 import { multipartBody, pushParts } from '../support/multipart.ts'
+import { isProof } from '../support/sample.ts'
 import { head, rawClient, startWire, temporaryFolder, type Wire } from '../support/wire.ts'
 import { chunked, contentType, nic } from '../support/wire-push.ts'
 
-const isProof = process.env['PROOF'] !== undefined
 const ABORTED = isProof ? 10_000 : 200
 const STALLED = isProof ? 1_000 : 50
 const LONG = { timeout: 600_000 }

@@ -66,7 +66,7 @@ function manage(who: DeviceId, device: ManagedDevice | undefined, payload: Uint8
     rc: rc.ok,
     reqId,
     device: {
-      ...(device ?? unknown(who)),
+      ...(device ?? unknownDevice(who)),
       lifetimeMs: lifetime * 1_000,
       isDormant: false,
       ...(supports && { supports }),
@@ -77,7 +77,8 @@ function manage(who: DeviceId, device: ManagedDevice | undefined, payload: Uint8
   }
 }
 
-function unknown(who: DeviceId): ManagedDevice {
+/** A device of which nothing is known but who it is. */
+export function unknownDevice(who: DeviceId): ManagedDevice {
   return {
     ...who,
     key: keyOf(who),

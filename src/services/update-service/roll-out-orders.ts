@@ -4,9 +4,14 @@ import { about, type Message } from '../../redfish/messages/message.ts'
 import { isObject, type Json, type JsonObject } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'
 import { judge, propertyMessages } from '../../redfish/validation.ts'
-import type { TransferProtocol } from '../../transfer/fetch.ts'
 import { ownProperties, propertyWording, readable, updateProperties } from './parameters.ts'
-import { type Asked, OWN_SIMPLE_UPDATE, type PullOptions, understand } from './simple-update.ts'
+import {
+  type Asked,
+  OWN_SIMPLE_UPDATE,
+  type PullOptions,
+  sourceProperties,
+  understand,
+} from './simple-update.ts'
 
 /** How a job is asked for that is to begin a roll-out: what it sends, and to where. */
 export interface RollOutOrders {
@@ -25,12 +30,7 @@ export function rollOutOrders(options: PullOptions): RollOutOrders {
         RollOut: Type.Unsafe<JsonObject>({ type: 'object' }),
         ForceUpdate,
         LocalImage,
-        ImageURI: Type.String({ minLength: 1 }),
-        TransferProtocol: Type.Optional(
-          Type.Unsafe<TransferProtocol>({ type: 'string', enum: options.protocols }),
-        ),
-        Username: Type.Optional(Type.String()),
-        Password: Type.Optional(Type.String()),
+        ...sourceProperties(options),
       },
       { additionalProperties: false },
     ),

@@ -44,18 +44,21 @@ export interface PullOptions {
   readonly protocols: readonly TransferProtocol[]
 }
 
+/** What says where an image comes from. */
+export const sourceProperties = ({ protocols }: Pick<PullOptions, 'protocols'>) => ({
+  ImageURI: Type.String({ minLength: 1 }),
+  TransferProtocol: Type.Optional(Type.Unsafe<TransferProtocol>({ type: 'string', enum: protocols })),
+  Username: Type.Optional(Type.String()),
+  Password: Type.Optional(Type.String()),
+})
+
 /** UpdateService.SimpleUpdate: the service fetches the image itself (UpdateService v1_17); or our own, which takes more. */
 export function simpleUpdate(action: PullAction, options: PullOptions): BmcAction {
   const parameters = Type.Object(
     {
       ...updateProperties,
       ...(action === OWN_SIMPLE_UPDATE && ownProperties),
-      ImageURI: Type.String({ minLength: 1 }),
-      TransferProtocol: Type.Optional(
-        Type.Unsafe<TransferProtocol>({ type: 'string', enum: options.protocols }),
-      ),
-      Username: Type.Optional(Type.String()),
-      Password: Type.Optional(Type.String()),
+      ...sourceProperties(options),
     },
     { additionalProperties: false },
   )
