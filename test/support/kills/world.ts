@@ -119,11 +119,11 @@ export class World {
     return `${this.origin}/${sha256}`
   }
 
-  /** Throws where anything was not as it must be. */
+  /** Throws where anything was not as it must be: what led there, and last of all what it is, where a log is cut. */
   expectNothingWrong(when: string): void {
     if (this.violations.length === 0) return
     const what = [...new Set(this.violations)].join('\n')
-    throw new Error(`${when}:\n${what}\nafter\n${this.trail.join('\n')}`)
+    throw new Error(`${this.trail.join('\n')}\n${when}, wrong is:\n${what}`)
   }
 
   violate(slot: number, found: readonly string[]): void {
