@@ -111,6 +111,8 @@ async function changeFleet(world: World, chance: Chance, life: Life): Promise<vo
 async function removeMember(world: World, life: Life, id: string): Promise<boolean> {
   const answer = await life.control('DELETE', `/bmcs/${id}`)
   world.note(`${id} goes: ${answer?.status}`)
+  // A process that ends orderly takes no new orders.
+  if (answer?.status === 503) return false
   if (answer?.status !== 204 && answer !== undefined)
     world.violations.push(`${id} goes with ${answer.status}`)
   world.members.set(id, answer === undefined ? 'perhaps' : 'gone')
