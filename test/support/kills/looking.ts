@@ -110,13 +110,7 @@ async function judgeStrangers(world: World, slot: number, ledger: Ledger): Promi
 async function judgeVersions(world: World, slot: number, ledger: Ledger): Promise<string[]> {
   const wrong: string[] = []
   for (const id of componentIds) {
-    const [component, history] = [
-      await world.read(slot, uris.firmware(id)),
-      await world.read(slot, uris.firmwareHistory(id)),
-    ]
-    const version = textOf(component.json, 'Version')
-    const list = (history.json['Versions'] ?? []) as readonly JsonObject[]
-    const told = list.map((one) => `${textOf(one, 'Version')} at ${textOf(one, 'ActivatedTime')}`)
+    const { version, told } = await readVersions(world, slot, id)
     const was = ledger.runs.get(id)
     if (was !== undefined) {
       const isKept = was.history.every((one, index) => told[index] === one)
@@ -128,6 +122,21 @@ async function judgeVersions(world: World, slot: number, ledger: Ledger): Promis
     ledger.runs.set(id, { version, history: told })
   }
   return wrong
+}
+
+/** What runs and what ran, at one moment: updates go on meanwhile. */
+async function readVersions(world: World, slot: number, id: string) {
+  const history = async (): Promise<string[]> => {
+    const { json } = await world.read(slot, uris.firmwareHistory(id))
+    const list = (json['Versions'] ?? []) as readonly JsonObject[]
+    return list.map((one) => `${textOf(one, 'Version')} at ${textOf(one, 'ActivatedTime')}`)
+  }
+  for (let before = await history(); ;) {
+    const { json } = await world.read(slot, uris.firmware(id))
+    const told = await history()
+    if (told.join() === before.join()) return { version: textOf(json, 'Version'), told }
+    before = told
+  }
 }
 
 /** Images that are kept are whole, and those that somebody sent. */
