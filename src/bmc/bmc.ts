@@ -4,7 +4,10 @@ import type { ComponentFacts, Machine } from './machine.ts'
 import { setPointer } from '../redfish/pointer.ts'
 import { identified } from './identity.ts'
 import { predefinedRoles } from './roles.ts'
+import type { TrustedCertificate } from './image-servers.ts'
+import { ofEach } from '../lib/of-each.ts'
 import { factoryNetwork } from './network.ts'
+import { emptyTables } from './tables.ts'
 import type { Account, BmcState, Change, ComponentState, Role } from './state.ts'
 
 export type Listener = (change: Change, before: Change) => void
@@ -34,7 +37,7 @@ export interface Component extends ComponentFacts {
 export interface Made {
   readonly seed?: string
   readonly roles?: ReadonlyMap<string, Role>
-  readonly components?: Iterable<readonly [id: string, state: ComponentState]>
+  readonly components?: readonly (readonly [id: string, state: ComponentState])[]
 }
 
 /** A BMC as it leaves the factory. Machine and accounts are shared, so that another one costs little. */
@@ -54,40 +57,20 @@ export function createBmc(
       settings: machine.settings,
       outage: undefined,
       network: factoryNetwork,
-      components: new Map(components),
-      history: new Map(),
-      overlays: new Map(),
+      ...emptyTables,
+      ...(components.length > 0 && { components: new Map(components) }),
       accounts,
       roles,
-      sessions: new Map(),
-      tasks: new Map(),
-      jobs: new Map(),
-      log: new Map(),
-      auditLog: new Map(),
-      jobLog: new Map(),
-      subscriptions: new Map(),
-      localImages: new Map(),
-      trustedKeys: new Map(),
-      trustedCertificates: new Map(),
-      clientCertificates: new Map(),
-      trustAnchors: new Map(
-        machine.trustStore.anchors.map((certificate, index) => [String(index + 1), { certificate }]),
-      ),
-      identityKeys: new Map(),
-      deviceIdentities: new Map(),
-      operations: new Map(),
-      reached: new Map(),
-      resets: new Map(),
-      userJobs: new Map(),
-      strikes: new Map(),
-      devices: new Map(),
-      aggregates: new Map(),
-      deviceLogs: new Map(),
-      rollouts: new Map(),
-      registrations: new Map(),
+      trustAnchors: anchorsOf(machine),
     },
   }
 }
+
+/** The trust anchors that a machine leaves the factory with, by the numbers that they have there. */
+const anchorsOf = ofEach(
+  ({ trustStore }: Machine): ReadonlyMap<string, TrustedCertificate> =>
+    new Map(trustStore.anchors.map((certificate, index) => [String(index + 1), { certificate }])),
+)
 
 /** The firmware component with this Id as it is now. */
 export function findComponent(bmc: Bmc, id: string): Component | undefined {

@@ -4,7 +4,8 @@ import type { Bmc, Listener } from './bmc.ts'
 import { keepMessages, type ToldPair, withMessages } from './kept-messages.ts'
 import type { Network } from './network.ts'
 import { highest, lastNumber, type Numbered, numbered, numbersWereGiven } from './numbers.ts'
-import type { BmcState, Entries, Settings } from './state.ts'
+import type { Entries, Settings, TableName } from './state.ts'
+import { ownTable } from './tables.ts'
 
 /** What of a BMC's state outlives the process: sessions end with it, outages do, and sockets are opened anew. */
 const tables = [
@@ -27,7 +28,7 @@ const tables = [
   'strikes',
   'rollouts',
   'registrations',
-] as const satisfies readonly (keyof BmcState)[]
+] as const satisfies readonly TableName[]
 type Table = (typeof tables)[number]
 
 /** Tables that are not empty when a BMC leaves the factory: what is gone from them must be remembered. */
@@ -87,8 +88,6 @@ export function keep(bmc: Bmc, journal: Journal): () => void {
 /** Brings back what was kept of a BMC that has just been made. */
 export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
   const { state } = bmc
-  state.accounts = new Map(state.accounts)
-  state.roles = new Map(state.roles)
   const whole = withMessages(records)
   // What is read here is what `keep` wrote.
   for (const record of records) {
@@ -96,7 +95,7 @@ export function restore(bmc: Bmc, records: readonly JournalRecord[]): void {
     if (table === 'settings') state.settings = { ...state.settings, ...(value as Settings) }
     else if (table === 'network') state.network = { ...state.network, ...(value as Partial<Network>) }
     else if (isTable(table)) {
-      const map = state[table] as Map<string, unknown>
+      const map: Map<string, unknown> = ownTable(state, table)
       if (value === GONE) map.delete(key)
       else map.set(key, telling.has(table) ? whole(record) : value)
     }

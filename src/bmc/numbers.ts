@@ -1,6 +1,6 @@
 import { ofEach } from '../lib/of-each.ts'
 import type { Bmc } from './bmc.ts'
-import type { BmcState } from './state.ts'
+import type { TableName } from './state.ts'
 
 /** The tables whose keys count up. */
 export const numbered = [
@@ -13,7 +13,7 @@ export const numbered = [
   'localImages',
   'devices',
   'aggregates',
-] as const satisfies readonly (keyof BmcState)[]
+] as const satisfies readonly TableName[]
 export type Numbered = (typeof numbered)[number]
 
 /** The last number that each table of a BMC gave away. */

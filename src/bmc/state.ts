@@ -18,64 +18,71 @@ import type { Subscription } from './subscription.ts'
 import type { UserJob } from './user-job.ts'
 
 /** What one emulated BMC remembers. Plain data; only `commit` writes it. */
-export interface BmcState {
+export interface BmcState extends BmcTables {
   /** Commits so far: what was rendered from an older version may be out of date. */
   version: number
   settings: Settings
   /** Set while the manager that serves Redfish reboots. */
   outage: Outage | undefined
   network: Network
+}
+
+/** A table belongs to whoever has it alone until it is shared: see `commit`. */
+export type BmcTables = { [T in TableName]: ReadonlyMap<string, Tables[T]> }
+export type TableName = keyof Tables
+
+/** What the tables of a BMC hold. */
+export interface Tables {
   /** Firmware components that differ from how the machine left the factory, by Id. */
-  readonly components: Map<string, ComponentState>
+  components: ComponentState
   /** What updates made run on each component, by its Id; the newest last. */
-  readonly history: Map<string, readonly HistoryEntry[]>
+  history: readonly HistoryEntry[]
   /** Top-level members that replace those of the machine's resources, by URI. */
-  readonly overlays: Map<string, JsonObject>
-  /** Shared by BMCs that left the factory with the same, until they differ. */
-  accounts: ReadonlyMap<string, Account>
-  roles: ReadonlyMap<string, Role>
-  readonly sessions: Map<string, Session>
+  overlays: JsonObject
+  accounts: Account
+  roles: Role
+  sessions: Session
   /** Sub-tasks too, by the Id of their task, a slash and their own. */
-  readonly tasks: Map<string, Task>
+  tasks: Task
   /** Steps too, by the Id of their job, a slash and their own. */
-  readonly jobs: Map<string, Job>
+  jobs: Job
   /** What happened to the machine. */
-  readonly log: Map<string, LogEntry>
+  log: LogEntry
   /** Who did what, and what came of it. */
-  readonly auditLog: Map<string, LogEntry>
+  auditLog: LogEntry
   /** What became of jobs. */
-  readonly jobLog: Map<string, LogEntry>
-  readonly subscriptions: Map<string, Subscription>
+  jobLog: LogEntry
+  subscriptions: Subscription
   /** The images that the service keeps; their bytes are in the image store. */
-  readonly localImages: Map<string, LocalImage>
-  readonly trustedKeys: Map<string, TrustedKey>
-  readonly trustedCertificates: Map<string, TrustedCertificate>
-  readonly clientCertificates: Map<string, ClientCertificate>
+  localImages: LocalImage
+  trustedKeys: TrustedKey
+  trustedCertificates: TrustedCertificate
+  clientCertificates: ClientCertificate
   /** Who signs images, or certifies those who do. */
-  readonly trustAnchors: Map<string, TrustedCertificate>
+  trustAnchors: TrustedCertificate
   /** One, or none. */
-  readonly identityKeys: Map<string, IdentityKey>
+  identityKeys: IdentityKey
   /** Of those that measure what runs, by the URI of their ComponentIntegrity; made when somebody asks for them. */
-  readonly deviceIdentities: Map<string, DeviceIdentity>
+  deviceIdentities: DeviceIdentity
   /** What was accepted and is not over, by the Ids of their tasks. */
-  readonly operations: Map<string, Operation>
+  operations: Operation
   /** How far their parts have come, by the Id of the operation, a slash and that of the component. */
-  readonly reached: Map<string, PartReached>
+  reached: PartReached
   /** Resets under way, by the URI of what is reset. */
-  readonly resets: Map<string, ResetUnderWay>
+  resets: ResetUnderWay
   /** What the jobs that users made are to do, and how far they have come, by their Ids; none that has ended. */
-  readonly userJobs: Map<string, UserJob>
+  userJobs: UserJob
   /** How often each fault that is planned has struck. */
-  readonly strikes: Map<string, number>
+  strikes: number
   /** Of a console: what it manages. */
-  readonly devices: Map<string, ManagedDevice>
-  readonly aggregates: Map<string, Aggregate>
+  devices: ManagedDevice
+  aggregates: Aggregate
   /** What devices had recorded themselves when somebody asked last, by their Ids; the oldest record first. */
-  readonly deviceLogs: Map<string, readonly DeviceRecord[]>
+  deviceLogs: readonly DeviceRecord[]
   /** Roll-outs, in parts that change on their own: each part by the Id of its roll-out's job, a slash and its own name. */
-  readonly rollouts: Map<string, RolloutPart>
+  rollouts: RolloutPart
   /** What clients have registered with device management: types by their Ids, devices by their type's Id, a slash and theirs. */
-  readonly registrations: Map<string, Registration>
+  registrations: Registration
 }
 
 /** As whoever carries roll-outs out wrote it. */
@@ -361,38 +368,9 @@ export interface Notice {
 export type Entries<T> = readonly (readonly [key: string, value: T | undefined])[]
 
 /** A change as data: everything that belongs together, seen by observers at once. */
-export interface Change {
+export type Change = { readonly [T in TableName]?: Entries<Tables[T]> } & {
   readonly settings?: Partial<Settings>
   readonly outage?: Outage | undefined
   readonly network?: Partial<Network>
-  readonly components?: Entries<ComponentState>
-  readonly history?: Entries<readonly HistoryEntry[]>
-  readonly overlays?: Entries<JsonObject>
-  readonly accounts?: Entries<Account>
-  readonly roles?: Entries<Role>
-  readonly sessions?: Entries<Session>
-  readonly tasks?: Entries<Task>
-  readonly jobs?: Entries<Job>
-  readonly log?: Entries<LogEntry>
-  readonly auditLog?: Entries<LogEntry>
-  readonly jobLog?: Entries<LogEntry>
-  readonly subscriptions?: Entries<Subscription>
-  readonly localImages?: Entries<LocalImage>
-  readonly trustedKeys?: Entries<TrustedKey>
-  readonly trustedCertificates?: Entries<TrustedCertificate>
-  readonly clientCertificates?: Entries<ClientCertificate>
-  readonly trustAnchors?: Entries<TrustedCertificate>
-  readonly identityKeys?: Entries<IdentityKey>
-  readonly deviceIdentities?: Entries<DeviceIdentity>
-  readonly operations?: Entries<Operation>
-  readonly reached?: Entries<PartReached>
-  readonly resets?: Entries<ResetUnderWay>
-  readonly userJobs?: Entries<UserJob>
-  readonly strikes?: Entries<number>
-  readonly devices?: Entries<ManagedDevice>
-  readonly aggregates?: Entries<Aggregate>
-  readonly deviceLogs?: Entries<readonly DeviceRecord[]>
-  readonly rollouts?: Entries<RolloutPart>
-  readonly registrations?: Entries<Registration>
   readonly notices?: readonly Notice[]
 }

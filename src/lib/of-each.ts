@@ -2,8 +2,10 @@
 export function ofEach<K extends object, V extends {}>(make: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, V>()
   return (key) => {
-    const value = known.get(key) ?? make(key)
-    known.set(key, value)
-    return value
+    const value = known.get(key)
+    if (value !== undefined) return value
+    const made = make(key)
+    known.set(key, made)
+    return made
   }
 }
