@@ -165,7 +165,7 @@ function judgeArray(slot: Slot, items: readonly Json[]): Verdict {
   const accepted = verdicts.flatMap((verdict) => (verdict.accepted === undefined ? [] : [verdict.accepted]))
   const { maxItems } = facts.schema
   if (typeof maxItems === 'number' && accepted.length > maxItems)
-    return wrong('length', pointer, accepted, maxItems)
+    return wrong('too-long', pointer, accepted, maxItems)
   // An element of annotations alone is no element.
   const isWhole = verdicts.every((verdict) => verdict.isRemoved === true || verdict.accepted !== undefined)
   if (messages.length === 0 && !isWhole) return wrong('format', pointer, items)

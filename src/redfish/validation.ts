@@ -4,12 +4,12 @@ import type { Static, TSchema } from 'typebox'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { about, type Message, message } from './messages/message.ts'
 import { getPointer, memberPointer } from './pointer.ts'
-import type { Json } from './resource.ts'
+import { isObject, type Json } from './resource.ts'
 import { withoutSecrets } from './secrets.ts'
 
 /** One thing that is wrong with data from outside. */
 export interface Mistake {
-  readonly kind: 'unknown' | 'missing' | 'type' | 'choice' | 'range' | 'length' | 'format'
+  readonly kind: 'unknown' | 'missing' | 'type' | 'choice' | 'range' | 'too-long' | 'too-short' | 'format'
   /** RFC 6901 pointer to the member. */
   readonly pointer: string
   readonly value: unknown
@@ -44,6 +44,29 @@ export function judge<S extends TSchema>(
   }
 }
 
+/** Data from outside, as far as it can be read: null stands for what is wrong. */
+export type Readable<T> = T extends readonly (infer E)[]
+  ? readonly (Readable<E> | null)[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Readable<T[K]> | null | undefined }
+    : T
+
+/** What a judge found nothing wrong with: its other mistakes belong in the same answer. */
+export function readable<T extends object>(value: unknown, problem: readonly Mistake[]): Readable<T> {
+  const kinds = new Map(problem.map(({ pointer, kind }) => [pointer, kind]))
+  const read = (one: unknown, at: string): unknown => {
+    if (kinds.has(at)) return null
+    if (Array.isArray(one)) return one.map((item: unknown, index) => read(item, `${at}/${index}`))
+    if (!isObject(one)) return one
+    const members = Object.entries(one).flatMap(([name, member]) => {
+      const pointer = memberPointer(at, name)
+      return kinds.get(pointer) === 'unknown' ? [] : [[name, read(member, pointer)] as const]
+    })
+    return Object.fromEntries(members)
+  }
+  return (isObject(value) ? (read(value, '') ?? {}) : {}) as Readable<T> // all else the judge found right
+}
+
 /** A client's mistakes in a resource's properties, as messages of the Base registry. */
 export function propertyMessages(mistakes: readonly Mistake[]): Message[] {
   return mistakes.map((mistake) => {
@@ -72,8 +95,10 @@ function propertyMessage(mistake: Mistake, name: string, value: string): Message
       return message('Base.PropertyValueNotInList', value, name)
     case 'range':
       return message('Base.PropertyValueOutOfRange', value, name)
-    case 'length':
+    case 'too-long':
       return message('Base.ArraySizeTooLong', name, mistake.limit ?? 0)
+    case 'too-short':
+      return message('Base.ArraySizeTooShort', name, mistake.limit ?? 0)
     case 'format':
       return message('Base.PropertyValueFormatError', value, name)
   }
@@ -91,8 +116,10 @@ function parameterMessage(mistake: Mistake, name: string, value: string, action:
       return message('Base.ActionParameterValueNotInList', value, name, action)
     case 'range':
       return message('Base.ActionParameterValueOutOfRange', value, name, action)
-    case 'length':
+    case 'too-long':
       return message('Base.ArraySizeTooLong', name, mistake.limit ?? 0)
+    case 'too-short':
+      return message('Base.ArraySizeTooShort', name, mistake.limit ?? 0)
     case 'format':
       return message('Base.ActionParameterValueFormatError', value, name, action)
   }
@@ -126,7 +153,9 @@ function toMistake(error: ErrorObject): Mistake[] {
     case 'exclusiveMinimum':
       return mistake('range', `${String(params['comparison'])} ${String(params['limit'])}`)
     case 'maxItems':
-      return mistake('length', `at most ${String(params['limit'])} items`)
+      return mistake('too-long', `at most ${String(params['limit'])} items`)
+    case 'minItems':
+      return mistake('too-short', `at least ${String(params['limit'])} items`)
     // A union's members were each reported already, and so was what follows of a condition.
     case 'anyOf':
     case 'if':

@@ -1,5 +1,6 @@
 import { type Static, Type } from '../lib/schema.ts'
 import { DURATION_PATTERN } from '../redfish/duration.ts'
+import { MESSAGE_ID } from '../redfish/messages/message.ts'
 import type { Json } from '../redfish/resource.ts'
 
 const MAX_TEXT = 256
@@ -80,7 +81,9 @@ const Retries = Type.Object(
     Delay: duration,
     Factor: Type.Optional(Type.Number({ minimum: 1, maximum: 100 })),
     MaxDelay: duration,
-    MessageIds: texts,
+    MessageIds: Type.Optional(
+      Type.Array(Type.String({ pattern: MESSAGE_ID, maxLength: MAX_TEXT }), { maxItems: MAX_ENTRIES }),
+    ),
     Stages: Type.Optional(
       Type.Array(Type.Unsafe<FailureStage>({ enum: failureStages }), { maxItems: failureStages.length }),
     ),

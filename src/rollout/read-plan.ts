@@ -1,8 +1,8 @@
 import type { Schedule } from '../bmc/state.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
-import { about, type Message, message } from '../redfish/messages/message.ts'
+import { about, isOwnMessage, type Message, message } from '../redfish/messages/message.ts'
 import { isObject, type Json } from '../redfish/resource.ts'
-import { judge, type Mistake, propertyMessages } from '../redfish/validation.ts'
+import { judge, propertyMessages, type Readable, readable } from '../redfish/validation.ts'
 import { durationMistakes, readSchedule } from '../tasks/schedule-body.ts'
 import { type Amount, type MaintenanceWindow, RolloutPlan } from './plan.ts'
 import { cronOpenings, isTimeZone, scheduleOpenings } from './windows.ts'
@@ -13,22 +13,16 @@ const judgePlan = judge(RolloutPlan)
 export function readPlan(value: Json, at = ''): Result<RolloutPlan, readonly Message[]> {
   const judged = judgePlan(value)
   const problem = judged.ok ? [] : judged.problem
-  const plan = judged.ok ? judged.value : rightMembers(value, problem)
+  const plan = judged.ok ? judged.value : readable<RolloutPlan>(value, problem)
   const mistakes = [
     ...propertyMessages(problem.map((one) => ({ ...one, pointer: `${at}${one.pointer}` }))),
     ...mistakesOf(plan, at),
   ]
-  return mistakes.length > 0 ? fail(mistakes) : succeed(plan)
+  return judged.ok && mistakes.length === 0 ? succeed(judged.value) : fail(mistakes)
 }
 
-/** What the schema found nothing wrong with: other mistakes in it belong in the same answer. */
-function rightMembers(value: Json, problem: readonly Mistake[]): RolloutPlan {
-  const wrong = new Set(problem.map(({ pointer }) => pointer.split('/')[1]))
-  return Object.fromEntries(Object.entries(isObject(value) ? value : {}).filter(([name]) => !wrong.has(name)))
-}
-
-function mistakesOf(plan: RolloutPlan, at: string): Message[] {
-  const { Waves: waves = [], MaintenanceWindows: windows = [], Retries: retries } = plan
+function mistakesOf(plan: Readable<RolloutPlan>, at: string): Message[] {
+  const { Waves: waves, MaintenanceWindows: windows, Retries: retries } = plan
   const thresholds = [
     'SuccessThreshold',
     'FailureThreshold',
@@ -40,8 +34,13 @@ function mistakesOf(plan: RolloutPlan, at: string): Message[] {
     ...durationMistakes(plan.DeviceTimeout, `${at}/DeviceTimeout`, 1),
     ...durationMistakes(retries?.Delay, `${at}/Retries/Delay`, 0),
     ...durationMistakes(retries?.MaxDelay, `${at}/Retries/MaxDelay`, 0),
+    ...(retries?.MessageIds ?? []).flatMap((id, index) =>
+      // What no update can fail with is mistyped.
+      id === null || isOwnMessage(id) ? [] : [unlistedMistake(id, `${at}/Retries/MessageIds/${index}`)],
+    ),
     ...thresholds.flatMap((name) => amountMistakes(plan[name], `${at}/${name}`)),
-    ...waves.flatMap((wave, index) => {
+    ...(waves ?? []).flatMap((wave, index) => {
+      if (wave === null) return []
       const here = `${at}/Waves/${index}`
       return [
         ...amountMistakes(wave, here),
@@ -50,13 +49,15 @@ function mistakesOf(plan: RolloutPlan, at: string): Message[] {
         ...amountMistakes(wave.FailureThreshold, `${here}/FailureThreshold`),
       ]
     }),
-    ...windows.flatMap((window, index) => windowMistakes(window, `${at}/MaintenanceWindows/${index}`)),
+    ...(windows ?? []).flatMap((window, index) =>
+      window === null ? [] : windowMistakes(window, `${at}/MaintenanceWindows/${index}`),
+    ),
   ]
 }
 
 /** A count or a percentage: neither says nothing, and both say two things. */
-function amountMistakes(amount: Amount | undefined, at: string): Message[] {
-  if (amount === undefined) return []
+function amountMistakes(amount: Readable<Amount> | null | undefined, at: string): Message[] {
+  if (!amount) return []
   return oneOf(at, ['Count', amount.Count], ['Percent', amount.Percent])
 }
 
@@ -70,14 +71,15 @@ function oneOf(at: string, [one, value]: Member, [other, otherValue]: Member): M
   return [about(message('Base.PropertyValueConflict', pointer.slice(1), `${at}/${other}`.slice(1)), pointer)]
 }
 
-function windowMistakes(window: MaintenanceWindow, at: string): Message[] {
-  const { Cron: pattern, Schedule: schedule, TimeZone: timeZone = 'UTC', Duration: duration } = window
+function windowMistakes(window: Readable<MaintenanceWindow>, at: string): Message[] {
+  const { Cron: pattern, Schedule: schedule, Duration: duration } = window
+  const timeZone = window.TimeZone ?? 'UTC'
   const isZone = isTimeZone(timeZone)
   const cron =
-    pattern !== undefined && cronOpenings(pattern, isZone ? timeZone : 'UTC') === undefined
+    typeof pattern === 'string' && cronOpenings(pattern, isZone ? timeZone : 'UTC') === undefined
       ? [formatMistake(pattern, `${at}/Cron`)]
       : []
-  const read = schedule === undefined ? undefined : readSchedule(schedule, `${at}/Schedule`)
+  const read = isObject(schedule) ? readSchedule(schedule, `${at}/Schedule`) : undefined
   return [
     ...oneOf(at, ['Cron', pattern], ['Schedule', schedule]),
     ...cron,
@@ -106,6 +108,10 @@ function opensAtAll(schedule: Schedule): boolean {
 
 function formatMistake(value: string, pointer: string): Message {
   return about(message('Base.PropertyValueFormatError', value, pointer.slice(1)), pointer)
+}
+
+function unlistedMistake(value: string, pointer: string): Message {
+  return about(message('Base.PropertyValueNotInList', value, pointer.slice(1)), pointer)
 }
 
 function unknownMember(pointer: string): Message {

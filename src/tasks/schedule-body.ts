@@ -4,8 +4,8 @@ import { fail, type Result, succeed } from '../lib/result.ts'
 import { type Static, Type } from '../lib/schema.ts'
 import { DURATION_PATTERN, parseDuration } from '../redfish/duration.ts'
 import { about, type Message, message } from '../redfish/messages/message.ts'
-import { isObject, type Json } from '../redfish/resource.ts'
-import { judge, type Mistake, propertyMessages } from '../redfish/validation.ts'
+import type { Json } from '../redfish/resource.ts'
+import { judge, propertyMessages, type Readable, readable } from '../redfish/validation.ts'
 import { parseInterval } from './interval.ts'
 import { daysOfWeek, EVERY, monthsOfYear } from './schedule.ts'
 
@@ -52,18 +52,12 @@ const judgeSchedule = judge(ScheduleBody)
 export function readSchedule(value: Json, at = '/Schedule'): Result<Schedule, readonly Message[]> {
   const judged = judgeSchedule(value)
   const problem = judged.ok ? [] : judged.problem
-  const body = judged.ok ? judged.value : rightMembers(value, problem)
+  const body = judged.ok ? judged.value : readable<Body>(value, problem)
   const mistakes = [
     ...propertyMessages(problem.map((one) => ({ ...one, pointer: `${at}${one.pointer}` }))),
     ...mistakesOf(body, at),
   ]
-  return mistakes.length > 0 ? fail(mistakes) : succeed(scheduleOf(body))
-}
-
-/** What the schema found nothing wrong with: other mistakes in it belong in the same answer. */
-function rightMembers(value: Json, problem: readonly Mistake[]): Body {
-  const wrong = new Set(problem.map(({ pointer }) => pointer.split('/')[1]))
-  return Object.fromEntries(Object.entries(isObject(value) ? value : {}).filter(([name]) => !wrong.has(name)))
+  return judged.ok && mistakes.length === 0 ? succeed(scheduleOf(judged.value)) : fail(mistakes)
 }
 
 /** What is wrong with a duration that has the form of one. */
@@ -83,12 +77,12 @@ export function neverRuns(): Message {
   return about(message('Base.PropertyValueError', 'Schedule'), '/Schedule')
 }
 
-function mistakesOf(body: Body, at: string): Message[] {
-  const { EnabledDaysOfMonth: days = [], EnabledIntervals: intervals = [] } = body
+function mistakesOf(body: Readable<Body>, at: string): Message[] {
+  const { EnabledDaysOfMonth: days, EnabledIntervals: intervals } = body
   const alone = [
     ['EnabledDaysOfWeek', body.EnabledDaysOfWeek?.includes(EVERY)],
     ['EnabledMonthsOfYear', body.EnabledMonthsOfYear?.includes(EVERY)],
-    ['EnabledDaysOfMonth', days.includes(0)],
+    ['EnabledDaysOfMonth', days?.includes(0)],
   ] as const
   return [
     ...durationMistakes(body.Lifetime, `${at}/Lifetime`, 1),
@@ -99,9 +93,9 @@ function mistakesOf(body: Body, at: string): Message[] {
         ? [about(message('Base.PropertyValueError', `${at.slice(1)}/${name}`), `${at}/${name}`)]
         : [],
     ),
-    ...intervals.flatMap((text, index) => {
+    ...(intervals ?? []).flatMap((text, index) => {
       const name = `${at.slice(1)}/EnabledIntervals/${index}`
-      return parseInterval(text) === undefined
+      return text !== null && parseInterval(text) === undefined
         ? [about(message('Base.PropertyValueFormatError', text.slice(0, MAX_TEXT), name), `/${name}`)]
         : []
     }),

@@ -120,6 +120,59 @@ describe('a plan', () => {
         'Base.PropertyValueOutOfRange /Waves/0/Delay',
       ],
     ],
+    [
+      'tells what is wrong beside, before and below what is wrong, and nothing of it twice',
+      {
+        Waves: [{ Count: 'one', Delay: 'P999999D' }, 7, { Count: 1, Percent: '5', Canary: true }],
+        MaintenanceWindows: [
+          { Cron: 7, TimeZone: 'Europe/Atlantis' },
+          { Schedule: 'daily', Cron: '0 0 31 2 *', Duration: 'PT0S' },
+          { Schedule: { EnabledIntervals: [7, 'often'] }, Duration: 'PT1H' },
+        ],
+      },
+      [
+        'Base.PropertyValueTypeError /Waves/0/Count',
+        'Base.PropertyValueOutOfRange /Waves/0/Delay',
+        'Base.PropertyValueTypeError /Waves/1',
+        'Base.PropertyValueTypeError /Waves/2/Percent',
+        'Base.PropertyUnknown /Waves/2/Canary',
+        'Base.PropertyValueConflict /Waves/2/Count',
+        'Base.PropertyValueTypeError /MaintenanceWindows/0/Cron',
+        'Base.PropertyMissing /MaintenanceWindows/0/Duration',
+        'Base.PropertyValueFormatError /MaintenanceWindows/0/TimeZone',
+        'Base.PropertyValueTypeError /MaintenanceWindows/1/Schedule',
+        'Base.PropertyValueConflict /MaintenanceWindows/1/Cron',
+        'Base.PropertyValueFormatError /MaintenanceWindows/1/Cron',
+        'Base.PropertyValueOutOfRange /MaintenanceWindows/1/Duration',
+        'Base.PropertyValueTypeError /MaintenanceWindows/2/Schedule/EnabledIntervals/0',
+        'Base.PropertyValueFormatError /MaintenanceWindows/2/Schedule/EnabledIntervals/1',
+      ],
+    ],
+    [
+      'retries messages that there are, of any version',
+      {
+        Retries: {
+          MaxRetries: 1,
+          MessageIds: [
+            'Update.TransferFailed',
+            'Update.1.0.TransferFailed',
+            'Redflash.1.0.0.DeviceFailed',
+            'Update.TransferFaild',
+            'Updates.1.3.TransferFailed',
+            'Update.constructor',
+            'TransferFailed',
+            7,
+          ],
+        },
+      },
+      [
+        'Base.PropertyValueNotInList /Retries/MessageIds/3',
+        'Base.PropertyValueNotInList /Retries/MessageIds/4',
+        'Base.PropertyValueNotInList /Retries/MessageIds/5',
+        'Base.PropertyValueFormatError /Retries/MessageIds/6',
+        'Base.PropertyValueTypeError /Retries/MessageIds/7',
+      ],
+    ],
   ]
   test.each(cases)('%s', (_name, plan, expected) => {
     expect(mistakes(plan).toSorted()).toEqual(expected.toSorted())

@@ -234,7 +234,7 @@ describe('a request that cannot be', () => {
         400,
         ['PropertyValueNotInList'],
       ],
-      ['is for nobody', act('device/reboot', []), 400, ['PropertyValueFormatError']],
+      ['is for nobody', act('device/reboot', []), 400, ['ArraySizeTooShort']],
       [
         'is for a device twice',
         act('device/reboot', ['pump/p-1', 'pump/p-1']),

@@ -7,25 +7,10 @@ import { addAccount, audit } from '../support/accounts.ts'
 import { basic, startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
 import { DAILY, DAY_MS, jobLog, makeJob, postJob, renaming, tagOf } from '../support/jobs.ts'
-import { messageKeys, push } from '../support/multipart.ts'
+import { messageKeys, mistakesIn, push } from '../support/multipart.ts'
 import { validateBody, validateError } from '../support/schemas.ts'
 
 const SYSTEM = uris.system('1')
-
-/** What is wrong, by the member that it is wrong with. */
-function mistakes(body: JsonObject): string[] {
-  const { error } = body as {
-    readonly error: {
-      readonly '@Message.ExtendedInfo': readonly {
-        MessageId: string
-        RelatedProperties?: readonly string[]
-      }[]
-    }
-  }
-  return error['@Message.ExtendedInfo'].map(
-    ({ MessageId, RelatedProperties = [] }) => `${MessageId.split('.').at(-1)} ${RelatedProperties.join()}`,
-  )
-}
 
 describe('a job that a user makes', () => {
   test('is there at once, and sends its request then', async () => {
@@ -147,7 +132,7 @@ describe('what a job may ask for is judged when it is made', () => {
         EnabledIntervals: ['02:00Z/PT1H', 'R/02:00Z/PT1H'],
       },
     })
-    expect({ status, wrong: mistakes(json).toSorted() }).toEqual({
+    expect({ status, wrong: mistakesIn(json).toSorted() }).toEqual({
       status: 400,
       wrong: [
         'PropertyUnknown /Bogus',
@@ -205,7 +190,7 @@ describe('what a job may ask for is judged when it is made', () => {
   ])('%s is refused', async (_what, body, mistake) => {
     const emulator = await startEmulator()
     const { status, json } = await postJob(emulator, body)
-    expect({ status, wrong: mistakes(json) }).toEqual({ status: 400, wrong: [mistake] })
+    expect({ status, wrong: mistakesIn(json) }).toEqual({ status: 400, wrong: [mistake] })
     expect(validateError(json)).toEqual([])
     expect(emulator.bmc.state.jobs.size).toBe(0)
   })
@@ -216,7 +201,7 @@ describe('what a job may ask for is judged when it is made', () => {
       const { status, json } = await postJob(await startEmulator(), {
         Payload: { ...renaming, HttpHeaders: [header] },
       })
-      expect({ status, wrong: mistakes(json) }).toEqual({
+      expect({ status, wrong: mistakesIn(json) }).toEqual({
         status: 400,
         wrong: ['PropertyValueError /Payload/HttpHeaders'],
       })
@@ -229,7 +214,7 @@ describe('what a job may ask for is judged when it is made', () => {
     const resources = new Map([...rackmount.resources, [SYSTEM, system as unknown as Resource]])
     const emulator = await startEmulator({ machine: { ...rackmount, resources } })
     const { status, json } = await postJob(emulator, target(uris.action(SYSTEM, 'ComputerSystem.Reset')))
-    expect({ status, wrong: mistakes(json) }).toEqual({
+    expect({ status, wrong: mistakesIn(json) }).toEqual({
       status: 400,
       wrong: ['ResourceMissingAtURI /Payload/TargetUri'],
     })

@@ -27,7 +27,7 @@ async function startFew(more: JsonObject = {}): Promise<RolloutLab> {
   return emulator
 }
 
-const add = ({ send }: RolloutLab, Targets: readonly string[]) =>
+const add = ({ send }: RolloutLab, Targets: readonly (string | number)[]) =>
   send(uris.action(JOB, 'Oem/RedflashJob.AddDevices'), { method: 'POST', body: { Targets: [...Targets] } })
 const move = ({ send }: RolloutLab, JobState: string) => send(JOB, { method: 'PATCH', body: { JobState } })
 const group = async ({ send }: RolloutLab, ...ids: readonly string[]): Promise<string> => {
@@ -79,11 +79,17 @@ test('of a group, those that are of the roll-out already, or that its plan leave
   expect(emulator.lab.written).toEqual(['1', '2', '4'])
 })
 
-test.each<readonly [string, readonly string[], number, readonly string[]]>([
+test.each<readonly [string, readonly (string | number)[], number, readonly string[]]>([
   ['one that is of it already', [uris.system('1')], 409, ['RollOutHasDevice']],
   ['one that its plan leaves out', [uris.system('5')], 409, ['RollOutLeavesOut']],
   ['one that is not there', [uris.system('3'), uris.system('9')], 400, ['ResourceMissingAtURI']],
-  ['nobody', [], 400, ['ActionParameterValueFormatError']],
+  ['nobody', [], 400, ['ArraySizeTooShort']],
+  [
+    'somebody who is none',
+    [7, uris.system('9')],
+    400,
+    ['ActionParameterValueTypeError', 'ResourceMissingAtURI'],
+  ],
 ])('%s cannot be added, and nothing is changed', async (_who, targets, status, told) => {
   const emulator = await startFew()
   const answer = await add(emulator, targets)

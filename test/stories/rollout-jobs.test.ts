@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator } from '../support/emulator.ts'
 import { HOUR_MS, postJob } from '../support/jobs.ts'
-import { messageKeys } from '../support/multipart.ts'
+import { messageKeys, mistakesIn } from '../support/multipart.ts'
 import {
   bios,
   JOB,
@@ -104,13 +104,12 @@ describe('a job for a roll-out that is wrong', () => {
     }
     const { status, json } = await postJob(emulator, wanted({ MaxExecutionTime: 'PT0S' }, own))
     expect(status).toBe(400)
-    const { error } = json as unknown as {
-      readonly error: {
-        readonly '@Message.ExtendedInfo': readonly { readonly RelatedProperties?: string[] }[]
-      }
-    }
     const at = '/Oem/Redflash'
-    expect(error['@Message.ExtendedInfo'].flatMap((one) => one.RelatedProperties ?? []).toSorted()).toEqual([
+    expect(
+      mistakesIn(json)
+        .map((one) => one.replace(/^\w+ /, ''))
+        .toSorted(),
+    ).toEqual([
       '/MaxExecutionTime',
       `${at}/ImageURI`,
       `${at}/RollOut/Targets/0`,

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator } from '../support/emulator.ts'
 import { DEVICE_PASSWORD, labDevice, runs } from '../support/managed-devices.ts'
-import { messageKeys, push } from '../support/multipart.ts'
+import { messageKeys, mistakesIn, push } from '../support/multipart.ts'
 import {
   bios,
   JOB,
@@ -239,25 +239,21 @@ describe('a plan that is wrong', () => {
   test('is refused with all of its mistakes, and where they are', async () => {
     const emulator = await startLab(1)
     const plan = { Waves: [{ Count: 0 }], Targets: [uris.system('9')], DeviceTimeout: 'PT0S' }
-    const { status, json } = await pushRollOut(emulator, bios, plan)
+    const { status, json } = await pushRollOut(emulator, bios, plan, { DryRun: 'no' })
     expect(status).toBe(400)
-    const { error } = json as unknown as {
-      readonly error: {
-        readonly '@Message.ExtendedInfo': readonly { readonly RelatedProperties?: string[] }[]
-      }
-    }
-    const at = '/Oem/Redflash/RollOut'
-    expect(error['@Message.ExtendedInfo'].flatMap((one) => one.RelatedProperties ?? []).toSorted()).toEqual([
-      `${at}/DeviceTimeout`,
-      `${at}/Targets/0`,
-      `${at}/Waves/0/Count`,
+    const at = '/Oem/Redflash'
+    expect(mistakesIn(json).toSorted()).toEqual([
+      `PropertyValueOutOfRange ${at}/RollOut/DeviceTimeout`,
+      `PropertyValueOutOfRange ${at}/RollOut/Waves/0/Count`,
+      `PropertyValueTypeError ${at}/DryRun`,
+      `ResourceMissingAtURI ${at}/RollOut/Targets/0`,
     ])
   })
 
   test('is one for nobody: that is not for all', async () => {
     const emulator = await startLab(1)
     const { status, json } = await pushRollOut(emulator, bios, { Targets: [] })
-    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['PropertyValueFormatError'] })
+    expect({ status, keys: messageKeys(json) }).toEqual({ status: 400, keys: ['ArraySizeTooShort'] })
     expect(emulator.bmc.state.tasks.size).toBe(0)
   })
 

@@ -65,3 +65,16 @@ export function messageKeys(body: JsonObject): string[] {
     ({ MessageId }) => MessageId.split('.').at(-1) ?? '',
   )
 }
+
+/** What an error tells, and of what: `PropertyUnknown /Colour`. */
+export function mistakesIn(body: JsonObject): string[] {
+  const { error } = body as {
+    readonly error?: {
+      readonly '@Message.ExtendedInfo': readonly { RelatedProperties?: readonly string[] }[]
+    }
+  }
+  const pointers = error?.['@Message.ExtendedInfo'].map(({ RelatedProperties = [] }) =>
+    RelatedProperties.join(),
+  )
+  return messageKeys(body).map((key, index) => `${key} ${pointers?.[index] ?? ''}`)
+}

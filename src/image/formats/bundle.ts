@@ -150,7 +150,8 @@ function sentence({ kind, pointer, expected }: Mistake): string {
     case 'choice':
     case 'range':
       return `${where} must be ${expected}`
-    case 'length':
+    case 'too-long':
+    case 'too-short':
       return `${where} must have ${expected}`
     case 'format':
       return `${where} ${expected.replace(`match pattern "${PRINTABLE}"`, 'have no control characters')}`

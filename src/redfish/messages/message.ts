@@ -59,6 +59,15 @@ export const registries: readonly Registry[] = [
 
 const byPrefix = new Map(registries.map((registry) => [registry.RegistryPrefix, registry]))
 
+/** How clients name messages: in whatever version, or in none. */
+export const MESSAGE_ID = String.raw`^\w+(\.\d+\.\d+(\.\d+)?)?\.\w+$`
+
+/** Whether one of our registries has the message, in whatever version. */
+export function isOwnMessage(messageId: string): boolean {
+  const { registry, key } = placeOf(messageId)
+  return registry !== undefined && Object.hasOwn(registry.Messages, key)
+}
+
 /** A message of a registry with its arguments filled in; a wrong key or argument count does not compile. */
 export function message<K extends MessageKey>(key: K, ...args: AllMessageArgs[K]): Message {
   const dot = key.indexOf('.')
@@ -78,8 +87,8 @@ export function message<K extends MessageKey>(key: K, ...args: AllMessageArgs[K]
 
 /** A message that somebody else names, in whatever version: as our registries describe it, where they know it. */
 export function describeMessage(messageId: string, args: readonly string[]): Message {
-  const [prefix = '', key = ''] = [messageId.split('.', 1)[0], messageId.split('.').at(-1)]
-  const template = byPrefix.get(prefix)?.Messages[key]
+  const { registry, key } = placeOf(messageId)
+  const template = registry?.Messages[key]
   return {
     '@odata.type': '#Message.v1_3_0.Message',
     MessageId: messageId,
@@ -92,8 +101,7 @@ export function describeMessage(messageId: string, args: readonly string[]): Mes
 
 /** A message that somebody else sent, as one of ours: where a registry of ours has it, and it takes so many arguments. */
 export function ownMessage(messageId: string, args: readonly string[]): Message | undefined {
-  const [prefix = '', key = ''] = [messageId.split('.', 1)[0], messageId.split('.').at(-1)]
-  const registry = byPrefix.get(prefix)
+  const { registry, key } = placeOf(messageId)
   const template = registry?.Messages[key]
   if (registry === undefined || template === undefined || countOf(template) !== args.length) return undefined
   return describeMessage(`${registryName(registry)}.${key}`, args)
@@ -118,6 +126,11 @@ export function worstSeverity(messages: readonly Message[]): Severity {
 /** `Base.1.22`: how a registry is named in MessageRegistryFile.Registry and in message ids. */
 export function registryName(registry: Registry): string {
   return `${registry.RegistryPrefix}.${majorMinor(registry)}`
+}
+
+function placeOf(messageId: string): { readonly registry: Registry | undefined; readonly key: string } {
+  const [prefix = '', key = ''] = [messageId.split('.', 1)[0], messageId.split('.').at(-1)]
+  return { registry: byPrefix.get(prefix), key }
 }
 
 function countOf({ Message: text }: Template): number {

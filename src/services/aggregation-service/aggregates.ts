@@ -4,16 +4,17 @@ import { nextNumber } from '../../bmc/numbers.ts'
 import type { Aggregate } from '../../bmc/managed-device.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
-import { RedfishError } from '../../redfish/errors.ts'
-import { about, type Message, message } from '../../redfish/messages/message.ts'
-import { collection, isObject, link, type Resource, resource } from '../../redfish/resource.ts'
+import type { Message } from '../../redfish/messages/message.ts'
+import { collection, link, type Resource, resource } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { lastSegment, referencePath, uris } from '../../redfish/uris.ts'
-import { AGGREGATE_RESET, aggregateReset, References, type ResetOptions } from './reset.ts'
+import { missingReferences, Reference, refuse } from './references.ts'
+import { AGGREGATE_RESET, aggregateReset, type ResetOptions } from './reset.ts'
 
 const closed = { additionalProperties: false }
 const ADD = 'Aggregate.AddElements'
 const REMOVE = 'Aggregate.RemoveElements'
+const References = Type.Array(Reference)
 const Elements = Type.Object({ Elements: References }, closed)
 
 /** Aggregates: resources that are reset, or updated, together. */
@@ -70,9 +71,7 @@ const Name = Type.String({ minLength: 1, maxLength: 1_024 })
 const NewAggregate = Type.Object({ Name: Type.Optional(Name), Elements: References }, closed)
 
 function create({ bmc, body }: Call<Bmc>): Answer {
-  const { Name: name, Elements: given } = bodyAs(NewAggregate, body, (whole) =>
-    missing(bmc, whole['Elements']),
-  )
+  const { Name: name, Elements: given } = bodyAs(NewAggregate, body, () => missing({ bmc, body }))
   const id = String(nextNumber(bmc, 'aggregates'))
   const aggregate = { id, name, elements: [...new Set(pathsOf(given))] }
   commit(bmc, { aggregates: [[id, aggregate]] })
@@ -84,10 +83,10 @@ function elementsAction(
 ): BmcAction {
   return {
     parameters: Elements,
+    mistakes: missing,
     run: ({ bmc, params: { id = '' }, body }) => {
       const { Elements: given } = body as Static<typeof Elements>
-      const mistakes = missing(bmc, given)
-      if (mistakes.length > 0) throw new RedfishError(400, mistakes)
+      refuse(missing({ bmc, body }))
       const aggregate = bmc.state.aggregates.get(id)
       if (aggregate !== undefined) {
         const elements = change(aggregate.elements, pathsOf(given))
@@ -103,13 +102,8 @@ function pathsOf(given: Static<typeof References>): string[] {
 }
 
 /** Each of the elements that there is not. */
-function missing(bmc: Bmc, given: unknown): Message[] {
-  if (!Array.isArray(given)) return []
-  return given.flatMap((one: unknown, index) => {
-    const reference = isObject(one) ? one['@odata.id'] : undefined
-    if (typeof reference !== 'string' || isElement(bmc, referencePath(reference))) return []
-    return [about(message('Base.ResourceMissingAtURI', reference), `/Elements/${index}/@odata.id`)]
-  })
+function missing({ bmc, body }: Pick<Call<Bmc>, 'bmc' | 'body'>): Message[] {
+  return missingReferences(body, 'Elements', (path) => isElement(bmc, path))
 }
 
 /** What is a part of a device, or a piece of its firmware. */

@@ -4,12 +4,13 @@ import type { Devices } from '../../console/devices.ts'
 import { accepted } from '../../http/accepted.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type Static, Type } from '../../lib/schema.ts'
-import { busy, RedfishError } from '../../redfish/errors.ts'
-import { about, message } from '../../redfish/messages/message.ts'
+import { busy } from '../../redfish/errors.ts'
+import type { Message } from '../../redfish/messages/message.ts'
 import { type ResetType, resetTypes } from '../../redfish/reset-types.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
+import { missingReferences, Reference, refuse } from './references.ts'
 
 export const SERVICE_RESET = 'AggregationService.Reset'
 export const AGGREGATE_RESET = 'Aggregate.Reset'
@@ -22,8 +23,11 @@ const batchParameters = {
   DelayBetweenBatchesInSeconds: Type.Optional(Type.Integer({ minimum: 0 })),
 }
 const AggregateReset = Type.Object(batchParameters, closed)
-export const References = Type.Array(Type.Object({ '@odata.id': Type.String({ minLength: 1 }) }, closed))
-const ServiceReset = Type.Object({ TargetURIs: References, ...batchParameters }, closed)
+const ServiceReset = Type.Object(
+  // Nobody is not all, and no reset either: what a script found nobody for is its mistake.
+  { TargetURIs: Type.Array(Reference, { minItems: 1 }), ...batchParameters },
+  closed,
+)
 
 export interface ResetOptions {
   readonly clock: Clock
@@ -33,17 +37,15 @@ export interface ResetOptions {
 
 /** Resets what is listed. */
 export function serviceReset(options: ResetOptions): BmcAction {
+  const mistakes = ({ bmc, body }: Call<Bmc>): Message[] =>
+    missingReferences(body, 'TargetURIs', (path) => bmc.machine.resources.has(path))
   return {
     parameters: ServiceReset,
+    mistakes,
     run: (call) => {
       const { TargetURIs } = call.body as Static<typeof ServiceReset>
       const targets = TargetURIs.map((one) => referencePath(one['@odata.id']))
-      const unknown = targets.flatMap((uri, index) =>
-        call.bmc.machine.resources.has(uri)
-          ? []
-          : [about(message('Base.ResourceMissingAtURI', uri), `/TargetURIs/${index}`)],
-      )
-      if (unknown.length > 0) throw new RedfishError(400, unknown)
+      refuse(mistakes(call))
       return reset(call, uris.action(uris.aggregationService, SERVICE_RESET), targets, options)
     },
   }

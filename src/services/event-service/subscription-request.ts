@@ -2,7 +2,7 @@ import type { EventFilter } from '../../bmc/subscription.ts'
 import type { SubscriptionWish } from '../../events/events.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'
-import { about, type Message, message, registries } from '../../redfish/messages/message.ts'
+import { about, MESSAGE_ID, type Message, message, registries } from '../../redfish/messages/message.ts'
 import { isObject, linkUris } from '../../redfish/resource.ts'
 import type { Call } from '../../redfish/resource-table.ts'
 import { referencePath } from '../../redfish/uris.ts'
@@ -14,7 +14,7 @@ const MAX_ITEMS = 100
 const Text = Type.String({ maxLength: MAX_TEXT })
 const choice = <const T extends string>(...values: T[]) => Type.Unsafe<T>({ enum: values })
 const list = (items: object) => Type.Unsafe<readonly string[]>({ type: 'array', items, maxItems: MAX_ITEMS })
-const MessageId = { type: 'string', pattern: String.raw`^\w+(\.\d+\.\d+(\.\d+)?)?\.\w+$` }
+const MessageId = { type: 'string', pattern: MESSAGE_ID }
 const Registry = { enum: registries.map(({ RegistryPrefix }) => RegistryPrefix) }
 
 export const RetryPolicy = choice(

@@ -2,20 +2,21 @@ import type { Actor } from '../../bmc/actor.ts'
 import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
 import type { Job, JobState } from '../../bmc/state.ts'
 import { fail } from '../../lib/result.ts'
-import { type Static, Type } from '../../lib/schema.ts'
+import { Type } from '../../lib/schema.ts'
 import { parseDuration } from '../../redfish/duration.ts'
-import { errorBody, RedfishError } from '../../redfish/errors.ts'
+import { RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { merged } from '../../redfish/patch.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import type { Call } from '../../redfish/resource-table.ts'
-import { referencePath, uris } from '../../redfish/uris.ts'
+import { uris } from '../../redfish/uris.ts'
 import { isFinalJob, jobKey } from '../../tasks/job.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
-import { jobActions, jobView, type rolloutActions } from '../../tasks/job-resource.ts'
+import { jobActions, jobView } from '../../tasks/job-resource.ts'
 import { durationMistakes, neverRuns, readSchedule } from '../../tasks/schedule-body.ts'
 import type { Rollouts } from '../../console/rollouts/rollouts.ts'
-import { type Redo, type RolloutMove, rolloutMove } from '../../console/rollouts/wishes.ts'
+import { type RolloutMove, rolloutMove } from '../../console/rollouts/wishes.ts'
+import { rolloutActionsOf } from './rollout-actions.ts'
 import type { UserJobs } from './user-jobs.ts'
 
 interface Engines {
@@ -95,55 +96,7 @@ export function jobActionsOf(engines: Engines): Readonly<Record<string, BmcActio
       },
     },
   ])
-  return { ...Object.fromEntries(all), ...(engines.isConsole && rolloutActionsOf(engines)) }
-}
-
-const SomeTargets = Type.Object(
-  { Targets: Type.Optional(Type.Array(Type.String({ format: 'uri-reference', minLength: 1 }))) },
-  { additionalProperties: false },
-)
-
-const Devices = Type.Object(
-  { Targets: Type.Array(Type.String({ format: 'uri-reference', minLength: 1 }), { minItems: 1 }) },
-  { additionalProperties: false },
-)
-
-function rolloutActionsOf({
-  rollouts,
-}: Engines): Readonly<Record<(typeof rolloutActions)[number], BmcAction>> {
-  return {
-    'Oem/RedflashJob.AddDevices': addition(rollouts),
-    'Oem/RedflashJob.RetryFailed': redoing(rollouts, 'RetryFailed'),
-    'Oem/RedflashJob.RollBack': redoing(rollouts, 'RollBack'),
-  }
-}
-
-/** Devices come to a roll-out while it goes on; those that do not join it are told of. */
-function addition(rollouts: Rollouts): BmcAction {
-  return {
-    parameters: Devices,
-    run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
-      const { Targets } = body as Static<typeof Devices>
-      const added = await rollouts.add(bmc, id, { wanted: Targets.map(referencePath), by })
-      if (!added.ok)
-        throw new RedfishError(added.problem.kind === 'wrong-targets' ? 400 : 409, added.problem.why)
-      return added.value.length === 0 ? { status: 204 } : { status: 200, body: errorBody(added.value) }
-    },
-  }
-}
-
-/** What is done anew to devices of a roll-out: all for which that can be, unless some are named. */
-function redoing(rollouts: Rollouts, kind: Redo['kind']): BmcAction {
-  return {
-    parameters: SomeTargets,
-    run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
-      const { Targets } = body as Static<typeof SomeTargets>
-      const wanted = { kind, targets: Targets?.map(referencePath) }
-      const isDone = await rollouts.redo(bmc, id, { wanted, by })
-      if (!isDone) throw new RedfishError(409, message('Base.ResourceInUse'))
-      return { status: 204 }
-    },
-  }
+  return { ...Object.fromEntries(all), ...(engines.isConsole && rolloutActionsOf(engines.rollouts)) }
 }
 
 function moveOfRollOut(wanted: RolloutMove | undefined): Move | undefined {

@@ -7,7 +7,7 @@ import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { OEM } from '../../redfish/oem/types.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
-import { judge, type Mistake, propertyMessages } from '../../redfish/validation.ts'
+import { judge, propertyMessages, type Readable, readable } from '../../redfish/validation.ts'
 import type { UpdateRequest } from '../../bmc/operation.ts'
 import { isConsole } from '../../bmc/attached.ts'
 import { referencePath } from '../../redfish/uris.ts'
@@ -104,7 +104,7 @@ export function propertyWording(own: string): Wording {
 /** What the members mean on this BMC; whatever is wrong with their values here is told. */
 export function requestOf(
   bmc: Bmc,
-  asked: UpdateProperties,
+  asked: Readable<UpdateProperties>,
   wording: Wording,
 ): Result<UpdateRequest, readonly Message[]> {
   const { conflict, notInList } = wording
@@ -112,7 +112,8 @@ export function requestOf(
   // Targets with a member make ExcludeTargets of no account (UpdateService v1_17).
   const excluded = targets.components.size > 0 ? null : asked.ExcludeTargets
   const exclude = resolveReferences(bmc, 'ExcludeTargets', excluded)
-  const { Stage: stage = false, [OPERATION_APPLY_TIME]: applyTime = 'Immediate' } = asked
+  const stage = asked.Stage ?? false
+  const applyTime = asked[OPERATION_APPLY_TIME] ?? 'Immediate'
   const isOffered = bmc.machine.updateRules.applyTimes.includes(applyTime)
   const cannotStage = [...targets.components].filter(
     (id) => stage && findComponent(bmc, id)?.behaviour.spare === undefined,
@@ -134,21 +135,21 @@ export function requestOf(
     keepsImage: asked.LocalImage ?? false,
     dryRun: asked.DryRun ?? false,
     sha256: asked.ImageSHA256?.toLowerCase(),
-    ...(asked.RollOut !== undefined && { rollOut: asked.RollOut }),
+    ...(asked.RollOut && { rollOut: asked.RollOut }),
   })
 }
 
 /** What is wrong with a plan by which an image is to come to many devices, or with what is asked for beside it. */
 function rollOutMistakes(
   bmc: Bmc,
-  { RollOut: plan, Targets, ExcludeTargets, Stage, ...asked }: UpdateProperties,
+  { RollOut: plan, Targets, ExcludeTargets, Stage, ...asked }: Readable<UpdateProperties>,
   { conflict, unknown, own }: Wording,
 ): readonly Message[] {
   const at = `${own}/RollOut`
-  if (plan === undefined) return []
+  if (!plan) return []
   if (!isConsole(bmc)) return [about(unknown('RollOut'), at)]
   const read = readPlan(plan, at)
-  const { [OPERATION_APPLY_TIME]: applyTime = 'Immediate' } = asked
+  const applyTime = asked[OPERATION_APPLY_TIME] ?? 'Immediate'
   // The plan says it, or nobody can.
   const others = {
     Targets: (Targets?.length ?? 0) > 0,
@@ -198,10 +199,4 @@ function referencesIn(at: string, list: unknown): PlanReference[] {
   return list.flatMap((uri: unknown, index) =>
     typeof uri === 'string' ? [[`${at}/${index}`, uri] as const] : [],
   )
-}
-
-/** What the schema found nothing wrong with: its other mistakes belong in the same answer. */
-export function readable<T extends object>(data: JsonObject, problem: readonly Mistake[]): Partial<T> {
-  const wrong = new Set(problem.map(({ pointer }) => pointer.split('/')[1]))
-  return Object.fromEntries(Object.entries(data).filter(([name]) => !wrong.has(name))) as Partial<T> // as judged
 }

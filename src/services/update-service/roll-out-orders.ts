@@ -1,10 +1,10 @@
 import type { Bmc } from '../../bmc/bmc.ts'
 import { Type } from '../../lib/schema.ts'
 import { about, type Message } from '../../redfish/messages/message.ts'
-import { isObject, type Json, type JsonObject } from '../../redfish/resource.ts'
+import type { Json, JsonObject } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'
-import { judge, propertyMessages } from '../../redfish/validation.ts'
-import { ownProperties, propertyWording, readable, updateProperties } from './parameters.ts'
+import { judge, propertyMessages, readable } from '../../redfish/validation.ts'
+import { ownProperties, propertyWording, updateProperties } from './parameters.ts'
 import {
   type Asked,
   OWN_SIMPLE_UPDATE,
@@ -40,7 +40,7 @@ export function rollOutOrders(options: PullOptions): RollOutOrders {
     mistakes: (bmc, order, at) => {
       const judged = judgeOrder(order)
       const problem = judged.ok ? [] : judged.problem
-      const asked = isObject(order) ? readable<Asked>(order, problem) : {}
+      const asked = readable<Asked>(order, problem)
       return [
         ...propertyMessages(problem.map((one) => ({ ...one, pointer: `${at}${one.pointer}` }))),
         ...understand(bmc, asked, options, propertyWording(at)).mistakes.map((one) => below(at, one)),

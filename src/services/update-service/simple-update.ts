@@ -7,10 +7,11 @@ import { fail, type Result, succeed } from '../../lib/result.ts'
 import { Type } from '../../lib/schema.ts'
 import { RedfishError } from '../../redfish/errors.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
-import { isObject, type JsonObject } from '../../redfish/resource.ts'
+import type { JsonObject } from '../../redfish/resource.ts'
 import type { Answer, Call } from '../../redfish/resource-table.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
+import { type Readable, readable } from '../../redfish/validation.ts'
 import { shownUri } from '../../update/stages/transfer-to-manager.ts'
 import type { Updates } from '../../update/updates.ts'
 import { identityOf } from '../../update/identity.ts'
@@ -20,7 +21,6 @@ import type { UpdateRequest } from '../../bmc/operation.ts'
 import { requireEnabled } from './enabled.ts'
 import {
   ownProperties,
-  readable,
   requestOf,
   type UpdateProperties,
   updateProperties,
@@ -65,8 +65,7 @@ export function simpleUpdate(action: PullAction, options: PullOptions): BmcActio
   return {
     parameters,
     mistakes: ({ bmc, body }, found) => {
-      const asked = isObject(body) ? readable<Asked>(body, found) : {}
-      return understand(bmc, asked, options, wordingOf(action)).mistakes
+      return understand(bmc, readable<Asked>(body, found), options, wordingOf(action)).mistakes
     },
     run: (call) => {
       requireEnabled(call.bmc)
@@ -163,13 +162,13 @@ interface Understood {
 /** What the parameters, as far as they can be read, mean on this BMC, and all that is wrong with that. */
 export function understand(
   bmc: Bmc,
-  asked: Partial<Asked>,
+  asked: Readable<Asked>,
   { images, protocols }: PullOptions,
   wording: Wording,
 ): Understood {
   const { ImageURI } = asked
   const place =
-    ImageURI === undefined
+    typeof ImageURI !== 'string'
       ? undefined
       : OWN_PATH.test(ImageURI)
         ? ownPlace(bmc, ImageURI, images)
@@ -185,8 +184,13 @@ function ownPlace(bmc: Bmc, reference: string, images: ImageStore): Result<Place
 }
 
 /** A scheme in ImageURI counts more than TransferProtocol, and without either it is HTTP. */
-function serverOf(asked: Asked, protocols: readonly string[], wording: Wording): Result<Place, Message> {
-  const { ImageURI, TransferProtocol = 'HTTP' } = asked
+function serverOf(
+  asked: Readable<Asked> & Pick<Asked, 'ImageURI'>,
+  protocols: readonly string[],
+  wording: Wording,
+): Result<Place, Message> {
+  const { ImageURI } = asked
+  const TransferProtocol = asked.TransferProtocol ?? 'HTTP'
   const scheme = SCHEME.exec(ImageURI)?.[1] ?? TransferProtocol.toLowerCase()
   const text = SCHEME.test(ImageURI) ? ImageURI : `${scheme}://${ImageURI}`
   const protocol = schemeNames[scheme.toLowerCase()] ?? scheme.toUpperCase()
