@@ -7,7 +7,7 @@ import { fail, type Result } from '../lib/result.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Devices } from './devices.ts'
-import { problemMessage } from './problems.ts'
+import { problemMessages } from './problems.ts'
 
 /** Resets of many, so many at a time (AggregationService v1_0, Reset). */
 export interface Batches {
@@ -32,7 +32,7 @@ export async function resetInBatches(
     const told = results.flatMap((result, index) => {
       const uri = batch[index] ?? ''
       if (result === undefined) return [message('Base.ResourceMissingAtURI', uri)]
-      return result.ok ? [] : [problemMessage(result.problem, uri)]
+      return result.ok ? [] : problemMessages(result.problem, uri)
     })
     failures.push(...told)
     work.report({ percent: (100 * Math.min(targets.length, from + size)) / targets.length, messages: told })
@@ -52,5 +52,5 @@ async function resetOne(
   const resource = bmc.machine.resources.get(uri)
   const isOffered = resource !== undefined && allowedTypes(resource, resetActionOf(uri)).includes(type)
   const asked = isOffered ? devices.reset(bmc, uri, type, work.signal) : undefined
-  return asked ?? fail({ kind: 'unsupported', detail: type })
+  return asked ?? fail({ kind: 'unsupported', detail: `it offers no reset ${type}` })
 }

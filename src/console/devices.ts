@@ -1,24 +1,23 @@
-import { type Bmc, machineDocument } from '../bmc/bmc.ts'
+import type { Bmc } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import { logged } from '../bmc/log.ts'
-import type { DeviceAddress, DeviceFacts, ManagedDevice } from '../bmc/managed-device.ts'
-import { nextNumber } from '../bmc/numbers.ts'
+import type { DeviceAddress, ManagedDevice } from '../bmc/managed-device.ts'
 import { renewalBy } from '../bmc/reset.ts'
 import type { PerformedReset } from '../bmc/reset-types.ts'
 import type { Abilities, DeviceProblem } from '../devices/device.ts'
 import type { Flasher } from '../devices/flasher.ts'
 import { Background } from '../lib/background.ts'
 import { ofEach } from '../lib/of-each.ts'
-import { fail, type Result, succeed } from '../lib/result.ts'
+import { fail, type Result } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
 import { lastSegment, uris } from '../redfish/uris.ts'
 import { answerOf } from './answers.ts'
+import { type AttachProblem, Attaching } from './attaching.ts'
 import { departure, KeptFirmware } from './departure.ts'
 import { Errands } from './errands.ts'
 import { aboutDevice, Looks, type LooksOptions } from './looks.ts'
 import { type Announcement, type Method, methodOf } from './method.ts'
-import { placeAt, Places } from './places.ts'
-import { problemMessage } from './problems.ts'
+import { problemMessages } from './problems.ts'
 
 /** Who waits for something of a device. */
 export interface DeviceFollowers {
@@ -27,9 +26,6 @@ export interface DeviceFollowers {
   /** It is managed no more. */
   readonly detached: (bmc: Bmc, device: string) => void
 }
-
-/** Why a device is not attached, or not reached another way: it already is, or it is this service itself. */
-export type AttachProblem = DeviceProblem | { readonly kind: 'taken' } | { readonly kind: 'itself' }
 
 type Asked = Promise<Result<void, DeviceProblem>>
 
@@ -49,12 +45,10 @@ export class Devices {
   readonly #background: Background
   readonly #looks: Looks
   readonly #bmcs = new Map<string, Bmc>()
-  readonly #places = ofEach((bmc: Bmc) => new Places(bmc, this.methods))
   readonly #firmware = ofEach((bmc: Bmc) => new KeptFirmware(bmc))
   /** Aborted at the end, and with it whatever clients wait for. */
   readonly #closing = new AbortController()
-  /** Devices that are looked at to be attached, by method and host name, and what was said of them last meanwhile. */
-  readonly #coming = new Map<string, Announcement['kind']>()
+  readonly #attaching: Attaching
   readonly #errands: Errands
   #followers: DeviceFollowers | undefined
 
@@ -62,6 +56,7 @@ export class Devices {
     this.#options = options
     this.#background = new Background(options.failed)
     this.#looks = new Looks(options)
+    this.#attaching = new Attaching({ ...options, looks: this.#looks, signal: this.#closing.signal })
     this.#errands = new Errands({
       ...options,
       bmcOf: (id) => this.#bmcs.get(id),
@@ -90,37 +85,13 @@ export class Devices {
   async attach(
     bmc: Bmc,
     method: Method,
-    { name, address }: Pick<ManagedDevice, 'name' | 'address'>,
+    device: Pick<ManagedDevice, 'name' | 'address'>,
   ): Promise<Result<ManagedDevice, AttachProblem>> {
-    const { clock } = this.#options
-    const place = placeAt(method, address.hostName)
-    const isKnown = this.#places(bmc).find(place) !== undefined
-    if (this.#coming.has(place) || isKnown) return fail({ kind: 'taken' })
-    this.#coming.set(place, 'here')
-    let isGone = false
-    const looked = await this.#looks.ask(method, address, this.#closing.signal).finally(() => {
-      isGone = this.#coming.get(place) === 'gone'
-      this.#coming.delete(place)
-    })
-    if (!looked.ok) return looked
-    if (isItself(bmc, looked.value)) return fail({ kind: 'itself' })
-    if (isGone) return fail({ kind: 'unreachable', detail: address.hostName })
-    const id = String(nextNumber(bmc, 'devices'))
-    const now = clock.now()
-    const device: ManagedDevice = {
-      id,
-      name,
-      method: method.id,
-      address,
-      facts: looked.value,
-      isReachable: true,
-      attachedAt: now,
-      seenAt: now,
-    }
-    commit(bmc, { devices: [[id, device]] })
+    const attached = await this.#attaching.attach(bmc, method, device)
+    if (!attached.ok) return attached
     this.#bmcs.set(bmc.id, bmc)
-    this.#looks.watch(bmc, id)
-    return succeed(device)
+    this.#looks.watch(bmc, attached.value.id)
+    return attached
   }
 
   /** Lets go of a device: all that was known of it goes with it, and what is done to it ends. */
@@ -134,20 +105,8 @@ export class Devices {
   }
 
   /** Reaches a device from now on as this says. */
-  async change(
-    bmc: Bmc,
-    device: ManagedDevice,
-    address: DeviceAddress,
-  ): Promise<Result<void, AttachProblem>> {
-    const method = methodOf(this.methods, device)
-    if (method === undefined) return fail({ kind: 'unsupported', detail: device.method })
-    const other = this.#places(bmc).find(placeAt(method, address.hostName))
-    if (other !== undefined && other.id !== device.id) return fail({ kind: 'taken' })
-    const looked = await this.#looks.ask(method, address, this.#closing.signal)
-    if (!looked.ok) return looked
-    if (isItself(bmc, looked.value)) return fail({ kind: 'itself' })
-    this.#looks.seen(bmc, device.id, looked.value, address)
-    return succeed(undefined)
+  change(bmc: Bmc, device: ManagedDevice, address: DeviceAddress): Promise<Result<void, AttachProblem>> {
+    return this.#attaching.change(bmc, device, address)
   }
 
   /** Asks for a reset of a device's system or manager; `undefined`: that resource is no device's. */
@@ -158,7 +117,8 @@ export class Devices {
       uri === uris.system(device.id) ? 'system' : uri === uris.manager(device.id) ? 'manager' : undefined
     if (of === undefined) return undefined
     const method = methodOf(this.methods, device)
-    if (method === undefined) return Promise.resolve(fail({ kind: 'unsupported', detail: device.method }))
+    if (method === undefined)
+      return Promise.resolve(fail({ kind: 'unsupported', detail: `there is no way ${device.method}` }))
     // What it was before decides what it goes through.
     const renewal = renewalBy(bmc, uri, type)
     const asked = method.adapter.reset(device.address, { of, type }, signal)
@@ -172,7 +132,7 @@ export class Devices {
     this.#background.start(async () => {
       const done = await asked
       const now = this.#options.clock.now()
-      if (!done.ok) commit(bmc, logged(bmc, now, uri, [problemMessage(done.problem, uri)]))
+      if (!done.ok) commit(bmc, logged(bmc, now, uri, problemMessages(done.problem, uri)))
     }, bmc)
     return true
   }
@@ -183,7 +143,7 @@ export class Devices {
     const device = bmc.state.devices.get(id)
     const abilities = device && methodOf(this.methods, device)?.adapter.abilities
     if (device === undefined || abilities === undefined)
-      return Promise.resolve(fail({ kind: 'unsupported', detail: id }))
+      return Promise.resolve(fail({ kind: 'unsupported', detail: 'nothing of the kind' }))
     const waiting = { clock, failed, waitMs: ANSWER_MS, signal: this.#closing.signal }
     return answerOf((signal) => wish(abilities, device.address, signal), waiting)
   }
@@ -221,13 +181,12 @@ export class Devices {
     return done
   }
 
-  #announced(bmc: Bmc, method: Method, { kind, hostName }: Announcement): void {
-    const place = placeAt(method, hostName)
-    if (this.#coming.has(place)) return void this.#coming.set(place, kind)
-    const known = this.#places(bmc).find(place)
+  #announced(bmc: Bmc, method: Method, announcement: Announcement): void {
+    const { kind, hostName } = announcement
+    const known = this.#attaching.announced(bmc, method, announcement)
+    if (known === 'coming' || (known === undefined && kind === 'gone')) return
     if (known !== undefined)
       return kind === 'here' ? this.#looks.soon(bmc, known.id) : this.detach(bmc, known.id)
-    if (kind === 'gone') return
     this.#background.start(async () => {
       const address = { hostName, userName: '', password: '' }
       const attached = await this.attach(bmc, method, { address })
@@ -236,10 +195,4 @@ export class Devices {
       commit(bmc, logged(bmc, this.#options.clock.now(), aboutDevice(attached.value.id), [discovered]))
     }, bmc)
   }
-}
-
-/** Whether a device is the service that it is to be attached to. */
-function isItself(bmc: Bmc, { serviceUuid }: DeviceFacts): boolean {
-  const own = machineDocument(bmc, uris.root)?.['UUID']
-  return typeof own === 'string' && own.toLowerCase() === serviceUuid?.toLowerCase()
 }

@@ -1,22 +1,22 @@
 import type { DeviceProblem } from '../devices/device.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 
-/** What a client is told of a device that could not be asked; `name` is how the client calls it. */
-export function problemMessage({ kind, detail }: DeviceProblem, name: string): Message {
+/** What a client is told of a device that could not be asked, or did not do it: what, and why; `name` is how the client calls it. */
+export function problemMessages({ kind, detail }: DeviceProblem, name: string): Message[] {
+  const why = message('Redflash.DeviceFailed', name, detail)
   switch (kind) {
     case 'unreachable':
     case 'untrusted':
-      return message('Base.CouldNotEstablishConnection', name)
+      return [message('Base.CouldNotEstablishConnection', name), why]
     case 'unauthorized':
-      return message('Base.ResourceAtUriUnauthorized', name, detail)
+      return [message('Base.ResourceAtUriUnauthorized', name, detail)]
     case 'unsupported':
-      return message('Base.OperationNotAllowed')
-    case 'busy':
-      return message('Base.ResourceInUse')
     case 'refused':
-      return message('Redflash.DeviceRefused', name, detail)
+      return [message('Redflash.DeviceRefused', name, detail)]
+    case 'busy':
+      return [message('Base.ResourceInUse'), why]
     case 'failed':
-      return message('Base.OperationFailed')
+      return [message('Base.OperationFailed'), why]
   }
 }
 

@@ -48,6 +48,11 @@ function blockListOf(ranges: readonly AddressRange[]): BlockList {
   return list
 }
 
+/** Whether this is an address of either family, and no name. */
+export function isAddress(host: string): boolean {
+  return isIP(host) !== 0
+}
+
 /** The host of a URL as it is dialled: an IPv6 address without its brackets. */
 export function plainHost(host: string): string {
   return host.replace(/^\[|\]$/g, '')

@@ -132,7 +132,7 @@ test.each([
   ['a page', 200, '<html><Body/></html> and more', 'unsupported'],
   ['no such page', 404, '<html><body>Not found</body></html>', 'unsupported'],
   ['nobody who takes a POST', 501, '', 'unsupported'],
-  ['an error', 500, 'oops', 'failed'],
+  ['an error', 500, 'oops', 'unsupported'],
   ['nobody for now', 503, '', 'busy'],
 ])('an adapter that finds %s at an address says so', async (_what, status, text, kind) => {
   const { origin } = await serveHttp((_request, response) => response.writeHead(status).end(text))

@@ -89,7 +89,7 @@ test.each([404, 501])(
       method: 'POST',
       body: { HostName: origin, UserName: account.userName, Password: account.password, Links },
     })
-    expect([status, messageKeys(json)]).toEqual([400, ['OperationNotAllowed', 'DeviceFailed']])
+    expect([status, messageKeys(json)]).toEqual([400, ['SourceDoesNotSupportProtocol', 'DeviceFailed']])
     expect(await get(uris.aggregationSources)).toMatchObject({ 'Members@odata.count': 1 })
   },
 )

@@ -16,6 +16,7 @@ function scriptOf(items: readonly JsonObject[], root: JsonObject = {}): Record<s
   return {
     [`GET ${V1}/`]: {
       body: {
+        RedfishVersion: '1.15.0',
         Name: 'Root',
         UUID: 'root-uuid',
         Systems: link(`${V1}/Systems`),
@@ -225,7 +226,15 @@ describe('an address', () => {
 
   test.each([
     ['that answers 503', { status: 503 }, 'busy'],
-    ['that is no Redfish service', { status: 404 }, 'failed'],
+    ['that is no Redfish service', { status: 404 }, 'unsupported'],
+    ['that fails at it', { status: 500 }, 'unsupported'],
+    ['that leads elsewhere', { status: 302, headers: { Location: '/login' } }, 'unsupported'],
+    ['that serves anything else', { body: { Name: 'Root' } }, 'unsupported'],
+    [
+      'that links to what is no URI',
+      { body: { RedfishVersion: '1.15.0', Systems: link('http://[') } },
+      'unsupported',
+    ],
     ['that lets nobody in', { status: 403 }, 'unauthorized'],
     ['that hangs up', { ending: 'lost' }, 'unreachable'],
   ] as const)('%s is a problem of its own', async (_what, reply, kind) => {

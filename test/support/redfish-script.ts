@@ -53,6 +53,7 @@ export async function startDevice(script: Script, options: Partial<RedfishOption
   const service = await startService({
     [`GET ${V1}/`]: {
       body: {
+        RedfishVersion: '1.15.0',
         Systems: link(`${V1}/Systems`),
         Managers: link(`${V1}/Managers`),
         UpdateService: link(`${V1}/UpdateService`),

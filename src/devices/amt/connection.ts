@@ -72,11 +72,9 @@ export class Connections {
       throw new DeviceError({ kind: 'failed', detail: `it answers ${subcode}` })
     }
     if (status === 503) throw new DeviceError({ kind: 'busy', detail: 'it answers 503' })
-    // A web server that is no device has no such page, or no POST; a device may well have failed.
-    if (body === undefined && status !== 500)
+    if (body === undefined)
       throw new DeviceError({ kind: 'unsupported', detail: `it answers ${status}, and no WS-Management` })
-    if (status !== 200 || body === undefined)
-      throw new DeviceError({ kind: 'failed', detail: `it answers ${status}` })
+    if (status !== 200) throw new DeviceError({ kind: 'failed', detail: `it answers ${status}` })
     return body
   }
 

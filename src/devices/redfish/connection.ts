@@ -1,9 +1,9 @@
 import type { Errand, PushWatcher } from '../../client/errand.ts'
-import { RedfishClient } from '../../client/redfish-client.ts'
+import { type ClientAnswer, RedfishClient } from '../../client/redfish-client.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { isObject, type JsonObject, linkUris } from '../../redfish/resource.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
-import type { DeviceAddress } from '../device.ts'
+import type { DeviceAddress, DeviceProblem } from '../device.ts'
 import type { FirmwareImage } from '../flasher.ts'
 import { DeviceError } from '../device-error.ts'
 import { answerProblem, problemOf } from './problems.ts'
@@ -143,13 +143,26 @@ async function open(options: RedfishOptions, { device, signal, origin }: Opening
     if (secure !== undefined) return await open(options, { device, signal, origin: secure })
     // Some let nobody read even that, and cut the name off it in a 401.
     const root = answer.status === 401 ? await client.get(`${uris.root}/`) : answer
-    if (root.status !== 200) throw new DeviceError(answerProblem('the service root', root))
+    const problem = rootProblem(root)
+    if (problem !== undefined) throw new DeviceError(problem)
     await logIn(client, root.body)
     isOpen = true
     return { client, root: root.body }
   } finally {
     if (!isOpen) await client.close()
   }
+}
+
+/** What is wrong with an answer that is to be the service root; whoever has none is no Redfish service. */
+function rootProblem(answer: ClientAnswer): DeviceProblem | undefined {
+  const { status, body } = answer
+  const type = textIn(body, '@odata.type') ?? ''
+  const isRoot = type.startsWith('#ServiceRoot.') || textIn(body, 'RedfishVersion') !== undefined
+  if (status === 200 && isRoot) return undefined
+  const problem = answerProblem('the service root', answer)
+  if (problem.kind !== 'failed') return problem
+  const what = status === 200 ? `nothing of that at ${uris.root}/` : problem.detail
+  return { kind: 'unsupported', detail: `it is no Redfish service: ${what}` }
 }
 
 /** A session where they are offered; whoever refuses one for another reason than the password gets the password each time. */

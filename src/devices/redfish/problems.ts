@@ -10,6 +10,7 @@ export function problemOf(error: unknown): DeviceProblem | undefined {
   if (error instanceof AwayError) return { kind: 'unreachable', detail: error.message }
   if (!(error instanceof Error) || !('code' in error)) return undefined
   const code = String(error.code)
+  if (code === 'ERR_INVALID_URL') return { kind: 'unsupported', detail: 'it links to what is no URI' }
   // An AggregateError of several addresses has no message of its own.
   const detail = error.message === '' ? code : plain(error.message)
   const kind = connectionProblem(code)

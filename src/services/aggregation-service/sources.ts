@@ -1,9 +1,10 @@
 import type { Bmc, Row } from '../../bmc/bmc.ts'
 import { sourceOf } from '../../bmc/device-documents.ts'
 import type { DeviceAddress } from '../../bmc/managed-device.ts'
-import type { AttachProblem, Devices } from '../../console/devices.ts'
+import type { AttachProblem } from '../../console/attaching.ts'
+import type { Devices } from '../../console/devices.ts'
 import { type Method, methodOf } from '../../console/method.ts'
-import { problemMessage, problemStatus } from '../../console/problems.ts'
+import { problemMessages, problemStatus } from '../../console/problems.ts'
 import { Type } from '../../lib/schema.ts'
 import { bodyAs } from '../../redfish/body.ts'
 import { RedfishError } from '../../redfish/errors.ts'
@@ -84,7 +85,7 @@ async function attach({ bmc, body }: Call<Bmc>, devices: Devices): Promise<Answe
   if (method === undefined) throw new Error('a ConnectionMethod that there is not was found right')
   const address = { hostName: HostName, userName: UserName ?? '', password: Password ?? '' }
   const attached = await devices.attach(bmc, method, { name, address })
-  if (!attached.ok) throw refusal(attached.problem, HostName)
+  if (!attached.ok) throw refusal(attached.problem, HostName, method.variant)
   const { id } = attached.value
   return {
     status: 201,
@@ -118,8 +119,9 @@ function methodMistakes(devices: Devices, links: unknown): Message[] {
 async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: Devices): Promise<void> {
   const device = bmc.state.devices.get(id)
   if (device === undefined) return
+  const method = methodOf(devices.methods, device)
   const { HostName, UserName, Password } = bodyAs(SourcePatch, body, (whole) =>
-    hostMistakes(whole['HostName'], methodOf(devices.methods, device)),
+    hostMistakes(whole['HostName'], method),
   )
   const address: DeviceAddress = {
     hostName: HostName ?? device.address.hostName,
@@ -127,25 +129,24 @@ async function change({ bmc, params: { id = '' }, body }: Call<Bmc>, devices: De
     password: Password === undefined ? device.address.password : (Password ?? ''),
   }
   const changed = await devices.change(bmc, device, address)
-  if (!changed.ok) throw refusal(changed.problem, address.hostName)
+  if (!changed.ok) throw refusal(changed.problem, address.hostName, method?.variant ?? device.method)
 }
 
-function refusal(problem: AttachProblem, hostName: string): RedfishError {
+function refusal(problem: AttachProblem, hostName: string, variant: string): RedfishError {
+  const conflictWith = (uri: string): Message =>
+    about(message('Base.PropertyValueResourceConflict', 'HostName', hostName, uri), '/HostName')
   if (problem.kind === 'taken')
-    return new RedfishError(
-      409,
+    return new RedfishError(409, [
       message('Base.ResourceAlreadyExists', 'AggregationSource', 'HostName', hostName),
-    )
-  if (problem.kind === 'itself') {
-    const conflict = message('Base.PropertyValueResourceConflict', 'HostName', hostName, uris.root)
-    return new RedfishError(409, about(conflict, '/HostName'))
-  }
-  const what = problemMessage(problem, hostName)
-  // It says why itself.
-  if (problem.kind === 'unauthorized' || problem.kind === 'refused')
-    return new RedfishError(problemStatus(problem), what)
-  const why = message('Redflash.DeviceFailed', hostName, problem.detail)
-  return new RedfishError(problemStatus(problem), [what, why])
+      ...(problem.by ? [conflictWith(uris.aggregationSource(problem.by.id))] : []),
+    ])
+  if (problem.kind === 'itself') return new RedfishError(409, conflictWith(uris.root))
+  if (problem.kind === 'unsupported')
+    return new RedfishError(400, [
+      message('Base.SourceDoesNotSupportProtocol', hostName, variant),
+      message('Redflash.DeviceFailed', hostName, problem.detail),
+    ])
+  return new RedfishError(problemStatus(problem), problemMessages(problem, hostName))
 }
 
 /** Everybody may see a host name: no user, and no password, is in it. And it leads to a device. */

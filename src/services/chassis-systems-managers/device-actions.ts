@@ -1,6 +1,6 @@
 import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
 import type { Devices, Wish } from '../../console/devices.ts'
-import { problemMessage, problemStatus } from '../../console/problems.ts'
+import { problemMessages, problemStatus } from '../../console/problems.ts'
 import type { DeviceProblem } from '../../devices/device.ts'
 import { type Clock, millisecondsOf } from '../../lib/clock.ts'
 import type { Result } from '../../lib/result.ts'
@@ -66,5 +66,5 @@ function ask(
 export async function answered(asked: Promise<Result<void, DeviceProblem>>, uri: string): Promise<Answer> {
   const done = await asked
   if (done.ok) return { status: 204 }
-  throw new RedfishError(problemStatus(done.problem), problemMessage(done.problem, uri))
+  throw new RedfishError(problemStatus(done.problem), problemMessages(done.problem, uri))
 }
