@@ -1,3 +1,4 @@
+import type { Component } from '../bmc/bmc.ts'
 import type { Message } from '../redfish/messages/message.ts'
 import { endOfWhole } from '../tasks/phase.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
@@ -6,10 +7,10 @@ import type { DeviceWork } from './workshop.ts'
 
 /** One device's part of an operation, ready to be done. */
 export interface Piece {
-  readonly device: Omit<DeviceWork, 'work' | 'from'>
+  readonly component: Pick<Component, 'id' | 'uri'>
   /** Whether somebody has to do something before it is through. */
   readonly needsUser: boolean
-  readonly run: (device: DeviceWork) => Promise<Ending>
+  readonly run: (told: Pick<DeviceWork, 'work' | 'from'>) => Promise<Ending>
 }
 
 /** Does all pieces side by side, each shown as a part of the work where there are several or it is a job. */
@@ -20,13 +21,12 @@ export async function runPieces(
 ): Promise<Ending> {
   const asParts = isJob || pieces.length > 1
   const settled = await Promise.allSettled(
-    pieces.map(({ device, run }) => {
-      if (!asParts) return run({ ...device, work, from: VERIFIED })
-      const { component } = device
+    pieces.map(({ component, run }) => {
+      if (!asParts) return run({ work, from: VERIFIED })
       return work.part({
         name: `Update of ${component.id}`,
         target: component.uri,
-        run: (handle) => run({ ...device, work: handle, from: isJob ? 0 : VERIFIED }),
+        run: (handle) => run({ work: handle, from: isJob ? 0 : VERIFIED }),
       })
     }),
   )

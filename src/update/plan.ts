@@ -6,6 +6,7 @@ import type { ReceivedImage } from '../image/receive.ts'
 import { openerOf } from './apply-time.ts'
 import type { Claim, Claims } from './claims.ts'
 import type { Piece } from './crew.ts'
+import { gonePiece, isGone } from './gone.ts'
 import { type DeviceUpdate, updateDevice } from './device-update.ts'
 import { inWordsOf } from './fits.ts'
 import type { Verified } from './stages/verify-on-manager.ts'
@@ -26,7 +27,10 @@ export interface Plan {
 }
 
 /** A plan whose image the manager has verified. */
-export interface VerifiedPlan extends Plan, Verified {}
+export interface VerifiedPlan extends Plan, Verified {
+  /** What an earlier run of the service had verified it for, of which something may be gone. */
+  readonly updates?: VerifiedImage['updates']
+}
 
 /** Decides what the image is for and claims it; `undefined` where somebody else works on one of the components. */
 export function makePlan(
@@ -53,11 +57,16 @@ export function planned({
 }
 
 export function plannedAndVerified(plan: VerifiedPlan): PlannedImage {
-  const { signer, told, decisions } = plan
-  const updates = decisions.flatMap((one) =>
-    one.kind === 'update' ? [{ component: one.component.id, part: one.part }] : [],
-  )
-  return { ...planned(plan), verified: { signer, told, updates } }
+  const { signer, told } = plan
+  return { ...planned(plan), verified: { signer, told, updates: updatesOf(plan) } }
+}
+
+function updatesOf({ decisions, updates }: VerifiedPlan): VerifiedImage['updates'] {
+  const decided = () =>
+    decisions.flatMap((one) =>
+      one.kind === 'update' ? [{ component: one.component.id, part: one.part }] : [],
+    )
+  return updates ?? decided()
 }
 
 /** A plan that an earlier run of the service made and verified, with its image as it is kept. */
@@ -68,21 +77,21 @@ export function planAgain(
   claims: Claims,
 ): VerifiedPlan | undefined {
   const parts = image.contents.ok ? image.contents.value.components : []
-  const decisions = verified.updates.flatMap(({ component: id, part }): Decision[] => {
+  const { signer, told, updates } = verified
+  const here = updates.filter(({ component }) => !isGone(bmc, component))
+  const decisions = here.flatMap(({ component: id, part }): Decision[] => {
     const component = findComponent(bmc, id)
     const own = parts[part]
     if (component === undefined || own === undefined) return []
     return [{ kind: 'update', component, image: inWordsOf(component, own), part }]
   })
   // Another machine than before: what was verified is not for it.
-  if (decisions.length < verified.updates.length) return undefined
+  if (decisions.length < here.length) return undefined
   const mine = claims.take(
     bmc,
     decisions.flatMap((one) => (one.kind === 'update' ? [one.component] : [])),
   )
-  return (
-    mine && { bmc, image, request, decisions, claims: mine, signer: verified.signer, told: verified.told }
-  )
+  return mine && { bmc, image, request, decisions, claims: mine, signer, told, updates }
 }
 
 /**
@@ -103,59 +112,73 @@ export function piecesOf(
   shop: Workshop,
   left: ReadonlyMap<string, PartReached> = new Map(),
 ): Piece[] {
-  const updates = plans.flatMap((plan) =>
-    plan.decisions.flatMap((decision) => (decision.kind === 'update' ? [{ plan, ...decision }] : [])),
-  )
   const order = orderOf(
-    updates.map(({ component }) => component.id),
+    plans.flatMap((plan) => updatesOf(plan).map(({ component }) => component)),
     left,
   )
-  return updates.map(({ plan: { bmc, image, request, claims, signer }, component, image: part }): Piece => {
-    const { id, behaviour } = component
-    const { after = [] } = behaviour
-    const reset = requestedReset(bmc, component, part.activation)
-    const need = resetFor(component, { reset })
-    const claim = claims.get(id)
-    if (claim === undefined) throw new Error(`no claim on ${id}`)
-    const first = order.writtenBefore(after)
-    const { applyTime, stage } = request
-    const isByService = applyTime === 'AtMaintenanceWindowStart'
-    const resets = shop.resets(bmc)
-    const openedBy = openerOf(bmc, component, applyTime, need)
-    const update: Omit<DeviceUpdate, 'work' | 'from'> = {
-      bmc,
-      component,
-      claim,
-      shop,
-      image: part,
-      signer,
-      read: (start = 0, end = part.sizeBytes) =>
-        componentBytes(image, { start: part.start + start, sizeBytes: end - start }, shop.clock),
-      whole: wholeOf(image),
-      applyTime,
-      stage,
-      reset,
-      ready: Promise.all(first).then((all) => all.every(Boolean)),
-      written: (isWritten) => order.settle(id, isWritten),
-      isHeldUp: () => order.isWaiting(after),
-      opened: () => {
-        order.open(id)
-        if (isByService) resets.hold(update)
-      },
-      ...(isByService && need && { resetsItself: () => resets.ask(update, need) }),
-    }
-    return {
-      device: update,
-      needsUser: openedBy?.resetOf !== undefined || (need !== undefined && !stage && !isByService),
-      run: async (device) => {
-        try {
-          return await updateDevice({ ...update, ...device })
-        } finally {
-          resets.over(update)
-        }
-      },
-    }
+  return plans.flatMap((plan) => {
+    const decided = new Map(
+      plan.decisions.flatMap((one) => (one.kind === 'update' ? [[one.component.id, one] as const] : [])),
+    )
+    return updatesOf(plan).map(({ component: id }) => {
+      const update = decided.get(id)
+      if (update !== undefined) return pieceOf(plan, update, { order, shop })
+      order.settle(id, false)
+      return gonePiece(plan.bmc, id, shop)
+    })
   })
+}
+
+/** The work on one device. */
+function pieceOf(
+  { bmc, image, request, claims, signer }: VerifiedPlan,
+  { component, image: part }: Extract<Decision, { readonly kind: 'update' }>,
+  { order, shop }: { readonly order: ReturnType<typeof orderOf>; readonly shop: Workshop },
+): Piece {
+  const { id, behaviour } = component
+  const { after = [] } = behaviour
+  const reset = requestedReset(bmc, component, part.activation)
+  const need = resetFor(component, { reset })
+  const claim = claims.get(id)
+  if (claim === undefined) throw new Error(`no claim on ${id}`)
+  const first = order.writtenBefore(after)
+  const { applyTime, stage } = request
+  const isByService = applyTime === 'AtMaintenanceWindowStart'
+  const resets = shop.resets(bmc)
+  const openedBy = openerOf(bmc, component, applyTime, need)
+  const update: Omit<DeviceUpdate, 'work' | 'from'> = {
+    bmc,
+    component,
+    claim,
+    shop,
+    image: part,
+    signer,
+    read: (start = 0, end = part.sizeBytes) =>
+      componentBytes(image, { start: part.start + start, sizeBytes: end - start }, shop.clock),
+    whole: wholeOf(image),
+    applyTime,
+    stage,
+    reset,
+    ready: Promise.all(first).then((all) => all.every(Boolean)),
+    written: (isWritten) => order.settle(id, isWritten),
+    isHeldUp: () => order.isWaiting(after),
+    opened: () => {
+      order.open(id)
+      if (isByService) resets.hold(update)
+    },
+    ...(isByService && need && { resetsItself: () => resets.ask(update, need) }),
+  }
+  return {
+    component,
+    needsUser: openedBy?.resetOf !== undefined || (need !== undefined && !stage && !isByService),
+    run: async (told) => {
+      try {
+        return await updateDevice({ ...update, ...told })
+      } finally {
+        resets.over(update)
+      }
+    },
+  }
 }
 
 function wholeOf({ fileName, sizeBytes, sha256, spooled }: ReceivedImage): FlashJob['package'] {

@@ -242,7 +242,7 @@ function inJob({ bmc, pieces }: Undertaking, operation: string, run: ResumedJobW
   return {
     run,
     exposes: isForRoot,
-    targets: pieces.map(({ device }) => device.component.uri),
+    targets: pieces.map(({ component }) => component.uri),
     onOver: () => commit(bmc, forgotten(bmc, operation)),
   }
 }

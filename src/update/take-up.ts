@@ -12,6 +12,7 @@ import type { Ending, WorkHandle } from '../tasks/work.ts'
 import { takeUpActivation } from './bring-into-use.ts'
 import { failedUpdate } from './component-changes.ts'
 import type { Piece } from './crew.ts'
+import { gonePiece, isGone } from './gone.ts'
 import { identityOf } from './identity.ts'
 import { makePlan, planAgain, releasePlan, type VerifiedPlan } from './plan.ts'
 import { allReached, reachedBy } from './record.ts'
@@ -180,25 +181,26 @@ function losing({ fileName }: PlannedImage): Run {
 
 /** Nor can it be written; what is on its device already needs it no more. */
 function lostWork(bmc: Bmc, plans: readonly PlannedImage[], { shop, claims }: Office) {
-  const updates = plans.flatMap(({ fileName, verified }) =>
-    (verified?.updates ?? []).flatMap(({ component: id }) => {
-      const component = findComponent(bmc, id)
-      return component === undefined ? [] : [{ component, fileName }]
-    }),
+  const wanted = plans.flatMap(({ fileName, verified }) =>
+    (verified?.updates ?? []).map(({ component: id }) => ({
+      id,
+      fileName,
+      component: findComponent(bmc, id),
+    })),
   )
   const held = claims.take(
     bmc,
-    updates.map(({ component }) => component),
+    wanted.flatMap(({ component = [] }) => component),
   )
-  const pieces = updates.flatMap(({ component, fileName }): Piece[] => {
-    const claim = held?.get(component.id)
-    if (claim === undefined) return []
-    const run = (device: DeviceWork): Promise<Ending> => goOnWithout(device, fileName)
-    return [{ device: { bmc, component, claim, shop }, needsUser: false, run }]
+  const pieces = wanted.flatMap(({ id, component, fileName }): Piece[] => {
+    if (isGone(bmc, id)) return [gonePiece(bmc, id, shop)]
+    const claim = held?.get(id)
+    if (component === undefined || claim === undefined) return []
+    const run: Piece['run'] = (told) => goOnWithout({ bmc, component, claim, shop, ...told }, fileName)
+    return [{ component, needsUser: false, run }]
   })
   const release = (): void => held && claims.release(bmc, held)
-  const wanted = plans.flatMap(({ verified }) => verified?.updates ?? [])
-  return { told: [], pieces, release, isIncomplete: updates.length < wanted.length }
+  return { told: [], pieces, release, isIncomplete: pieces.length < wanted.length }
 }
 
 async function goOnWithout(device: DeviceWork, fileName: string): Promise<Ending> {

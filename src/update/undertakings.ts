@@ -70,10 +70,12 @@ export function activation(
     if (claim === undefined) return []
     return [
       {
-        device: { bmc, component, claim, shop },
+        component,
         needsUser: image !== undefined && resetFor(component, image) !== undefined,
-        run: (device) =>
-          takeUpActivation(device, image && { ...image, cause: device.work.cause }, reachedBy(device)),
+        run: (told) => {
+          const device = { bmc, component, claim, shop, ...told }
+          return takeUpActivation(device, image && { ...image, cause: told.work.cause }, reachedBy(device))
+        },
       },
     ]
   })

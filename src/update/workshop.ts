@@ -37,25 +37,25 @@ export interface DeviceWork {
   readonly resetsItself?: (() => void) | undefined
 }
 
+/** A part of an operation, where all that is to be done with it is to tell of it. */
+export type Told = Pick<DeviceWork, 'bmc' | 'work' | 'shop'> & {
+  readonly component: Pick<Component, 'id' | 'uri'>
+}
+
 /** Tells of a device's progress where clients look, and in the machine's log. */
-function announce(device: DeviceWork, messages: readonly Message[], also: Change): void {
+function announce(device: Told, messages: readonly Message[], also: Change): void {
   device.work.report({ messages }, withLog(device, messages, also))
 }
 
 /** The same of the end of its part, which is so from then on, whatever becomes of the service. */
-export function conclude(
-  device: DeviceWork,
-  ending: Ending,
-  messages: readonly Message[],
-  also: Change,
-): Ending {
+export function conclude(device: Told, ending: Ending, messages: readonly Message[], also: Change): Ending {
   announce(device, messages, { ...also, ...reached(device, over(ending)) })
   return ending
 }
 
 /** A change about a device, with these messages in the machine's log. */
 export function withLog(
-  { bmc, component, work, shop }: DeviceWork,
+  { bmc, component, work, shop }: Told,
   messages: readonly Message[],
   also: Change,
 ): Change {

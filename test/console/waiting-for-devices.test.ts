@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { commit } from '../../src/bmc/commit.ts'
 import { buildBundle } from '../../src/image/build/bundle.ts'
 import { messageKeyOf } from '../../src/events/occurrence.ts'
+import { createMemorySpool } from '../../src/image/spool/memory-spool.ts'
+import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startLab } from '../support/lab.ts'
 import type { LabDevice } from '../support/managed-devices.ts'
@@ -126,6 +128,38 @@ describe('a device that is detached', () => {
     expect(log).toContain('Redflash.DeviceDetached')
     expect(lab.bmc.state.components.size).toBe(0)
   })
+
+  test.each([
+    ['a reset', { '@Redfish.OperationApplyTime': 'OnReset' }, 1, ['lab-1', 'lab-3']],
+    ['StartUpdate', { '@Redfish.OperationApplyTime': 'OnStartUpdateRequest' }, 1, ['lab-1', 'lab-3']],
+    ['a reset, without the image', { '@Redfish.OperationApplyTime': 'OnReset' }, 0, []],
+  ])(
+    'takes nothing from the others of an update that waits for %s when the console dies',
+    async (_what, parameters, images, expected) => {
+      const names = ['lab-1', 'lab-2', 'lab-3']
+      const adapted = { awaitReset: 'job' } as const
+      const first = await startLab(names, {}, { adapted })
+      await push(first, await image(), { Targets: ['1', '2', '3'].map(uris.system), ...parameters })
+      await first.clock.advance(10_000)
+      await first.send(uris.aggregationSource('2'), { method: 'DELETE' })
+      await first.clock.advance(10_000)
+      const spool = images === 0 ? createMemorySpool() : first.spool
+      const second = await startLab([], first.devices, { adapted, after: { ...first, spool } })
+      const ask = (uri: string, body: JsonObject) => second.send(uri, { method: 'POST', body })
+      await second.clock.advance(1_000)
+      await ask(uris.action(uris.updateService, 'UpdateService.StartUpdate'), {})
+      for (const id of ['1', '3'])
+        await ask(uris.action(uris.system(id), 'ComputerSystem.Reset'), { ResetType: 'ForceRestart' })
+      await second.clock.advance(60_000)
+      expect(names.filter((name) => stagesOf(first.device(name)).length > 0)).toEqual(expected)
+      const { Members = [] } = await second.get(`${uris.steps('1')}?$expand=.`)
+      const steps = Members as unknown as readonly JsonObject[]
+      const state = images === 0 ? 'Exception' : 'Completed'
+      expect(steps.map(({ JobState }) => JobState)).toEqual([state, 'Exception', state])
+      expect(messageKeys(steps[1] ?? {})).toContain('DeviceDetached')
+      expect(second.bmc.state.operations.size).toBe(0)
+    },
+  )
 
   test('leaves nothing of what was laid over its resources', async () => {
     const lab = await startLab(['lab-1', 'lab-2'])
