@@ -1,8 +1,7 @@
 import { collection, type JsonObject, type Link, link, type Resource } from '../redfish/resource.ts'
 import { uris } from '../redfish/uris.ts'
-import type { Bmc } from './bmc.ts'
 import { componentOf, deviceUris, documentsOf, versionsOf } from './device-documents.ts'
-import { ANY_COMPONENT, type ComponentFacts, type Machine } from './machine.ts'
+import type { ComponentFacts, Machine } from './machine.ts'
 import type { ManagedDevice } from './managed-device.ts'
 
 /** What of a console's machine is its own, and follows its devices. */
@@ -82,11 +81,6 @@ function show(own: Own, id: string, device: ManagedDevice | undefined): void {
     own.members.get(collections[index]?.[0] ?? '')?.set(uri, link(uri))
   own.systems.set(system, { shutdownMs: 0, bootMs: 0 })
   if (device.facts.model !== undefined) own.models.add(device.facts.model)
-}
-
-/** Whether devices are attached to it that take images of which it knows nothing. */
-export function isConsole({ machine }: Pick<Bmc, 'machine'>): boolean {
-  return machine.rawRules.some(({ component }) => component === ANY_COMPONENT)
 }
 
 const collections = [

@@ -136,8 +136,8 @@ export const MachineFile = Type.Object(
     awaitReset: Type.Optional(AwaitReset),
     /** What StartUpdate starts: a task of its own, or the tasks that wait, as parts of one. */
     startUpdate: Type.Optional(Type.Union([Type.Literal('own-task'), Type.Literal('waiting-tasks')])),
-    /** Whether a component that a request names is given images of which nothing is known here. */
-    takesAnyImage: Type.Optional(Type.Boolean()),
+    /** Whether it is a console's: devices are attached to it, which are given images of which nothing is known here. */
+    managesDevices: Type.Optional(Type.Boolean()),
     maintenanceWindow: Type.Optional(
       Type.Object(
         { start: Type.String({ format: 'date-time' }), durationS: Type.Integer({ minimum: 0 }) },

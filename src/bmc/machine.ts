@@ -26,6 +26,8 @@ export interface Machine {
   readonly updateRules: UpdateRules
   /** Of the components that take bytes of no format. */
   readonly rawRules: readonly RawRule[]
+  /** Whether it is a console's: devices are attached to it, and an image may be rolled out to many. */
+  readonly managesDevices: boolean
   readonly trust: Required<NonNullable<MachineData['trust']>>
   /** Whom it believes when an image is signed: the configuration's, and no part of its data. */
   readonly trustStore: TrustStore
@@ -150,6 +152,7 @@ export function createMachine(
       .flatMap(([uri, document]) => (isResource(document) ? [[uri, document] as const] : [])),
   )
   const systemUris = linkUris(documents.get(uris.systems)?.['Members'])
+  const managesDevices = data?.managesDevices ?? false
   const machine: Machine = {
     name,
     resources,
@@ -164,9 +167,10 @@ export function createMachine(
     awaitReset: data?.awaitReset ?? 'job',
     startUpdate: data?.startUpdate ?? 'own-task',
     updateRules: ordinaryRules,
+    managesDevices,
     rawRules: [
       ...rawRules(components),
-      ...(data?.takesAnyImage === true ? [{ component: ANY_COMPONENT, version: undefined }] : []),
+      ...(managesDevices ? [{ component: ANY_COMPONENT, version: undefined }] : []),
     ],
     trust: { unsigned: 'accept', revokedDigests: [], ...data?.trust },
     trustStore: emptyTrustStore,

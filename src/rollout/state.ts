@@ -1,6 +1,6 @@
 import type { Actor } from '../bmc/actor.ts'
 import type { Message } from '../redfish/messages/message.ts'
-import type { rollOutDeviceStates } from '../redfish/oem/types.ts'
+import { rollOutDeviceEnds, type rollOutDeviceStates } from '../redfish/oem/types.ts'
 import type { FailureStage, RolloutPlan } from './plan.ts'
 import type { ChosenComponent } from './select.ts'
 
@@ -171,20 +171,11 @@ export interface Outcome {
   readonly bytes?: number | undefined
 }
 
-const finals: ReadonlySet<string> = new Set<TargetState | RolloutState>([
-  'Succeeded',
-  'Failed',
-  'TimedOut',
-  'Skipped',
-  'Cancelled',
-  'RolledBack',
-  'RollbackFailed',
-  'Completed',
-])
+const ends: ReadonlySet<TargetState> = new Set(rollOutDeviceEnds)
 
 /** Whether nothing more comes by itself. */
-export function isFinal(state: TargetState | RolloutState): boolean {
-  return finals.has(state)
+export function isFinal(state: TargetState): boolean {
+  return ends.has(state)
 }
 
 /** Whether devices are updated, or will be: it may wait, or be paused. */

@@ -27,6 +27,17 @@ export interface OemType {
   readonly properties: Readonly<Record<string, OemProperty>>
 }
 
+/** How a device comes out of a roll-out. */
+export const rollOutDeviceEnds = [
+  'Succeeded',
+  'Failed',
+  'TimedOut',
+  'Skipped',
+  'Cancelled',
+  'RolledBack',
+  'RollbackFailed',
+] as const
+
 /** What becomes of a device in a roll-out. */
 export const rollOutDeviceStates = [
   'Pending',
@@ -36,13 +47,7 @@ export const rollOutDeviceStates = [
   'Flashing',
   'WaitingForRollBack',
   'RollingBack',
-  'Succeeded',
-  'Failed',
-  'TimedOut',
-  'Skipped',
-  'Cancelled',
-  'RolledBack',
-  'RollbackFailed',
+  ...rollOutDeviceEnds,
 ] as const
 
 /** Clients change none of them, and none is null: what is not known is not there. */

@@ -9,7 +9,6 @@ import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import { withoutSecrets } from '../../redfish/secrets.ts'
 import { judge, propertyMessages, type Readable, readable } from '../../redfish/validation.ts'
 import type { UpdateRequest } from '../../bmc/operation.ts'
-import { isConsole } from '../../bmc/attached.ts'
 import { referencePath } from '../../redfish/uris.ts'
 import { readPlan } from '../../rollout/read-plan.ts'
 import { isAggregate, leadsToDevices } from '../../update/targets.ts'
@@ -147,7 +146,7 @@ function rollOutMistakes(
 ): readonly Message[] {
   const at = `${own}/RollOut`
   if (!plan) return []
-  if (!isConsole(bmc)) return [about(unknown('RollOut'), at)]
+  if (!bmc.machine.managesDevices) return [about(unknown('RollOut'), at)]
   const read = readPlan(plan, at)
   const applyTime = asked[OPERATION_APPLY_TIME] ?? 'Immediate'
   // The plan says it, or nobody can.

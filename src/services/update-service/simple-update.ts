@@ -1,5 +1,4 @@
 import type { Bmc, BmcAction } from '../../bmc/bmc.ts'
-import { isConsole } from '../../bmc/attached.ts'
 import type { Payload } from '../../bmc/state.ts'
 import { accepted } from '../../http/accepted.ts'
 import type { ImageStore } from '../../image/store.ts'
@@ -106,7 +105,7 @@ export function simpleUpdateParameters(
     ...(action === OWN_SIMPLE_UPDATE
       ? [flag('DryRun'), { Name: 'ImageSHA256', Required: false, DataType: 'String' }]
       : []),
-    ...(action === OWN_SIMPLE_UPDATE && isConsole(bmc)
+    ...(action === OWN_SIMPLE_UPDATE && bmc.machine.managesDevices
       ? [{ Name: 'RollOut', Required: false, DataType: 'Object' }]
       : []),
     {
