@@ -7,6 +7,7 @@ import type { Flasher } from './devices/flasher.ts'
 import { Fleet, whyNotAdded } from './fleet/fleet.ts'
 import { makeGroups } from './fleet/machines.ts'
 import { planOf } from './fleet/plan.ts'
+import { giveOwnUuid } from './fleet/service-uuid.ts'
 import { capacityOf, urlAt, type Urls, urlsOf } from './fleet/urls.ts'
 import type { ReachKind } from './http/reach.ts'
 import { type Ssdp, startDiscovery } from './http/ssdp.ts'
@@ -122,6 +123,7 @@ async function start(
     // Before what was kept, where a client may have said otherwise.
     for (const { bmc } of fleet.members()) if (config.ssdp) commit(bmc, { network: { ssdpEnabled: true } })
     if (data) await resume(fleet, data, service)
+    for (const { bmc } of fleet.members()) if (bmc.seed === undefined) giveOwnUuid(bmc, config)
     service.begin()
   } catch (error) {
     await service.app.close()

@@ -55,6 +55,14 @@ test(
   },
 )
 
+test('a console may be behind another one, and never behind itself', async () => {
+  const [one, other] = [await startConsole({ mqtt: '' }), await startConsole({ mqtt: '' })]
+  const attach = (HostName: string | undefined) =>
+    one.attach('Redfish', { HostName, UserName: 'admin', Password: PASSWORD })
+  expect(await attach(other.emulator.url)).toBe(201)
+  expect(await attach(one.emulator.url)).toBe(409)
+})
+
 test('a console that cannot start leaves no broker behind', async () => {
   const freePort = async (port = 0): Promise<number> => {
     const server = createServer().listen(port, '127.0.0.1')

@@ -1,4 +1,4 @@
-import { machineDocument, type Row } from '../../bmc/bmc.ts'
+import { machineResource, type Row } from '../../bmc/bmc.ts'
 import { protocolFeatures } from '../../redfish/query/parse.ts'
 import { link, resource } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'
@@ -12,7 +12,7 @@ export const serviceRootRows: readonly Row[] = [
     path: uris.root,
     type: 'ServiceRoot',
     view: (bmc) => ({
-      ...machineDocument(bmc, uris.root),
+      ...machineResource(bmc, uris.root),
       ...resource('ServiceRoot', `${uris.root}/`, 'Root service', 'RootService'),
       RedfishVersion: REDFISH_VERSION,
       ProtocolFeaturesSupported: protocolFeatures,
