@@ -138,7 +138,22 @@ describe('a request of device management', () => {
     const last = await pageOf(uris.deviceRequests, '_limit=2&_bookmark=2')
     expect(last.results.map(({ id }) => id)).toEqual(['3'])
     expect(last).not.toHaveProperty('bookmark')
-    expect(await console.send(`${uris.deviceRequests}?_limit=0`)).toMatchObject({ status: 400 })
+    const wrong: readonly (readonly [path: string, query: string, keys: readonly string[]])[] = [
+      [uris.deviceRequests, '_limit=0', ['QueryParameterOutOfRange']],
+      [uris.deviceRequests, '_bookmark=two', ['QueryParameterValueFormatError']],
+      [uris.deviceStatuses('1'), '_bookmark=', ['QueryParameterValueFormatError']],
+      [uris.deviceTypes, '_bookmark=pump/p-1', ['QueryParameterValueFormatError']],
+      [
+        uris.allDevices,
+        '_limit=x&_bookmark=pump',
+        ['QueryParameterOutOfRange', 'QueryParameterValueFormatError'],
+      ],
+    ]
+    for (const [path, query, keys] of wrong) {
+      const answer = await console.send(`${path}?${query}`)
+      expect([query, answer.status, mistakes(answer)]).toEqual([query, 400, keys])
+    }
+    expect((await pageOf(uris.deviceRequests, '_bookmark=7')).results).toEqual([])
     await post(console, act('device/reboot', []))
     expect((await pageOf(uris.deviceRequests, '')).results).toHaveLength(3)
   })
@@ -215,12 +230,14 @@ describe('a request that cannot be', () => {
       ['has an unknown action', act('firmware/eat', pumps(1)), 400, ['PropertyValueNotInList']],
       ['has an unknown member', { ...act('device/reboot', pumps(1)), now: true }, 400, ['PropertyUnknown']],
       ['has no URI', download(pumps(1), []), 400, ['PropertyMissing']],
-      [
-        'has a URI that is none',
-        download(pumps(1), [{ name: 'uri', value: 'x' }]),
-        400,
-        ['PropertyValueFormatError'],
-      ],
+      ...['x', 'file:///pump.bin', 'file://host/pump.bin', 'data:,pump', 'mailto:a@b.example'].map(
+        (value): (typeof cases)[number] => [
+          `has the URI ${value}, from where no device fetches`,
+          download(pumps(1), [{ name: 'uri', value }]),
+          400,
+          ['PropertyValueFormatError'],
+        ],
+      ),
       ['has a URI twice', download(pumps(1), [uri, uri]), 400, ['PropertyValueConflict']],
       [
         'has another parameter',

@@ -6,6 +6,7 @@ import { basic, startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { bundleOf } from '../support/images.ts'
 import { exampleUris, startInhabited } from '../support/inhabited.ts'
 import { messageKeys, multipartBody, push, pushParts } from '../support/multipart.ts'
+import { bios, JOB, startLab } from '../support/rollouts.ts'
 import { validateError } from '../support/schemas.ts'
 
 /** Within the transfer of an image to NIC-1. */
@@ -115,6 +116,33 @@ test.each([uris.task('1'), uris.taskMonitor('1')])(
     expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Cancelled' })
   },
 )
+
+test('a roll-out is its Operator’s to hold, let go on, approve and cancel, and no other Operator’s', async () => {
+  const emulator = await startLab(2)
+  for (const name of ['one', 'other']) await addAccount(emulator, name, { RoleId: 'Operator' })
+  const RollOut = { Waves: [{ Count: 1, ApprovalRequired: true }] }
+  await push(emulator, bios, { Oem: { Redflash: { RollOut } } }, { user: 'one' })
+  await emulator.clock.advance(1)
+  const wave = uris.job('2')
+  const moves: readonly (readonly [job: string, JobState: string])[] = [
+    [wave, 'Continue'],
+    [JOB, 'Suspended'],
+    [JOB, 'Running'],
+    [JOB, 'Cancelled'],
+  ]
+  for (const [job, JobState] of moves) {
+    const asked = { method: 'PATCH', body: { JobState } } as const
+    expect([JobState, (await emulator.send(job, { ...asked, user: 'other' })).status]).toEqual([
+      JobState,
+      403,
+    ])
+    expect([JobState, (await emulator.send(job, { ...asked, user: 'one' })).status]).toEqual([JobState, 200])
+  }
+  const retry = uris.action(JOB, 'Oem/RedflashJob.RetryFailed')
+  expect((await emulator.send(retry, { method: 'POST', body: {}, user: 'other' })).status).toBe(403)
+  expect((await emulator.send(JOB, { method: 'DELETE', user: 'other' })).status).toBe(403)
+  expect(await emulator.get(wave)).toMatchObject({ Oem: { Redflash: { ApprovedBy: 'one' } } })
+})
 
 test('an update that a manager started is not an Operator’s to cancel', async () => {
   const emulator = await startEmulator()

@@ -7,6 +7,7 @@ import { fail, type Result, succeed } from '../../lib/result.ts'
 import { Type } from '../../lib/schema.ts'
 import { about, type Message, message } from '../../redfish/messages/message.ts'
 import { isObject } from '../../redfish/resource.ts'
+import { withoutSecrets } from '../../redfish/secrets.ts'
 import { judge, propertyMessages } from '../../redfish/validation.ts'
 
 const closed = { additionalProperties: false }
@@ -110,11 +111,21 @@ function parameterMistakes({ action, parameters }: Said): Message[] {
       ? message('Base.PropertyValueNotInList', name, `${pointer.slice(1)}/name`)
       : isTwice
         ? message('Base.PropertyValueConflict', `${pointer.slice(1)}/name`, `parameters: ${name}`)
-        : name === 'uri' && !URL.canParse(value)
-          ? message('Base.PropertyValueFormatError', value, `${pointer.slice(1)}/value`)
+        : name === 'uri' && !canBeFetched(value)
+          ? message('Base.PropertyValueFormatError', shownUri(value), `${pointer.slice(1)}/value`)
           : undefined
     return said === undefined ? [] : [about(said, pointer)]
   })
+}
+
+/** Whether it names a host, and something there: what is a file, or nowhere, no device fetches from there. */
+function canBeFetched(uri: string): boolean {
+  const { protocol = 'file:', hostname = '' } = URL.parse(uri) ?? {}
+  return protocol !== 'file:' && hostname !== ''
+}
+
+function shownUri(uri: string): string {
+  return String(withoutSecrets('', uri)).slice(0, 200)
 }
 
 /** A device that was told of an image before need not be told again. */

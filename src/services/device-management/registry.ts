@@ -37,11 +37,10 @@ function typeEndpoints(registry: Registry): Endpoint[] {
       privileges,
       methods: {
         GET: (request, reply, { bmc }) =>
-          sendPage(
-            request,
-            reply,
-            registry.types(bmc).map((type) => ({ key: type.typeId, view: () => typeView(type) })),
-          ),
+          sendPage(request, reply, {
+            keys: 'type',
+            all: registry.types(bmc).map((type) => ({ key: type.typeId, view: () => typeView(type) })),
+          }),
         POST: (request, reply, { bmc, principal }) => {
           const wanted = newType(request.body, principal?.username)
           const added = registry.addType(bmc, wanted)
@@ -174,7 +173,7 @@ function sendDevices(
     key: `${device.typeId}/${device.deviceId}`,
     view: () => deviceView(device),
   }))
-  return sendPage(request, reply, listed)
+  return sendPage(request, reply, { keys: 'device', all: listed })
 }
 
 function typeAt(registry: Registry, bmc: Bmc, request: FastifyRequest): KnownType {

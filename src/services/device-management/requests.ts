@@ -31,7 +31,7 @@ function allRequests(requests: Requests): Endpoint {
       GET: (request, reply, { bmc }) => {
         const all = [...bmc.state.jobs.values()].filter((job) => job.request !== undefined)
         const listed = all.map((job) => ({ key: Number(job.id), view: () => requestView(job) }))
-        return sendPage(request, reply, listed)
+        return sendPage(request, reply, { keys: 'number', all: listed })
       },
       POST: async (request, reply, { bmc }) => {
         const begun = await requests.begin(bmc, request.body, actorOf(request))
@@ -68,7 +68,7 @@ const deviceStatuses: readonly Endpoint[] = [
           key: index + 1,
           view: () => statusView(bmc.state.jobs.get(key)),
         }))
-        return sendPage(request, reply, steps)
+        return sendPage(request, reply, { keys: 'number', all: steps })
       },
     },
   },
