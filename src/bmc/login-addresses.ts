@@ -1,7 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { busy } from '../redfish/errors.ts'
 import type { Bmc } from './bmc.ts'
-import { ofEach } from '../lib/of-each.ts'
 
 /** Wrong logins from one address within a window; nobody who knows a password comes near. */
 export const MAX_FAILURES = 50
@@ -17,7 +16,8 @@ interface Window {
 /** How often logins fail, by the address they come from: to guess is slow, whichever account it is about. */
 export class LoginAddresses {
   readonly #clock: Clock
-  readonly #windows = ofEach<Bmc, Map<string, Window>>(() => new Map())
+  /** Of those BMCs where somebody failed. */
+  readonly #windows = new WeakMap<Bmc, Map<string, Window>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -25,25 +25,21 @@ export class LoginAddresses {
 
   /** Throws 503 where there were too many. */
   admit(bmc: Bmc, address: string): void {
-    const { failures, endsAt } = this.#window(bmc, address)
-    if (failures < MAX_FAILURES) return
-    throw busy(Math.ceil((endsAt - this.#clock.now()) / 1_000))
+    const window = this.#windows.get(bmc)?.get(address)
+    if (window === undefined || window.failures < MAX_FAILURES) return
+    const leftMs = window.endsAt - this.#clock.now()
+    if (leftMs > 0) throw busy(Math.ceil(leftMs / 1_000))
   }
 
   failed(bmc: Bmc, address: string): void {
-    this.#window(bmc, address).failures++
-  }
-
-  #window(bmc: Bmc, address: string): Window {
-    const windows = this.#windows(bmc)
+    const windows = this.#windows.get(bmc) ?? new Map<string, Window>()
+    this.#windows.set(bmc, windows)
     const now = this.#clock.now()
     const known = windows.get(address)
-    if (known !== undefined && known.endsAt > now) return known
+    if (known !== undefined && known.endsAt > now) return void known.failures++
     windows.delete(address)
     const oldest = windows.keys().next()
     if (windows.size >= MAX_ADDRESSES && !oldest.done) windows.delete(oldest.value)
-    const window = { failures: 0, endsAt: now + WINDOW_MS }
-    windows.set(address, window)
-    return window
+    windows.set(address, { failures: 1, endsAt: now + WINDOW_MS })
   }
 }

@@ -9,7 +9,6 @@ import { LoginAddresses } from './login-addresses.ts'
 import { hasOtherAdministrator } from './roles.ts'
 import { endedSessions } from './sessions.ts'
 import type { Account } from './state.ts'
-import { ofEach } from '../lib/of-each.ts'
 
 /** What is remembered of an account beside its state. */
 interface Watch {
@@ -24,7 +23,8 @@ export class Logins {
   readonly #clock: Clock
   readonly #passwords: PasswordChecker
   readonly #addresses: LoginAddresses
-  readonly #watches = ofEach<Bmc, Map<string, Watch>>(() => new Map())
+  /** Of those BMCs where there was something to remember. */
+  readonly #watches = new WeakMap<Bmc, Map<string, Watch>>()
 
   constructor(clock: Clock, passwords: PasswordChecker) {
     this.#clock = clock
@@ -43,7 +43,7 @@ export class Logins {
       this.#countFailure(bmc, account)
       return undefined
     }
-    this.#watch(bmc, account.id).failures = 0
+    this.#forgive(bmc, account.id)
     return account
   }
 
@@ -78,7 +78,7 @@ export class Logins {
     watch.failures = 0
     watch.cancelExpiration()
     if (account?.isLocked !== true) watch.cancelUnlock()
-    if (account === undefined) this.#watches(bmc).delete(id)
+    if (account === undefined) this.#watches.get(bmc)?.delete(id)
     else this.#expireInTime(bmc, account)
   }
 
@@ -92,7 +92,7 @@ export class Logins {
 
   /** Nothing is timed any more for a BMC that is gone. */
   forget(bmc: Bmc): void {
-    for (const watch of this.#watches(bmc).values()) {
+    for (const watch of this.#watches.get(bmc)?.values() ?? []) {
       watch.cancelUnlock()
       watch.cancelExpiration()
     }
@@ -163,8 +163,14 @@ export class Logins {
     })
   }
 
+  #forgive(bmc: Bmc, id: string): void {
+    const watch = this.#watches.get(bmc)?.get(id)
+    if (watch !== undefined) watch.failures = 0
+  }
+
   #watch(bmc: Bmc, id: string): Watch {
-    const watches = this.#watches(bmc)
+    const watches = this.#watches.get(bmc) ?? new Map<string, Watch>()
+    this.#watches.set(bmc, watches)
     const known = watches.get(id)
     if (known !== undefined) return known
     const watch = { failures: 0, lastFailureAt: 0, cancelUnlock: nothing, cancelExpiration: nothing }
