@@ -15,6 +15,8 @@ export type Listener = (change: Change, before: Change) => void
 /** One emulated BMC: what it shares with its like, and what it has for itself. */
 export interface Bmc {
   readonly id: string
+  /** Nobody else's in this process: whoever knows it need not hold the BMC. */
+  readonly number: number
   /** Shared by its like; that of a console follows what is attached to it. */
   machine: Machine
   /** What its serial numbers and UUIDs are derived from; `undefined`: they are the machine's own. */
@@ -40,6 +42,8 @@ export interface Made {
   readonly components?: readonly (readonly [id: string, state: ComponentState])[]
 }
 
+let made = 0
+
 /** A BMC as it leaves the factory. Machine and accounts are shared, so that another one costs little. */
 export function createBmc(
   id: string,
@@ -49,6 +53,7 @@ export function createBmc(
 ): Bmc {
   return {
     id,
+    number: ++made,
     machine,
     seed,
     listeners: new Set(),

@@ -1,5 +1,4 @@
 import type { Bmc, Row } from '../bmc/bmc.ts'
-import { ofEach } from '../lib/of-each.ts'
 import { etagOf, etagOfText } from '../redfish/etag.ts'
 import { firstPage } from '../redfish/query/page.ts'
 import type { Resource } from '../redfish/resource.ts'
@@ -15,14 +14,17 @@ export interface Rendering {
 
 /** Enough for what a client polls of twenty thousand BMCs. */
 const MAX_BYTES = 128 * 2 ** 20
-/** What it takes to know a rendering by its BMC and path, and what one takes beside its body. */
-const ENTRY_BYTES = 250
+/** What it takes to know a rendering by its path and BMC, and what one takes beside its body. */
+const ENTRY_BYTES = 100
 const RENDERING_BYTES = 450
 
 interface Kept {
   readonly version: number
   readonly text: Text
 }
+
+/** What is kept at one path, by the numbers of the BMCs: one that is gone must not be kept by it. */
+type OfPath = Map<number, Kept>
 
 /** A rendering, and how many show it: what is the same on many BMCs is kept once. */
 interface Text {
@@ -32,19 +34,16 @@ interface Text {
 }
 
 /**
- * Rendered resources, kept until their BMC commits, the newest that fit. A resource itself is not kept: where it is
+ * Rendered resources, kept until their BMC commits, as many as fit. A resource itself is not kept: where it is
  * needed, its view makes it anew. The ETag is a digest of the body: a commit that did not touch a resource leaves its
  * ETag as it was, and no list of who depends on what can go wrong.
  */
 export class Renderings {
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new Map<string, OfPath>()
   readonly #texts = new Map<string, Text>()
-  /** What is kept of a BMC that is gone must not keep the BMC. */
-  readonly #numbers = ofEach<Bmc, { readonly number: number }>(() => ({ number: ++this.#count }))
   readonly #pageSize: number
   readonly #maxBytes: number
   #bytes = 0
-  #count = 0
 
   constructor(pageSize: number, maxBytes = MAX_BYTES) {
     this.#pageSize = pageSize
@@ -58,20 +57,31 @@ export class Renderings {
 
   /** The rendering of what `view` shows at `path`, made anew only after a commit. */
   get(bmc: Bmc, path: string, row: Row, view: () => Resource | undefined): Rendering | undefined {
-    const key = `${this.#numbers(bmc).number} ${path}`
-    const kept = this.#kept.get(key)
-    if (kept?.version === bmc.state.version) return kept.text.rendering
-    if (kept !== undefined) this.#forget(key, kept)
+    const {
+      number,
+      state: { version },
+    } = bmc
+    const kept = this.#kept.get(path)?.get(number)
+    if (kept?.version === version) return kept.text.rendering
+    this.#forget(path, number)
     const resource = view()
     if (resource === undefined) return undefined
     const text = this.#textOf(resource, row)
-    this.#kept.set(key, { version: bmc.state.version, text })
+    const ofPath = this.#kept.get(path) ?? new Map<number, Kept>()
+    this.#kept.set(path, ofPath.set(number, { version, text }))
     this.#bytes += ENTRY_BYTES
-    for (const [oldest, one] of this.#kept) {
-      if (this.#bytes <= this.#maxBytes) break
-      this.#forget(oldest, one)
-    }
+    this.#makeRoom()
     return text.rendering
+  }
+
+  /** Of the path that has been kept for longest, what has been there for longest. */
+  #makeRoom(): void {
+    for (const [path, ofPath] of this.#kept) {
+      for (const number of ofPath.keys()) {
+        if (this.#bytes <= this.#maxBytes) return
+        this.#forget(path, number)
+      }
+    }
   }
 
   #textOf(resource: Resource, row: Row): Text {
@@ -90,8 +100,12 @@ export class Renderings {
     return text
   }
 
-  #forget(key: string, { text }: Kept): void {
-    this.#kept.delete(key)
+  #forget(path: string, number: number): void {
+    const ofPath = this.#kept.get(path)
+    const text = ofPath?.get(number)?.text
+    if (ofPath === undefined || text === undefined) return
+    ofPath.delete(number)
+    if (ofPath.size === 0) this.#kept.delete(path)
     this.#bytes -= ENTRY_BYTES
     if (--text.users > 0) return
     this.#texts.delete(text.digest)
