@@ -1,4 +1,6 @@
-import { type JsonObject, link, type Resource, resource } from '../redfish/resource.ts'
+import { timestamp } from '../lib/clock.ts'
+import { OEM } from '../redfish/oem/types.ts'
+import { type JsonObject, link, odataType, type Resource, resource } from '../redfish/resource.ts'
 import { deviceActions, uris } from '../redfish/uris.ts'
 import { type ComponentFacts, ordinaryBehaviour } from './machine.ts'
 import { type DeviceFacts, type FirmwareFacts, isAble, type ManagedDevice } from './managed-device.ts'
@@ -63,6 +65,7 @@ export function documentsOf(device: ManagedDevice): Resource[] {
       Boot: {},
       Status,
       Links: { ...links('Chassis', [chassis]), ...links('ManagedBy', [manager]) },
+      ...wakeTimesOf(facts),
       ...actionsOf(device, 'ComputerSystem', system),
     },
     {
@@ -84,6 +87,12 @@ export function documentsOf(device: ManagedDevice): Resource[] {
       Links: { ...links('ComputerSystems', [system]), ...links('ManagedBy', [manager]) },
     },
   ]
+}
+
+function wakeTimesOf({ wakeTimes }: DeviceFacts): JsonObject {
+  if (wakeTimes === undefined) return {}
+  const own = { '@odata.type': odataType('RedflashComputerSystem'), WakeTimes: wakeTimes.map(timestamp) }
+  return { Oem: { [OEM]: own } }
 }
 
 /** What can be asked of a device's system, or its manager: what it offers, and nothing else. */
@@ -108,7 +117,10 @@ function actionsOf(device: ManagedDevice, type: 'ComputerSystem' | 'Manager', ur
 }
 
 const ownActions = {
-  ComputerSystem: [{ name: deviceActions.wakeAt, ability: 'wake' }],
+  ComputerSystem: [
+    { name: deviceActions.wakeAt, ability: 'wake' },
+    { name: deviceActions.cancelWake, ability: 'wake' },
+  ],
   Manager: [
     { name: deviceActions.requestConsent, ability: 'consent' },
     { name: deviceActions.sendConsent, ability: 'consent' },

@@ -22,6 +22,8 @@ export interface DeviceFacts {
   readonly managerResetTypes: readonly string[]
   /** What it can be asked for beside what every device can; nothing unless given. */
   readonly abilities?: readonly Ability[]
+  /** Of one that can wake: when it switches itself on next, in milliseconds since the epoch. */
+  readonly wakeTimes?: readonly number[]
   readonly firmware: readonly FirmwareFacts[]
 }
 

@@ -148,6 +148,11 @@ export class Devices {
     return answerOf((signal) => wish(abilities, device.address, signal), waiting)
   }
 
+  /** Looks at a device that is another now than it was. */
+  lookSoon(bmc: Bmc, id: string): void {
+    this.#looks.soon(bmc, id)
+  }
+
   /** After a restart: looks at all that were attached. */
   takeUp(bmc: Bmc): void {
     this.#bmcs.set(bmc.id, bmc)

@@ -54,6 +54,8 @@ export interface Abilities {
   giveConsent(device: DeviceAddress, code: string, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
   /** Has a device switch itself on at this time (milliseconds since the epoch, whole seconds). */
   wakeAt(device: DeviceAddress, time: number, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
+  /** Has it not do so at this one of its times. */
+  cancelWake(device: DeviceAddress, time: number, signal: AbortSignal): Promise<Result<void, DeviceProblem>>
   /** What it has recorded; the oldest record first. */
   readLog(device: DeviceAddress, signal: AbortSignal): Promise<Result<readonly DeviceRecord[], DeviceProblem>>
 }

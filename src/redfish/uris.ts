@@ -152,6 +152,7 @@ export const deviceActions = {
   requestConsent: 'Oem/RedflashManager.RequestUserConsent',
   sendConsent: 'Oem/RedflashManager.SendUserConsent',
   wakeAt: 'Oem/RedflashComputerSystem.WakeAt',
+  cancelWake: 'Oem/RedflashComputerSystem.CancelWake',
 } as const
 
 /** The report of what a roll-out adds up to, by the Id of its job. */

@@ -33,7 +33,10 @@ const record = (seconds: number, members: Partial<DeviceRecord> = {}): DeviceRec
 describe('what only some devices can', () => {
   test('is offered by those, and by no others', async () => {
     const { get, send, act } = await start()
-    expect(ownActionsOf(await get(uris.system('1')))).toEqual(['#RedflashComputerSystem.WakeAt'])
+    expect(ownActionsOf(await get(uris.system('1')))).toEqual([
+      '#RedflashComputerSystem.WakeAt',
+      '#RedflashComputerSystem.CancelWake',
+    ])
     expect(ownActionsOf(await get(MANAGER))).toEqual([
       '#RedflashManager.RequestUserConsent',
       '#RedflashManager.SendUserConsent',
@@ -54,6 +57,12 @@ describe('what only some devices can', () => {
       deviceActions.wakeAt,
       { Time: '2026-01-02T05:00:00+01:00' },
       'wake 2026-01-02T04:00:00.000Z',
+    ],
+    [
+      uris.system('1'),
+      deviceActions.cancelWake,
+      { Time: '2026-01-02T04:00:00Z' },
+      'wake not 2026-01-02T04:00:00.000Z',
     ],
   ])('is asked of the device by its action: %s %s', async (resource, action, body, asked) => {
     const { act, able } = await start()
@@ -92,6 +101,21 @@ describe('what only some devices can', () => {
     expect(refused.status).toBe(status)
     expect(messageKeys(refused.json)).toContain(key)
   })
+})
+
+test('when a device switches itself on is shown by its system, and again when that has changed', async () => {
+  const { get, act, clock, able } = await start()
+  able.facts = { ...able.facts, wakeTimes: [clock.now() + 60_000] }
+  await act(uris.system('1'), deviceActions.wakeAt, { Time: '2026-01-01T00:01:00Z' })
+  await clock.advance(0)
+  const system = await get(uris.system('1'))
+  expect(system).toMatchObject({ Oem: { Redflash: { WakeTimes: ['2026-01-01T00:01:00Z'] } } })
+  expect(validateBody(system)).toEqual([])
+  able.facts = { ...able.facts, wakeTimes: [] }
+  await act(uris.system('1'), deviceActions.cancelWake, { Time: '2026-01-01T00:01:00Z' })
+  await clock.advance(0)
+  expect(await get(uris.system('1'))).toMatchObject({ Oem: { Redflash: { WakeTimes: [] } } })
+  expect((await get(uris.system('2')))['Oem']).toBeUndefined()
 })
 
 describe('the log of a device', () => {

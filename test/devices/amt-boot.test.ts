@@ -217,6 +217,29 @@ describe('the alarm clock of a machine', () => {
     await expect(again).rejects.toThrow('InvalidSelectors')
   })
 
+  test('is seen when the machine is looked at, and lets go of a time that it was told', async () => {
+    const { adapter, address, clock, power, management } = await startMachine({ isOn: false })
+    const [sooner, later] = [clock.now() + MINUTE_MS, clock.now() + 2 * MINUTE_MS]
+    const wakeTimes = async () => {
+      const looked = await adapter.look(address, never)
+      return looked.ok ? looked.value.wakeTimes : looked.problem
+    }
+    expect(await wakeTimes()).toEqual([])
+    for (const time of [later, sooner]) await adapter.abilities.wakeAt(address, time, never)
+    expect(await wakeTimes()).toEqual([sooner, later])
+    expect(await adapter.abilities.cancelWake(address, sooner + 999, never)).toMatchObject({ ok: true })
+    expect(await adapter.abilities.cancelWake(address, sooner, never)).toMatchObject({
+      ok: false,
+      problem: { kind: 'refused' },
+    })
+    expect(await wakeTimes()).toEqual([later])
+    await clock.advance(MINUTE_MS)
+    expect((await power())[0]).toBe('8')
+    await clock.advance(MINUTE_MS)
+    expect([(await power())[0], await wakeTimes()]).toEqual(['2', []])
+    expect(await management.all(management.ips.AlarmClockOccurrence)).toEqual([])
+  })
+
   test('takes no time that has gone by, none twice, and no more than five', async () => {
     const { adapter, address, clock } = await startMachine({ isOn: false })
     const add = async (minutes: number) => {

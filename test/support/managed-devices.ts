@@ -122,6 +122,7 @@ function labAbilities(open: (hostName: string) => Result<LabDevice, DeviceProble
     askConsent: (device) => ask(device, 'ask consent'),
     giveConsent: (device, code) => ask(device, `consent ${code}`),
     wakeAt: (device, time) => ask(device, `wake ${new Date(time).toISOString()}`),
+    cancelWake: (device, time) => ask(device, `wake not ${new Date(time).toISOString()}`),
     readLog: async (device) => {
       const asked = await ask(device, 'read log')
       if (!asked.ok) return asked

@@ -1,5 +1,6 @@
 import type { Abilities, DeviceAddress, DeviceRecord } from '../device.ts'
-import { resultsBy } from '../device-error.ts'
+import { DeviceError, resultsBy } from '../device-error.ts'
+import { readAlarms } from './alarms.ts'
 import { decodeRecord, told } from './audit-record.ts'
 import { first, type Management, type Refusals } from './management.ts'
 import { problemOf } from './problems.ts'
@@ -39,6 +40,7 @@ export function createAbilities(
         await management.invoke('SendOptInCode', document, codeRefusals)
       }),
     wakeAt: (device, time, signal) => asResult(signal, () => addAlarm(manage(device, signal), time)),
+    cancelWake: (device, time, signal) => asResult(signal, () => removeAlarms(manage(device, signal), time)),
     readLog: (device, signal) => asResult(signal, () => readRecords(manage(device, signal))),
   }
 }
@@ -51,6 +53,15 @@ async function addAlarm(management: Management, time: number): Promise<void> {
     DeleteOnCompletion: true,
   })
   await management.invoke('AddAlarm', document, alarmRefusals)
+}
+
+async function removeAlarms(management: Management, time: number): Promise<void> {
+  const { AlarmClockOccurrence } = management.ips
+  const second = Math.floor(time / 1_000)
+  const meant = (await readAlarms(management)).filter((one) => Math.floor(one.time / 1_000) === second)
+  if (meant.length === 0) throw new DeviceError({ kind: 'refused', detail: 'it does not wake at that time' })
+  for (const { id } of meant)
+    await management.remove(AlarmClockOccurrence.Delete({ name: 'InstanceID', value: id }))
 }
 
 async function readRecords(management: Management): Promise<DeviceRecord[]> {

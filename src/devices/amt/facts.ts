@@ -1,4 +1,5 @@
 import type { DeviceFacts, FirmwareFacts } from '../device.ts'
+import { readWakeTimes } from './alarms.ts'
 import { first, type Management, type Properties } from './management.ts'
 import { resetTypes, RUNS } from './power-states.ts'
 
@@ -23,6 +24,7 @@ export async function readFacts(management: Management): Promise<DeviceFacts> {
   const { cim } = management
   const versions = await readVersions(management)
   const power = await readPower(management)
+  const wakeTimes = await readWakeTimes(management)
   const chassis = await management.instance(cim.Chassis.Get())
   const card = await management.instance(cim.Card.Get())
   const system = await management.instance(cim.ComputerSystemPackage.Get())
@@ -38,7 +40,8 @@ export async function readFacts(management: Management): Promise<DeviceFacts> {
     resetTypes: [...resetTypes.keys()],
     // AMT itself goes on whatever becomes of the system.
     managerResetTypes: [],
-    abilities: ['consent', 'wake', 'log'],
+    abilities: ['consent', ...(wakeTimes ? (['wake'] as const) : []), 'log'],
+    ...(wakeTimes && { wakeTimes }),
     firmware: firmwareOf(versions, model),
   }
 }

@@ -181,13 +181,29 @@ export const oemSchemas: readonly OemSchema[] = [
     name: 'RedflashComputerSystem',
     version: 'v1_0_0',
     kind: 'part',
-    main: { description: 'What a system has beside its standard properties.', properties: {} },
+    main: {
+      description: 'What a system has beside its standard properties.',
+      properties: {
+        WakeTimes: {
+          description: 'When the system switches itself on next, by its own clock.',
+          shape: time,
+          isArray: true,
+        },
+      },
+    },
     actions: {
       WakeAt: {
         description: 'Has the system switch itself on later, by its own clock.',
         of: 'ComputerSystem',
         parameters: {
           Time: { description: 'When; to the second.', shape: time, isRequired: true },
+        },
+      },
+      CancelWake: {
+        description: 'Has the system not switch itself on at one of its WakeTimes.',
+        of: 'ComputerSystem',
+        parameters: {
+          Time: { description: 'Which of them; to the second.', shape: time, isRequired: true },
         },
       },
     },

@@ -47,7 +47,15 @@ export function deviceSystemActions(devices: Devices, clock: Clock): Readonly<Re
           const past = message('Base.ActionParameterValueConflict', 'Time', Time)
           throw new RedfishError(400, about(past, '/Time'))
         }
-        return ask(call, devices, uris.system, (can, address, signal) => can.wakeAt(address, time, signal))
+        return change(call, devices, (can, address, signal) => can.wakeAt(address, time, signal))
+      },
+    },
+    [deviceActions.cancelWake]: {
+      parameters: Wake,
+      run: (call) => {
+        const { Time } = call.body as Static<typeof Wake>
+        const time = millisecondsOf(Time)
+        return change(call, devices, (can, address, signal) => can.cancelWake(address, time, signal))
       },
     },
   }
@@ -60,6 +68,13 @@ function ask(
   wish: Wish<void>,
 ): Promise<Answer> {
   return answered(devices.ask(bmc, id, wish), uriOf(id))
+}
+
+/** As `ask`, of what its system shows of it then. */
+async function change(call: Call<Bmc>, devices: Devices, wish: Wish<void>): Promise<Answer> {
+  const answer = await ask(call, devices, uris.system, wish)
+  devices.lookSoon(call.bmc, call.params['id'] ?? '')
+  return answer
 }
 
 /** A device was asked: it says whether it does it. */
