@@ -54,6 +54,8 @@ export interface FirmwareFacts {
   readonly updateable: boolean
   /** What of the device it belongs to. */
   readonly of: 'system' | 'manager' | 'chassis'
+  /** Versions of images that stand by beside the one that runs: to activate one of them takes no image. */
+  readonly standsBy?: readonly string[] | undefined
   /** What the device itself calls it, where that is not its Id. */
   readonly nativeId?: string | undefined
 }

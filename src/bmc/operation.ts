@@ -72,6 +72,8 @@ export interface VerifiedImage {
 interface StandbyReference {
   readonly component: string
   readonly image: string
+  /** Of an image on a managed device. */
+  readonly version?: string | undefined
 }
 
 /** Where a component's part of an operation is; nothing is known of one that waits for its moment, or its turn. */

@@ -153,6 +153,11 @@ export class Devices {
     this.#looks.soon(bmc, id)
   }
 
+  /** Looks at a device; resolves when what it says now is known. */
+  look(bmc: Bmc, id: string): Promise<void> {
+    return this.#looks.now(bmc, id, this.#closing.signal)
+  }
+
   /** After a restart: looks at all that were attached. */
   takeUp(bmc: Bmc): void {
     this.#bmcs.set(bmc.id, bmc)

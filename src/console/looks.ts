@@ -82,6 +82,11 @@ export class Looks {
     this.#background.start((signal) => this.#look(bmc, id, signal), bmc)
   }
 
+  /** The same; resolves when it was looked at. */
+  now(bmc: Bmc, id: string, signal: AbortSignal): Promise<void> {
+    return this.#look(bmc, id, signal)
+  }
+
   /** A device has said who it is, at this address where that is another. */
   seen(bmc: Bmc, id: string, facts: DeviceFacts, address?: DeviceAddress): void {
     const device = bmc.state.devices.get(id)

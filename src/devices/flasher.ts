@@ -11,7 +11,10 @@ export interface Flasher {
   verify(job: FlashJob): Promise<FlashResult>
   /** Writes it where it will run from; must not be cut short once begun. */
   install(job: FlashJob): Promise<FlashResult>
-  /** Runs it: after this the device reports the new version. */
+  /**
+   * Runs it: after this the device reports the new version. Where nothing was installed before, that is the image of this
+   * version which stands by on the device.
+   */
   activate(job: ActivationJob): Promise<FlashResult>
   /** Whether the device goes on with an image that it has while the service is away: to activate it is to wait for that. */
   goesOnAlone?(job: Pick<ActivationJob, 'bmcId' | 'component'>): boolean

@@ -26,6 +26,7 @@ import {
   type Undertaking,
   workOf,
 } from './run.ts'
+import { standbyOnDevice } from './standby.ts'
 import { activation, endsAtWait, followTasks, isRollOut, taskWork } from './undertakings.ts'
 import { conclude, type DeviceWork } from './workshop.ts'
 
@@ -137,8 +138,10 @@ function undertakingOf(
 ): Undertaking {
   const { actor, plans = [], activates } = operation
   if (activates !== undefined) {
-    const choices = activates.flatMap(({ component: id, image: wanted }) => {
+    const choices = activates.flatMap(({ component: id, image: wanted, version }) => {
       const component = findComponent(bmc, id)
+      if (component?.on !== undefined && version !== undefined)
+        return [{ component, image: standbyOnDevice(bmc, component, version) }]
       const { standby = [], pending } = component?.now ?? {}
       // One that is in use by now has its place among the others still.
       const image = standby.find((one) => one.id === wanted) ?? pending ?? standby[0]

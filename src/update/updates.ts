@@ -3,7 +3,7 @@ import { type Bmc, type Component, listComponents } from '../bmc/bmc.ts'
 import { commit } from '../bmc/commit.ts'
 import type { UpdateRequest } from '../bmc/operation.ts'
 import { isEnough, type PerformedReset } from '../bmc/reset-types.ts'
-import type { Payload, StandbyImage, Task } from '../bmc/state.ts'
+import type { Payload, Task } from '../bmc/state.ts'
 import type { ReceivedImage } from '../image/receive.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import type { TaskEngine } from '../tasks/engine.ts'
@@ -15,6 +15,7 @@ import { makePlan, planned, plannedAndVerified } from './plan.ts'
 import { resetFor } from './reset-need.ts'
 import { carryOut, type Office, runUpdate, workOf } from './run.ts'
 import { type ImageSource, shownUri } from './stages/transfer-to-manager.ts'
+import type { Standby } from './standby.ts'
 import { takeUpOperations } from './take-up.ts'
 import { activation, beginning, endsAtWait, followTasks, taskWork } from './undertakings.ts'
 import { Waiting } from './waiting.ts'
@@ -30,12 +31,6 @@ export interface Order {
   readonly actor: Actor
   /** The operation of a roll-out that it is. */
   readonly rolloutOperation?: string | undefined
-}
-
-/** An image that stands by, and the component that it is for. */
-export interface Standby {
-  readonly component: Component
-  readonly image: StandbyImage
 }
 
 type Started = Result<Task, StartProblem>
@@ -129,7 +124,12 @@ export class Updates {
     )
     if (claims === undefined) return fail({ kind: 'targets-busy' })
     const undertaking = activation({ bmc, actor: order.actor, choices: images }, claims, this.#office)
-    const activates = images.map(({ component, image }) => ({ component: component.id, image: image.id }))
+    const activates = images.map(({ component, image }) => ({
+      component: component.id,
+      image: image.id,
+      // What stands by on a managed device is known to the device alone.
+      ...(component.on && { version: image.version }),
+    }))
     return succeed(
       this.#tasks.start(bmc, {
         name: 'Firmware activation',

@@ -18,6 +18,8 @@ export interface DevicePeer {
   readonly takesBytesIn?: Stage
   /** Bytes that the device refuses, or finds broken; absent where it takes anything. */
   readonly broken?: Uint8Array
+  /** An image after which the version of before stands by on the device; absent where none does. */
+  readonly swap?: DevicePeer['update']
   /** A reset that the device offers; absent where it offers none. */
   readonly reset?: { readonly of: 'system' | 'manager'; readonly type: string }
   /** What is open on our account, at both ends: connections, sessions, uploads, processes. */
@@ -113,6 +115,28 @@ export function deviceAdapterContract(name: string, start: () => Promise<DeviceP
       const told = results.at(-1)
       expect(told?.ok === true && (told.value?.version ?? update.version)).toBe(update.version)
       expect(await firmware()).toMatchObject({ version: update.version })
+    })
+
+    test('brings back what stands by on the device, without an image', async ({ skip }) => {
+      const { adapter, address, swap = skip() } = await start()
+      onTestFinished(() => adapter.close())
+      const firmware = async () => {
+        const seen = await adapter.look(address, never())
+        const found = seen.ok && seen.value.firmware.find(({ id }) => id === swap.firmwareId)
+        if (!found) throw new Error(`no firmware ${swap.firmwareId}`)
+        return found
+      }
+      const factory = await firmware()
+      const job = deviceJob(address, factory, swap)
+      for (const stage of stages) expect(await adapter[stage](job)).toMatchObject({ ok: true })
+      const swapped = await firmware()
+      expect([swapped.version, swapped.standsBy]).toEqual([swap.version, [factory.version]])
+      const { version } = factory
+      expect(await adapter.activate(deviceJob(address, swapped, { ...swap, version }))).toMatchObject({
+        ok: true,
+        value: { version },
+      })
+      expect(await firmware()).toMatchObject({ version, standsBy: [swap.version] })
     })
 
     test.each(stages)('tells a progress that rises to 1 during %s', async (stage) => {

@@ -15,6 +15,7 @@ deviceAdapterContract('Redfish, the emulator', async () => {
       version,
       image: await bundleOf({ 'NIC-1': version }, { sizeBytes: 2 ** 20 }),
     },
+    swap: { firmwareId: 'BIOS', version: '9.9.9', image: await bundleOf({ BIOS: '9.9.9' }) },
     broken: Buffer.alloc(2 ** 16, 1),
     reset: { of: 'system', type: 'GracefulRestart' },
   }

@@ -58,6 +58,29 @@ describe('a restart', () => {
     expect(second.lab.written).toEqual(['1', '2'])
   })
 
+  test.each([
+    ['while a device brings back what stands by on it fails where nobody can tell of that', 0.5, '2.0.0'],
+    ['after that leaves it as it is', 1.5, '1.0.0'],
+  ])('%s', async (_when, share, version) => {
+    const first = await startLab(1)
+    await pushRollOut(first, bios, {})
+    await first.clock.advance(LONG_MS)
+    const [device] = first.devices
+    if (device === undefined) throw new Error('there is no device')
+    const firmware = device.facts.firmware.map((one) => ({ ...one, standsBy: ['1.0.0'] }))
+    device.facts = { ...device.facts, firmware }
+    first.lab.plans.set('1', { activationMs: UPDATE_MS })
+    await first.send(uris.action(JOB, 'Oem/RedflashJob.RollBack'), { method: 'POST', body: {} })
+    await first.clock.advance(share * UPDATE_MS)
+    const second = await restart(first)
+    await second.clock.advance(LONG_MS)
+    expect(versionsOf(second)).toEqual([version])
+    const isBack = version === '1.0.0'
+    const step = await second.get(uris.step('2', '1'))
+    expect(messageKeys(step).at(-1)).toBe(isBack ? 'RolledBack' : 'ActivateFailed')
+    expect(second.bmc.state.operations.size).toBe(0)
+  })
+
   test('keeps a pause, its reason and what was told', async () => {
     const first = await startLab(4)
     first.lab.plans.set('1', { fails: 'verify' })

@@ -156,6 +156,25 @@ describe('thresholds', () => {
   })
 })
 
+test('a device is brought back by an image that stands by on it, as the device says when it is asked', async () => {
+  const emulator = await startLab(3)
+  emulator.lab.plans.set('3', { fails: 'install' })
+  const FailureThreshold = { Count: 1, Action: 'RollBackAll' }
+  await pushRollOut(emulator, bios, { Waves: [{ Count: 3 }], MaxParallel: 1, FailureThreshold })
+  await emulator.clock.advance(1.5 * UPDATE_MS)
+  for (const [index, version] of ['1.0.0', '0.9.0', '0.9.0'].entries()) {
+    const device = emulator.devices[index]
+    if (device === undefined) throw new Error('no such device')
+    const firmware = device.facts.firmware.map((one) => ({ ...one, standsBy: [version] }))
+    device.facts = { ...device.facts, firmware }
+  }
+  await emulator.clock.advance(LONG_MS)
+  expect(versionsOf(emulator)).toEqual(['1.0.0', '2.0.0', '1.0.0'])
+  expect(emulator.lab.written).toEqual(['1', '2'])
+  expect(messageKeys(await emulator.get(uris.step('2', '1')))).toEqual(['UpdateSuccessful', 'RolledBack'])
+  expect(messageKeys(await emulator.get(uris.step('2', '2'))).at(-1)).toBe('PreviousImageMissing')
+})
+
 describe('a device that is attached while a roll-out goes on', () => {
   test.each([
     ['joins its last wave where the plan wants that', { Dynamic: true }, '2.0.0'],

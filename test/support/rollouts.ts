@@ -24,6 +24,8 @@ export const JOB = uris.job('1')
 /** What a device does with its next update: how long it takes, and what it fails with. */
 export interface Planned {
   readonly ms?: number
+  /** How long to bring it into use; no time unless given. */
+  readonly activationMs?: number
   readonly fails?: 'transfer' | 'verify' | 'install' | 'activate'
   /** So many times; always unless given. */
   readonly times?: number
@@ -117,7 +119,9 @@ function labFlasher(lab: Lab, clock: () => Clock): Flasher {
       lab.written.push(job.component.on?.device ?? '')
       return succeed(undefined)
     }),
-    activate: stage('activate', async ({ component, version }) => {
+    activate: stage('activate', async ({ component, version, signal }) => {
+      const { activationMs } = lab.plans.get(component.on?.device ?? '') ?? {}
+      if (activationMs !== undefined) await clock().sleep(activationMs, signal)
       const device = lab.devices[Number(component.on?.device) - 1]
       if (device !== undefined) runs(device, component.on?.firmware ?? '', version)
       return succeed(undefined)

@@ -13,7 +13,9 @@ import type { ChosenComponent } from '../../rollout/select.ts'
 import type { FlashOrder, FlashPort } from '../../rollout/run.ts'
 import type { Outcome } from '../../rollout/state.ts'
 import type { TaskEngine } from '../../tasks/engine.ts'
-import type { Updates } from '../../update/updates.ts'
+import { standbyOnDevice, standsBy, type Standby } from '../../update/standby.ts'
+import type { Order, Updates } from '../../update/updates.ts'
+import type { Devices } from '../devices.ts'
 import { outcomeOf } from './outcome.ts'
 import type { Asked } from './record.ts'
 import { requestFor } from './selection.ts'
@@ -23,6 +25,7 @@ export interface FlashTools {
   readonly updates: Updates
   readonly tasks: TaskEngine
   readonly images: ImageStore
+  readonly devices?: Pick<Devices, 'look'> | undefined
 }
 
 /** What is brought to devices, and by whose word. */
@@ -33,6 +36,7 @@ export interface Cargo {
 }
 
 type Started = Awaited<ReturnType<FlashPort['start']>>
+type Begun = ReturnType<Updates['start']>
 
 /** The updates of a console that roll-outs begin: ordinary ones, each a task that knows its operation. */
 export class Flashing {
@@ -116,13 +120,28 @@ export class Flashing {
       return succeed({})
     }
     const image = await this.#imageOf(changed)
-    if (image === undefined) {
-      const [{ uri, from } = { uri: order.target.uri, from: '' }] = changed
-      return fail({ stage: 'Start', message: message('Redflash.PreviousImageMissing', uri, from) })
-    }
+    if (image === undefined) return this.#activate(asked, order, changed)
     const started = await this.#start(asked, order, { image, force: true, components: changed })
     await image.spooled.discard()
     return started
+  }
+
+  /** Brings back what stands by on the device itself, where it does. */
+  async #activate(asked: Asked, order: FlashOrder, changed: readonly ChosenComponent[]): Promise<Started> {
+    // What it has since it was updated it may not have been asked for.
+    await this.#tools.devices?.look(this.#bmc, order.target.id)
+    const images = changed.flatMap(({ id, from }): Standby[] => {
+      const component = findComponent(this.#bmc, id)
+      if (component === undefined || !standsBy(this.#bmc, component, from)) return []
+      return [{ component, image: standbyOnDevice(this.#bmc, component, from) }]
+    })
+    const missing = changed.find(({ id }) => !images.some(({ component }) => component.id === id))
+    if (missing !== undefined) {
+      const { uri, from } = missing
+      return fail({ stage: 'Start', message: message('Redflash.PreviousImageMissing', uri, from) })
+    }
+    this.#sizes.set(order.operation, 0)
+    return this.#begin(() => this.#tools.updates.activate(this.#bmc, images, orderOf(asked, order, changed)))
   }
 
   /** An image that is kept and has these versions for these components. */
@@ -147,11 +166,11 @@ export class Flashing {
   /** Begins it when there is room for its task. The image stays whose it was. */
   async #start(
     asked: Asked,
-    { operation, target }: FlashOrder,
+    flash: FlashOrder,
     {
       image,
       force,
-      components = target.components,
+      components = flash.target.components,
     }: {
       readonly image: ReceivedImage
       readonly force: boolean
@@ -161,21 +180,36 @@ export class Flashing {
     const gone = components.find(({ id }) => findComponent(this.#bmc, id) === undefined)
     if (gone !== undefined)
       return fail({ stage: 'Start', message: message('Base.ResourceMissingAtURI', gone.uri) })
-    const Targets = components.map(({ uri }) => uri)
-    const payload = { targetUri: asked.targetUri, httpHeaders: [], jsonBody: JSON.stringify({ Targets }) }
-    const order = { payload, actor: asked.actor, rolloutOperation: operation }
     const request = requestFor(new Set(components.map(({ id }) => id)), force)
-    this.#sizes.set(operation, image.sizeBytes)
-    for (;;) {
+    this.#sizes.set(flash.operation, image.sizeBytes)
+    return this.#begin(async () => {
       const own = { ...image, spooled: image.spooled.share() }
-      const started = this.#tools.updates.start(this.#bmc, own, request, order)
+      const started = this.#tools.updates.start(this.#bmc, own, request, orderOf(asked, flash, components))
+      if (!started.ok) await own.spooled.discard()
+      return started
+    })
+  }
+
+  /** Again and again until there is room for its task. */
+  async #begin(begin: () => Begun | Promise<Begun>): Promise<Started> {
+    for (;;) {
+      const started = await begin()
       if (started.ok) return succeed({ task: uris.task(started.value.id) })
-      await own.spooled.discard()
       if (started.problem.kind === 'targets-busy')
         return fail({ stage: 'Start', message: message('Base.ResourceInUse') })
       await nextChange(this.#bmc, ({ tasks }) => tasks !== undefined, this.#closing.signal)
     }
   }
+}
+
+/** By whose word it is done, and of which operation it is. */
+function orderOf(
+  { targetUri, actor }: Asked,
+  { operation }: FlashOrder,
+  components: readonly ChosenComponent[],
+): Order {
+  const jsonBody = JSON.stringify({ Targets: components.map(({ uri }) => uri) })
+  return { payload: { targetUri, httpHeaders: [], jsonBody }, actor, rolloutOperation: operation }
 }
 
 /** Whether all of the image came to the device, as far as can be said: it got beyond its transfer. */

@@ -7,6 +7,7 @@ import type { DeviceFacts, FirmwareFacts } from '../device.ts'
 const closed = { additionalProperties: false }
 const MAX_MISTAKES = 8
 const MAX_FIRMWARE = 256
+const MAX_STANDBY = 16
 
 const Name = Type.String({ minLength: 1, maxLength: 256 })
 const Text = Type.String({ maxLength: 1_024 })
@@ -20,6 +21,7 @@ const Firmware = Type.Object(
     softwareId: Type.Optional(Name),
     updateable: Type.Optional(Type.Boolean()),
     of: Type.Optional(Type.Unsafe<FirmwareFacts['of']>({ enum: ['system', 'manager', 'chassis'] })),
+    standsBy: Type.Optional(Type.Array(Name, { maxItems: MAX_STANDBY })),
     nativeId: Type.Optional(Text),
   },
   closed,

@@ -1,11 +1,15 @@
-import { patientGet, pause } from '../../client/errand.ts'
+import { patientGet, patientPost, pause } from '../../client/errand.ts'
+import { type Seen, seenIn } from '../../client/follow.ts'
 import { type ReadMessage, readMessages } from '../../client/message-reading.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
 import type { FirmwareFacts } from '../device.ts'
-import { type Connection, textIn } from './connection.ts'
+import { type Connection, pathOf, textIn } from './connection.ts'
 import { type Course, follow, isOver, isWaiting } from './course.ts'
 import { findParts } from './facts.ts'
+import { readItems } from './reading.ts'
 import { performReset, resetAction, type ResetAsk } from './resets.ts'
+import { RefusalError } from './sending.ts'
+import { activateAction, standbyFor } from './standby.ts'
 
 export interface Activating {
   readonly firmware: FirmwareFacts
@@ -130,6 +134,25 @@ export async function settle(
     if (clock.now() - since >= patience.versionMs) return item?.version ?? ''
     await pause(errand)
   }
+}
+
+/** Begins to activate the image of this version that stands by for an item; `undefined`: there is none, or no need. */
+export async function beginActivation(
+  connection: Connection,
+  { target, version }: { readonly target: string; readonly version: string },
+): Promise<Seen | undefined> {
+  const now = await readItem(connection, target)
+  // What the device is at already is followed, and not begun again.
+  if (now === undefined || now.version === version || now.isBusy || now.conditions.length > 0)
+    return undefined
+  const items = await readItems(connection)
+  const item = items.find((one) => pathOf(one) === target)
+  const images = item === undefined ? [] : standbyFor(items, item)
+  const action = activateAction(images.find((one) => textIn(one, 'Version') === version))
+  const answer = action === undefined ? 'lost' : await patientPost(connection.errand, action, {})
+  if (answer === 'lost') return undefined
+  if (answer.status >= 300) throw new RefusalError(answer)
+  return seenIn(answer)
 }
 
 /** `undefined` where it is not there, as while a device gathers what it has. */

@@ -2,8 +2,9 @@ import { isObject, type JsonObject, linkUris } from '../../redfish/resource.ts'
 import { referencePath, uris } from '../../redfish/uris.ts'
 import type { DeviceFacts, FirmwareFacts } from '../device.ts'
 import { type Connection, linkIn, pathOf, textIn } from './connection.ts'
-import { readIfThere, readMembers } from './reading.ts'
+import { readItems, readMembers } from './reading.ts'
 import { offeredResets } from './resets.ts'
+import { isStandby, standbyFor } from './standby.ts'
 
 /** What of a device is what a console speaks of. */
 export interface Parts {
@@ -66,18 +67,14 @@ async function readFirmware(
   connection: Connection,
   manager: JsonObject | undefined,
 ): Promise<FirmwareFacts[]> {
-  const service = linkIn(connection.root, 'UpdateService')
-  const update = service === undefined ? undefined : await readIfThere(connection, service)
-  const items = await readMembers(connection, linkIn(update, 'FirmwareInventory'))
+  const items = await readItems(connection)
   const ids = new Set<string>()
-  return items.filter(runs).map((item) => firmwareOf(connection, item, { manager, ids }))
-}
-
-/** Whether it is firmware of its own, and not an image that stands by for another item. */
-function runs(item: JsonObject): boolean {
-  const links = isObject(item['Links']) ? item['Links'] : {}
-  const standsBy = ['StagedTargets', 'ActiveTargets'].some((name) => linkUris(links[name]).length > 0)
-  return item['Staged'] !== true && !standsBy
+  return items
+    .filter((item) => !isStandby(item))
+    .map((item) => {
+      const standsBy = standbyFor(items, item).flatMap((one) => textIn(one, 'Version') ?? [])
+      return { ...firmwareOf(connection, item, { manager, ids }), ...(standsBy.length > 0 && { standsBy }) }
+    })
 }
 
 function firmwareOf(

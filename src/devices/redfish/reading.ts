@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, linkUris } from '../../redfish/resource.ts'
-import { type Connection, pathOf } from './connection.ts'
+import { type Connection, linkIn, pathOf } from './connection.ts'
 import { DeviceError } from '../device-error.ts'
 import { answerProblem } from './problems.ts'
 
@@ -33,6 +33,13 @@ export async function readMembers(
     isWhole(member) ? member : readIfThere(connection, pathOf(member)),
   )
   return members.filter((member) => member !== undefined)
+}
+
+/** The items of its firmware inventory, also those that stand by. */
+export async function readItems(connection: Connection): Promise<JsonObject[]> {
+  const service = linkIn(connection.root, 'UpdateService')
+  const update = service === undefined ? undefined : await readIfThere(connection, service)
+  return readMembers(connection, linkIn(update, 'FirmwareInventory'))
 }
 
 /** Links or, where the service puts them in, whole members; of all pages. */

@@ -2,7 +2,7 @@ import type { Seen } from '../../client/follow.ts'
 import { fail, succeed } from '../../lib/result.ts'
 import type { OnDevice } from '../device.ts'
 import type { ActivationJob, FlashJob, FlashProblem, FlashResult } from '../flasher.ts'
-import { type Activating, readItem, seeThrough, settle } from './activation.ts'
+import { type Activating, beginActivation, readItem, seeThrough, settle } from './activation.ts'
 import { type Connection, patienceOf, type Published, type RedfishOptions, withDevice } from './connection.ts'
 import {
   type Course,
@@ -99,8 +99,9 @@ export class Stages {
       const target = itemOf(firmware)
       const activating: Activating = { firmware, target, version, progress }
       const run = this.#runs.get(keyOf(job))
-      if (run === undefined) return { version: await activateUnknown(connection, activating) }
-      const { course, wasReset } = await seeThrough(connection, run.course, activating)
+      const begun = run?.course ?? (await standbyCourse(connection, activating))
+      if (begun === undefined) return { version: await activateUnknown(connection, activating) }
+      const { course, wasReset } = await seeThrough(connection, begun, activating)
       const verdict = verdictOf(course)
       this.#forget(job)
       if (verdict === 'bad') throw failure(job, course)
@@ -191,6 +192,12 @@ interface Following {
   readonly isLater: (course: Course) => boolean
   /** What it means that nothing is known of the update. */
   readonly missing: 'corrupt' | 'nothing-installed'
+}
+
+/** The course of what stands by on the device, where that is to run. */
+async function standbyCourse(connection: Connection, activating: Activating): Promise<Course | undefined> {
+  const seen = await beginActivation(connection, activating)
+  return seen && courseOf(activating.target, seen)
 }
 
 /** After a restart of ours: only the inventory tells what is left of it, and not every device says there that it is busy. */
