@@ -80,9 +80,10 @@ interface StandbyReference {
 export type PartReached =
   /** Its moment has come. */
   | { readonly at: 'opened' }
-  /** In a stage on its device. */
-  | { readonly at: 'transfer' | 'verify' | 'install' | 'activate' }
-  /** On its device, and not yet what runs there. */
-  | { readonly at: 'installed' }
+  /** In a stage on its device, or on it and not yet what runs there; `memo` is that of whoever reaches the device. */
+  | {
+      readonly at: 'transfer' | 'verify' | 'install' | 'installed' | 'activate'
+      readonly memo?: string | undefined
+    }
   /** At its end, which tells as much as `Ending`. */
   | { readonly at: 'over'; readonly state: 'Completed' | 'Exception' | 'Cancelled'; readonly status: number }

@@ -1,8 +1,15 @@
 import type { Bmc } from '../bmc/bmc.ts'
 import type { DeviceAdapter, OnDevice } from '../devices/device.ts'
-import type { ActivationJob, Flasher, FlashJob, FlashResult } from '../devices/flasher.ts'
+import type {
+  ActivationJob,
+  Flasher,
+  FlashJob,
+  FlashProblem,
+  FlashResult,
+  Inquiry,
+} from '../devices/flasher.ts'
 import type { Clock } from '../lib/clock.ts'
-import { fail } from '../lib/result.ts'
+import { fail, type Result, succeed } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
 import { type Method, methodOf } from './method.ts'
 
@@ -67,8 +74,10 @@ export class Errands implements Flasher {
     }
   }
 
-  goesOnAlone(job: Whose): boolean {
-    return this.#errandOf(job)?.adapter.goesOnAlone === true
+  inquiry(whose: Whose): Inquiry | undefined {
+    if (this.#errandOf(whose)?.adapter.inquire === undefined) return undefined
+    return (job, at) =>
+      this.#do(job, async (adapter, on) => (await adapter.inquire?.({ ...job, ...on }, at)) ?? succeed(at))
   }
 
   release(job: Whose): void {
@@ -91,10 +100,13 @@ export class Errands implements Flasher {
     if (bmc && component.on) this.#options.done(bmc, component.on.device)
   }
 
-  async #do(
+  async #do<T>(
     job: ActivationJob,
-    run: (adapter: DeviceAdapter, on: OnDevice & Pick<ActivationJob, 'signal'>) => Promise<FlashResult>,
-  ): Promise<FlashResult> {
+    run: (
+      adapter: DeviceAdapter,
+      on: OnDevice & Pick<ActivationJob, 'signal'>,
+    ) => Promise<Result<T, FlashProblem>>,
+  ): Promise<Result<T, FlashProblem>> {
     const errand = this.#errandOf(job)
     if (errand === undefined || errand.detached.signal.aborted) return goneFrom(job)
     this.#begun.set(keyOf(job), errand)
@@ -130,7 +142,7 @@ export class Errands implements Flasher {
   }
 }
 
-function goneFrom({ component }: Whose): FlashResult {
+function goneFrom({ component }: Whose): Result<never, FlashProblem> {
   return fail({ kind: 'failed', why: [message('Redflash.DeviceDetached', component.uri)] })
 }
 

@@ -1,6 +1,7 @@
 import type { DeviceAddress, DeviceFacts, DeviceRecord, FirmwareFacts } from '../bmc/managed-device.ts'
 import type { Result } from '../lib/result.ts'
-import type { ActivationJob, Flasher, FlashJob, FlashResult } from './flasher.ts'
+import type { DeviceStageName } from '../bmc/device-faults.ts'
+import type { ActivationJob, Flasher, FlashJob, FlashResult, Found } from './flasher.ts'
 
 export type { DeviceAddress, DeviceFacts, DeviceRecord, FirmwareFacts }
 
@@ -37,8 +38,8 @@ export interface DeviceAdapter {
   verify(job: FlashJob & OnDevice): Promise<FlashResult>
   install(job: FlashJob & OnDevice): Promise<FlashResult>
   activate(job: ActivationJob & OnDevice): Promise<FlashResult>
-  /** Devices of this kind go on with an image that they have while the console is away: `activate` waits for that then. */
-  readonly goesOnAlone?: boolean
+  /** After a restart: how far the device has come with what was begun in this stage (see Inquiry); absent where none can tell. */
+  inquire?(job: ActivationJob & OnDevice, at: DeviceStageName): Promise<Found>
   release(job: Parameters<Flasher['release']>[0] & OnDevice): void
   /** What its kind can beside; a device's facts tell whether that one does. */
   readonly abilities?: Abilities

@@ -1,4 +1,5 @@
 import type { Component } from '../bmc/bmc.ts'
+import type { DeviceStageName } from '../bmc/device-faults.ts'
 import type { Speed } from '../lib/clock.ts'
 import type { Result } from '../lib/result.ts'
 import type { Message } from '../redfish/messages/message.ts'
@@ -16,13 +17,19 @@ export interface Flasher {
    * version which stands by on the device.
    */
   activate(job: ActivationJob): Promise<FlashResult>
-  /** Whether the device goes on with an image that it has while the service is away: to activate it is to wait for that. */
-  goesOnAlone?(job: Pick<ActivationJob, 'bmcId' | 'component'>): boolean
+  /** How the device is asked what came of what the service was at when it ended; `undefined`: it cannot be asked. */
+  inquiry?(job: Pick<ActivationJob, 'bmcId' | 'component'>): Inquiry | undefined
   /** Forgets what was taken and not installed. */
   release(job: Pick<FlashJob, 'bmcId' | 'component'>): void
   /** Forgets all that it knows of the devices of a BMC that is gone. */
   forget?(bmcId: string): void
 }
+
+/** Asks a device how far it has come, where the service was at this stage when it ended; nothing is begun by that. */
+export type Inquiry = (job: ActivationJob, at: DeviceStageName) => Promise<Found>
+
+/** The stage that a device is to go on in, with what is there already; or that nothing is, and all of it begins anew. */
+export type Found = Result<DeviceStageName | 'nothing', FlashProblem>
 
 export interface ActivationJob {
   readonly bmcId: string
@@ -39,6 +46,13 @@ export interface ActivationJob {
   readonly progress: (share: number) => void
   /** How often which planned fault has struck the device. */
   readonly strikes: Strikes
+  readonly memo: Memo
+}
+
+/** What whoever reaches the device wants to know of this update again after a restart of the service: text of its own. */
+export interface Memo {
+  read(): string | undefined
+  write(text: string): void
 }
 
 /** Counts that are kept with what else is known of the device, from one job to the next and through a restart. */

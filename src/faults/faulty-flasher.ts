@@ -47,6 +47,7 @@ export function withFaults(flasher: Flasher, { clock, struck = () => {} }: Surro
     verify: at('verify', (job: FlashJob) => flasher.verify(job)),
     install: at('install', (job: FlashJob) => flasher.install(job)),
     activate: at('activate', (job: ActivationJob) => flasher.activate(job)),
+    ...(flasher.inquiry && { inquiry: flasher.inquiry.bind(flasher) }),
     release: (job) => flasher.release(job),
     forget: (bmcId) => flasher.forget?.(bmcId),
   }

@@ -7,6 +7,7 @@ import { message } from '../redfish/messages/message.ts'
 import type { Ending } from '../tasks/work.ts'
 import type { Opening } from './apply-time.ts'
 import { activated, disarmed, failedActivation, parked, updating } from './component-changes.ts'
+import { inquire } from './inquiry.ts'
 import { reached } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import { activate } from './stages/activate.ts'
@@ -57,17 +58,18 @@ export async function takeUpActivation(
   if (image === undefined) return completed
   const { bmc, component, work } = device
   const { onManagerReset = 'fails' } = component.behaviour
+  const found = left?.at === 'activate' ? await inquire(device, image.version, left.at) : undefined
   // One that a reset was to activate waits for that reset, which begins again as well.
-  const isLost = left?.at === 'activate' && resetFor(component, image) === undefined && !isStillAtIt(device)
-  if (!isLost || (onManagerReset !== 'fails' && !work.signal.aborted)) return bringIntoUse(device, image)
+  const isLost =
+    found === undefined
+      ? left?.at === 'activate' && resetFor(component, image) === undefined
+      : !found.ok || found.value === 'nothing'
+  const goesOn = found === undefined && onManagerReset !== 'fails' && !work.signal.aborted
+  if (!isLost || goesOn) return bringIntoUse(device, image)
+  const why = found?.ok === false && found.problem.kind === 'failed' ? found.problem.why : []
   const ending = { state: 'Exception', status: activate.failedStatus } as const
-  const told = [activate.failed(image.image, component.uri)]
+  const told = [activate.failed(image.image, component.uri), ...(why ?? [])]
   return conclude(device, ending, told, failedActivation(bmc, component))
-}
-
-/** Whether its device went on while the service was away: it knows how that ended, and is asked. */
-export function isStillAtIt({ bmc, component, shop, work }: DeviceWork): boolean {
-  return !work.signal.aborted && shop.flasher.goesOnAlone?.({ bmcId: bmc.id, component }) === true
 }
 
 /** Waits for the reset that activates what is installed; `undefined` where nobody is to see that it waits. */

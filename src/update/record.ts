@@ -1,8 +1,11 @@
 import type { Bmc } from '../bmc/bmc.ts'
+import { commit } from '../bmc/commit.ts'
 import type { Operation, PartReached } from '../bmc/operation.ts'
 import type { Change } from '../bmc/state.ts'
+import type { Memo } from '../devices/flasher.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
 
+type PartOnDevice = Exclude<PartReached, { readonly at: 'opened' | 'over' }>
 type Work = Pick<WorkHandle, 'cause'>
 
 /** A component's part of an operation. */
@@ -41,8 +44,30 @@ export function allReached({ state }: Bmc, id: string): ReadonlyMap<string, Part
 /** A part of an operation has come so far; `undefined`: it begins again. What is over stays so. */
 export function reached(part: Part, now: PartReached | undefined): Pick<Change, 'reached'> {
   const { bmc, component, work } = part
-  if (operationOf(bmc, work) === undefined || reachedBy(part)?.at === 'over') return {}
-  return { reached: [[keyOf(work, component.id), now]] }
+  const before = reachedBy(part)
+  if (operationOf(bmc, work) === undefined || before?.at === 'over') return {}
+  const memo = memoIn(before)
+  const known = memo !== undefined && isOnDevice(now) ? { memo, ...now } : now
+  return { reached: [[keyOf(work, component.id), known]] }
+}
+
+/** The memo of whoever reaches the part's device. */
+export function memoOf(part: Part): Memo {
+  return {
+    read: () => memoIn(reachedBy(part)),
+    write: (memo) => {
+      const now = reachedBy(part)
+      if (isOnDevice(now) && now.memo !== memo) commit(part.bmc, reached(part, { ...now, memo }))
+    },
+  }
+}
+
+function memoIn(part: PartReached | undefined): string | undefined {
+  return isOnDevice(part) ? part.memo : undefined
+}
+
+function isOnDevice(part: PartReached | undefined): part is PartOnDevice {
+  return part !== undefined && part.at !== 'opened' && part.at !== 'over'
 }
 
 function keyOf({ cause }: Work, component: string): string {

@@ -11,7 +11,7 @@ import { uris } from '../redfish/uris.ts'
 import type { Ending, WorkHandle } from '../tasks/work.ts'
 import type { Gates } from './apply-time.ts'
 import type { Claim } from './claims.ts'
-import { over, reached } from './record.ts'
+import { memoOf, over, reached } from './record.ts'
 import type { ResetsAtOnce } from './resets-at-once.ts'
 import { VERIFIED } from './stages/verify-on-manager.ts'
 
@@ -72,10 +72,11 @@ export function percentOf({ from }: Pick<DeviceWork, 'from'>, percent: number): 
 
 /** What every stage on the device is given. */
 export function deviceJob(
-  { bmc, component }: DeviceWork,
+  device: DeviceWork,
   version: string,
   signal: AbortSignal,
 ): Omit<ActivationJob, 'progress'> {
+  const { bmc, component } = device
   const { speed } = bmc.machine
   const strikes = strikesOf(bmc, component)
   return {
@@ -85,6 +86,7 @@ export function deviceJob(
     speed,
     signal,
     strikes,
+    memo: memoOf(device),
     hasPower: () => hasPower(bmc, component),
   }
 }

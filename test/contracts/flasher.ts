@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type Component, createBmc, findComponent } from '../../src/bmc/bmc.ts'
 import type { DeviceBehaviour } from '../../src/bmc/machine-file.ts'
 import { loadMachine } from '../../src/bmc/mockup-folder.ts'
-import type { Flasher, FlashJob, FlashResult, Strikes } from '../../src/devices/flasher.ts'
+import type { Flasher, FlashJob, FlashResult, Memo, Strikes } from '../../src/devices/flasher.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
 
 const MIB = 2 ** 20
@@ -33,6 +33,7 @@ export interface JobOptions {
   readonly hasPower?: () => boolean
   readonly signal?: AbortSignal
   readonly strikes?: Strikes
+  readonly memo?: Memo
 }
 
 /** What nobody keeps. */
@@ -42,11 +43,18 @@ export function newStrikes(): Strikes {
   return { of, add: (fault) => counts.set(fault, of(fault) + 1) }
 }
 
+/** What is known for as long as somebody has it. */
+export function newMemo(): Memo {
+  let text: string | undefined
+  return { read: () => text, write: (now) => (text = now) }
+}
+
 /** A job, and what the device has said of its progress so far. */
 export function flashJob(options: JobOptions = {}): FlashJob & { readonly shares: number[] } {
   const { id = 'NIC-1', bmcId = '1', sizeBytes = 4 * MIB, hasPower = () => true } = options
   const bytes = Buffer.alloc(sizeBytes, 7)
   const { delivered = bytes, signal = new AbortController().signal, strikes = newStrikes() } = options
+  const { memo = newMemo() } = options
   const shares: number[] = []
   const image = {
     sizeBytes,
@@ -63,6 +71,7 @@ export function flashJob(options: JobOptions = {}): FlashJob & { readonly shares
     hasPower,
     signal,
     strikes,
+    memo,
     shares,
     progress: (share) => shares.push(share),
   }

@@ -1,68 +1,18 @@
 import { buffer } from 'node:stream/consumers'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { createAmtAdapter } from '../../src/devices/amt/amt-adapter.ts'
+import { describe, expect, test } from 'vitest'
 import { createBootFetcher } from '../../src/devices/amt/simulated/boot-fetcher.ts'
 import type { Fault } from '../../src/devices/amt/simulated/update.ts'
 import type { FlashResult } from '../../src/devices/flasher.ts'
-import type { ComponentOrder, ImageOrder } from '../../src/image/build/builder.ts'
+import type { ImageOrder } from '../../src/image/build/builder.ts'
 import { buildBundle } from '../../src/image/build/bundle.ts'
 import { capsuleBuilder } from '../../src/image/build/capsule.ts'
 import { pldmBuilder } from '../../src/image/build/pldm.ts'
-import { type DeviceJob, deviceJob, stages } from '../contracts/device-adapter.ts'
+import { stages } from '../contracts/device-adapter.ts'
 import { rejection } from '../contracts/flasher.ts'
+import { bundle, guids, type Id, LONG_MS, newer, orders, start } from '../support/amt-updates.ts'
 import { never, startMachine } from '../support/amt-machine.ts'
-import { type AmtPeerOptions, factory, hasty } from '../support/amt-peer.ts'
+import { factory } from '../support/amt-peer.ts'
 import { certificateFor, createAuthority } from '../support/authority.ts'
-
-const LONG_MS = 3_600_000
-const SIZE_BYTES = 2 ** 18
-const newer = { BIOS: '1.5.0', CSME: '16.1.30.2307' }
-type Id = keyof typeof newer
-
-const guids = { BIOS: '9e58292b-7c68-497d-a0ce-6500fd9f1b95', CSME: '23192307-d667-4bdf-af1a-6059db171246' }
-const orders: Readonly<Record<Id, ComponentOrder>> = {
-  BIOS: orderOf('BIOS', 'BIOS-Virtual-vPro', 1),
-  CSME: orderOf('CSME', 'Intel-CSME', 2),
-}
-
-function orderOf(name: Id, softwareId: string, identifier: number): ComponentOrder {
-  const descriptors = [{ type: 2, data: '0123456789abcdef0123456789abcdef' }]
-  const pldm = { descriptors, classification: name === 'BIOS' ? 11 : 10, identifier }
-  const capsule = { imageTypeId: guids[name] }
-  const version = newer[name]
-  return { name, version, softwareId, sizeBytes: SIZE_BYTES, identity: { pldm, capsule } }
-}
-
-const bundle = (...ids: readonly Id[]) => buffer(buildBundle(ids.map((id) => orders[id])))
-
-/** A machine that is updated: a job for one of its components, run stage by stage on its clock. */
-async function start(options: AmtPeerOptions = {}) {
-  const machine = await startMachine(options)
-  const { adapter, address, clock } = machine
-  const firmwareOf = async (id: string) => {
-    const seen = await adapter.look(address, never)
-    if (!seen.ok) throw new Error(seen.problem.detail)
-    return seen.value.firmware.find((one) => one.id === id)
-  }
-  const jobFor = async (id: Id, image: Uint8Array, signal = never): Promise<DeviceJob> => {
-    const firmware = await firmwareOf(id)
-    if (firmware === undefined) throw new Error(`no ${id}`)
-    const job = deviceJob(address, firmware, { image, version: newer[id], signal })
-    return { ...job, component: { ...job.component, id } }
-  }
-  const run = async (job: DeviceJob, ...wanted: readonly (typeof stages)[number][]): Promise<FlashResult> => {
-    let result: FlashResult = { ok: true, value: undefined }
-    for (const stage of wanted) {
-      if (!result.ok) break
-      const done = adapter[stage](job)
-      await clock.advance(LONG_MS)
-      result = await done
-    }
-    return result
-  }
-  const versionOf = async (id: string) => (await firmwareOf(id))?.version
-  return { ...machine, jobFor, run, versionOf }
-}
 
 /** The reasons that are told for a failure. */
 function whyOf(result: FlashResult): string[] {
@@ -92,25 +42,6 @@ describe('an update of a machine', () => {
     expect(publisher.asked).toHaveLength(1)
     expect(publisher.published()).toBe(0)
     expect(events()).toEqual(['bootOptions', 'reset', ...(id === 'CSME' ? ['updateStarted'] : [])])
-  })
-
-  test('that was begun before the console died is seen to its end, and is not begun again', async () => {
-    const { jobFor, run, clock, adapter, publisher, events } = await start({
-      times: { ...hasty, installMs: 600_000 },
-    })
-    const died = new AbortController()
-    const job = await jobFor('BIOS', await bundle('BIOS'), died.signal)
-    await run(job, 'transfer', 'verify')
-    const cut = rejection(adapter.install(job))
-    await clock.advance(60_000)
-    died.abort(new Error('died'))
-    expect(await cut).toBe('died')
-    const other = createAmtAdapter({ clock, publish: publisher.publish })
-    onTestFinished(() => other.close())
-    const done = other.activate({ ...job, signal: never })
-    await clock.advance(LONG_MS)
-    expect(await done).toEqual({ ok: true, value: undefined })
-    expect(events()).toEqual(['bootOptions', 'reset'])
   })
 
   test('takes the part of a capsule by its type', async () => {

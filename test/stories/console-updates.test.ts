@@ -2,6 +2,9 @@ import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { bundleBuilder } from '../../src/image/build/bundle.ts'
 import { commit } from '../../src/bmc/commit.ts'
+import type { DeviceStageName } from '../../src/bmc/device-faults.ts'
+import type { DeviceAdapter } from '../../src/devices/device.ts'
+import { fail, succeed } from '../../src/lib/result.ts'
 import { message } from '../../src/redfish/messages/message.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
@@ -193,8 +196,9 @@ test.each([
 )
 
 interface Death {
-  readonly at: string
-  readonly goesOnAlone: boolean
+  readonly at: DeviceStageName
+  /** What the device says that it has come to; nothing where its kind does not tell. */
+  readonly says?: DeviceStageName | 'nothing' | 'failed'
   /** What the console asks the device for after it. */
   readonly asks: readonly string[]
   readonly failure?: string
@@ -202,16 +206,33 @@ interface Death {
 
 describe('a console that dies in the middle of a device’s stage', () => {
   test.each<[string, Death]>([
-    ['asks it what came of that', { at: 'install', goesOnAlone: true, asks: ['activate BIOS'] }],
-    ['asks it what came of that', { at: 'verify', goesOnAlone: true, asks: ['activate BIOS'] }],
-    ['sends it nothing twice', { at: 'transfer', goesOnAlone: true, asks: [], failure: 'TransferFailed' }],
-    ['does not write it twice', { at: 'install', goesOnAlone: false, asks: [], failure: 'ApplyFailed' }],
-    ['begins anew', { at: 'verify', goesOnAlone: false, asks: stages('BIOS') }],
-    ['begins anew', { at: 'transfer', goesOnAlone: false, asks: stages('BIOS') }],
-  ])('%s: %o', async (_what, { at, goesOnAlone, asks, failure }) => {
+    ['goes on where that is', { at: 'install', says: 'activate', asks: ['activate BIOS'] }],
+    ['goes on where that is', { at: 'activate', says: 'activate', asks: ['activate BIOS'] }],
+    ['goes on where that is', { at: 'transfer', says: 'verify', asks: stages('BIOS').slice(1) }],
+    ['begins anew what never began', { at: 'transfer', says: 'nothing', asks: stages('BIOS') }],
+    ['begins anew what never began', { at: 'install', says: 'nothing', asks: stages('BIOS') }],
+    ['hears that it failed', { at: 'verify', says: 'failed', asks: [], failure: 'VerificationFailed' }],
+    ['hears that it failed', { at: 'activate', says: 'failed', asks: [], failure: 'ActivateFailed' }],
+    ['does not write it twice', { at: 'install', asks: [], failure: 'ApplyFailed' }],
+    ['begins anew', { at: 'verify', asks: stages('BIOS') }],
+    ['begins anew', { at: 'transfer', asks: stages('BIOS') }],
+  ])('%s: %o', async (_what, { at, says, asks, failure }) => {
     const device = labDevice('lab-1')
     const lab = labMethod({ 'lab-1': device })
-    const methods = [{ ...lab, adapter: { ...lab.adapter, goesOnAlone } }]
+    const inquired: unknown[] = []
+    const inquire: DeviceAdapter['inquire'] = async ({ memo }, stage) => {
+      inquired.push([memo.read(), stage])
+      return says === undefined || says === 'failed' ? fail({ kind: 'failed' }) : succeed(says)
+    }
+    const adapter: DeviceAdapter = {
+      ...lab.adapter,
+      transfer: (job) => {
+        job.memo.write('begun')
+        return lab.adapter.transfer(job)
+      },
+      ...(says && { inquire }),
+    }
+    const methods = [{ ...lab, adapter }]
     const first = await startEmulator({ machine: 'console', methods })
     await attach(first, 'lab-1')
     const dies = new Promise<void>((begun) => {
@@ -228,6 +249,7 @@ describe('a console that dies in the middle of a device’s stage', () => {
     const second = await startEmulator({ machine: 'console', methods, after: first })
     await second.clock.advance(60_000)
     expect(device.asked).toEqual([...before, ...asks])
+    expect(inquired).toEqual(says === undefined ? [] : [['begun', at]])
     const told = messageKeys(await second.get(uris.step('2', '1')))
     expect(told).toEqual([failure ?? 'UpdateSuccessful'])
     // One that failed waits for its retry.

@@ -67,7 +67,10 @@ export async function startAmtPeer(options: AmtPeerOptions = {}) {
     clock,
     publish: publisher.publish,
     ...(trustedCertificates && { trustedCertificates }),
-    patience: clock === systemClock ? { pollMs: 5, versionMs: 200, installMs: 2_000, answerMs: 5_000 } : {},
+    patience:
+      clock === systemClock
+        ? { pollMs: 5, bootMs: 100, versionMs: 200, installMs: 2_000, answerMs: 5_000 }
+        : {},
   })
   onTestFinished(async () => {
     await adapter.close()

@@ -57,6 +57,7 @@ export async function startDevice(script: Script, options: Partial<RedfishOption
         Systems: link(`${V1}/Systems`),
         Managers: link(`${V1}/Managers`),
         UpdateService: link(`${V1}/UpdateService`),
+        Tasks: link(`${V1}/TaskService`),
       },
     },
     [`GET ${V1}/UpdateService`]: { body: { ...link(`${V1}/UpdateService`), MultipartHttpPushUri: '/push' } },

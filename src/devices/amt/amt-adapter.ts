@@ -27,7 +27,13 @@ export interface AmtOptions {
 export type AmtAdapter = DeviceAdapter & { readonly abilities: Abilities }
 
 const asResult = resultsBy(problemOf)
-const ordinary: Patience = { answerMs: 30_000, installMs: 1_800_000, versionMs: 60_000, pollMs: 5_000 }
+const ordinary: Patience = {
+  answerMs: 30_000,
+  installMs: 1_800_000,
+  bootMs: 180_000,
+  versionMs: 60_000,
+  pollMs: 5_000,
+}
 
 /** Reaches computers with Intel AMT, by WS-Management. */
 export function createAmtAdapter({

@@ -3,7 +3,7 @@ import { type Message, message } from '../../redfish/messages/message.ts'
 import { deviceActions, uris } from '../../redfish/uris.ts'
 import type { FirmwareFacts, OnDevice } from '../device.ts'
 import type { ActivationJob, FlashJob } from '../flasher.ts'
-import { firmwareIds, readPower, readVersions, type RunningVersions } from './facts.ts'
+import { firmwareIds, isOn, readPower, readVersions, type RunningVersions } from './facts.ts'
 import type { Management } from './management.ts'
 import type { Offered, Publish } from './offers.ts'
 import { requests } from './power-states.ts'
@@ -17,6 +17,8 @@ export interface Patience {
   readonly answerMs: number
   /** For a device of which nothing new is seen while it boots and installs. */
   readonly installMs: number
+  /** For a device to begin with a boot that it may have been asked for before a restart of ours. */
+  readonly bootMs: number
   /** For the new version, once it is back. */
   readonly versionMs: number
   /** Between two looks at it. */
@@ -49,8 +51,13 @@ export class Refused extends Error {
 const BOOTED_SHARE = 0.05
 const FETCHED_SHARE = 0.5
 
-/** Has the machine begin anew, from the image. */
-export async function bootImage({ manage }: StagesOptions, job: Job, { uri }: Offered): Promise<void> {
+/** Has the machine begin anew, from the image; `asks` is told when nothing else keeps it from that. */
+export async function bootImage(
+  { manage }: StagesOptions,
+  job: Job,
+  { uri }: Offered,
+  asks: () => void,
+): Promise<void> {
   const management = manage(job)
   const obstacle = await obstacleOf(management)
   if (obstacle !== undefined) throw new Refused(obstacleMessage(obstacle, job.component))
@@ -59,6 +66,7 @@ export async function bootImage({ manage }: StagesOptions, job: Job, { uri }: Of
   if (request === undefined)
     throw new DeviceError({ kind: 'busy', detail: 'it can neither be switched on nor be reset' })
   await bootFrom(management, { uri, sha256: job.package.sha256 })
+  asks()
   try {
     await management.invoke(
       'RequestPowerStateChange',
@@ -90,6 +98,39 @@ export async function followBoot(options: StagesOptions, job: Job, { fetched }: 
     const share = Math.min(1, bytes / job.package.sizeBytes)
     job.progress(state === 'awaited' ? BOOTED_SHARE : BOOTED_SHARE + share * (FETCHED_SHARE - BOOTED_SHARE))
   }
+}
+
+/**
+ * What became of a boot that it was asked for before a restart of ours, or was about to be: one that it does not begin with
+ * is taken back.
+ */
+export async function settleBoot(
+  { clock, patience, manage }: StagesOptions,
+  job: Activation,
+): Promise<'failed' | 'over' | 'taken-back'> {
+  const management = manage(job)
+  let seen = { state: '', at: clock.now() }
+  for (;;) {
+    const state = await bootState(management).catch(unlessUnreachable)
+    if (state === 'failed' || state === 'over') return state
+    if (state !== undefined && state !== seen.state) seen = { state, at: clock.now() }
+    const stillMs = clock.now() - seen.at
+    if (state === 'awaited' && (stillMs >= patience.bootMs || !(await isOn(management)))) {
+      await bootAsEver(management)
+      return 'taken-back'
+    }
+    if (stillMs >= patience.installMs)
+      throw new DeviceError({ kind: 'failed', detail: 'it has not come back' })
+    await clock.sleep(patience.pollMs, job.signal)
+  }
+}
+
+/** Whether it runs the version of the image, and did not when that was sent. */
+export async function isUpdated({ manage }: StagesOptions, job: Activation): Promise<boolean> {
+  const versions = await readVersions(manage(job)).catch(unlessUnreachable)
+  const running = versions && versionOf(versions, job.firmware)
+  const isNew = job.component.now.version !== running
+  return running !== undefined && isNew && isVersion(running, job.version)
 }
 
 /** Waits until it tells the version of the image: that version, as it writes it. */

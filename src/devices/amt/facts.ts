@@ -74,6 +74,11 @@ export async function readPower(management: Management): Promise<PowerFacts> {
   }
 }
 
+/** Whether its system runs. */
+export async function isOn(management: Management): Promise<boolean> {
+  return (await readPower(management)).state === RUNS
+}
+
 /** SMBIOS has the first three fields of a UUID with their lowest byte first. */
 function uuidOf(guid: string | undefined): string | undefined {
   const bytes = guid

@@ -7,12 +7,16 @@ export interface BootWanted {
   readonly component: string
   readonly sha256: string
   readonly signal: AbortSignal
+  /** Told when the device is about to be asked for it, or was already. */
+  readonly asked: () => void
 }
 
 interface Boot {
   readonly sha256: string
   /** The components that are content with it. */
   readonly served: Set<string>
+  /** Whom to tell that the device is asked; nobody more once it is. */
+  waiting: (() => void)[] | undefined
   /** Whether it went well; never rejects. */
   readonly outcome: Promise<Outcome>
 }
@@ -34,22 +38,28 @@ export class SharedBoots {
     this.#clock = clock
   }
 
-  /** Has a device boot, by `boot`, unless it does already, or has done, for another component. */
-  async run(wanted: BootWanted, boot: () => Promise<void>): Promise<void> {
-    const { device, component, sha256, signal } = wanted
+  /**
+   * Has a device boot, by `boot`, unless it does already, or has done, for another component; `boot` tells when it asks the
+   * device.
+   */
+  async run(wanted: BootWanted, boot: (asks: () => void) => Promise<void>): Promise<void> {
+    const { device, component, sha256, signal, asked } = wanted
     for (let other = this.#boots.get(device); other !== undefined; other = this.#boots.get(device)) {
       const isShared = other.sha256 === sha256 && !other.served.has(component)
-      if (isShared) other.served.add(component)
+      if (isShared) join(other, component, asked)
       const outcome = await unlessAborted(other.outcome, signal)
       if (isShared && outcome.kind === 'done') return
       if (isShared && outcome.kind === 'failed') throw outcome.error
       this.#forget(device, other)
     }
     const { promise: outcome, resolve: settle } = Promise.withResolvers<Outcome>()
-    const own: Boot = { sha256, served: new Set([component]), outcome }
+    const own: Boot = { sha256, served: new Set([component]), waiting: [asked], outcome }
     this.#boots.set(device, own)
     try {
-      await boot()
+      await boot(() => {
+        for (const tell of own.waiting ?? []) tell()
+        own.waiting = undefined
+      })
       settle({ kind: 'done' })
       this.#clock.schedule(SHARED_MS, () => this.#forget(device, own))
     } catch (error) {
@@ -62,4 +72,10 @@ export class SharedBoots {
   #forget(device: string, boot: Boot): void {
     if (this.#boots.get(device) === boot) this.#boots.delete(device)
   }
+}
+
+function join(boot: Boot, component: string, asked: () => void): void {
+  boot.served.add(component)
+  if (boot.waiting === undefined) asked()
+  else boot.waiting.push(asked)
 }

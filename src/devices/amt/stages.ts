@@ -1,6 +1,7 @@
-import { fail, succeed } from '../../lib/result.ts'
+import type { DeviceStageName } from '../../bmc/device-faults.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
 import { message } from '../../redfish/messages/message.ts'
-import type { FlashResult } from '../flasher.ts'
+import type { FlashProblem, FlashResult, Found } from '../flasher.ts'
 import {
   type Activation,
   awaitVersion,
@@ -10,18 +11,17 @@ import {
   Refused,
   type StagesOptions,
 } from './boot-update.ts'
+import { ASKED, LeftBoots } from './left-boots.ts'
 import { Offers } from './offers.ts'
 import { problemOf } from './problems.ts'
 import { SharedBoots } from './shared-boots.ts'
 
 /** Updates of devices, by a boot that fetches the image and installs it. */
 export function createStages(options: StagesOptions) {
-  const { clock, patience } = options
-  /** What was seen to be installed, by component: of anything else only the version will tell. */
-  const installed = new Set<string>()
-  const keyOf = ({ bmcId, component }: Pick<Job, 'bmcId' | 'component'>): string => `${bmcId}/${component.id}`
+  const { clock } = options
   const offers = new Offers(options.publish)
   const boots = new SharedBoots(clock)
+  const left = new LeftBoots(options, boots)
 
   /** The image is not sent: the device will fetch it. */
   const transfer = async (job: Job): Promise<FlashResult> => {
@@ -40,18 +40,19 @@ export function createStages(options: StagesOptions) {
   }
 
   const install = async (job: Job): Promise<FlashResult> => {
-    const { device, component, package: image, signal } = job
+    const { device, component, package: image, signal, memo } = job
     signal.throwIfAborted()
     const offer = offers.of(job)
     if (offer === undefined) return fail({ kind: 'nothing-installed' })
-    const wanted = { device: device.hostName, component: component.id, sha256: image.sha256, signal }
+    const asked = (): void => memo.write(ASKED)
+    const wanted = { device: device.hostName, component: component.id, sha256: image.sha256, signal, asked }
     return outcomeOf(job, async () => {
       try {
-        await boots.run(wanted, async () => {
-          await bootImage(options, job, offer)
+        await boots.run(wanted, async (asks) => {
+          await bootImage(options, job, offer, asks)
+          left.begun(device.hostName)
           await followBoot(options, job, offer)
         })
-        installed.add(keyOf(job))
         job.progress(1)
         return undefined
       } finally {
@@ -60,11 +61,10 @@ export function createStages(options: StagesOptions) {
     })
   }
 
-  /** The device has done it already, and only tells; or is at it still, where it was begun before a restart of ours. */
+  /** The device has done it already, and only tells. */
   const activate = (job: Activation): Promise<FlashResult> =>
     outcomeOf(job, async () => {
-      const versionMs = installed.delete(keyOf(job)) ? patience.versionMs : patience.installMs
-      const version = await awaitVersion({ ...options, patience: { ...patience, versionMs } }, job)
+      const version = await awaitVersion(options, job)
       job.progress(1)
       return version === job.version ? undefined : { version }
     })
@@ -74,20 +74,18 @@ export function createStages(options: StagesOptions) {
     verify,
     install,
     activate,
-    goesOnAlone: true,
-    release: (job: Pick<Job, 'bmcId' | 'component'>): void => {
-      installed.delete(keyOf(job))
-      offers.remove(job)
-    },
+    inquire: (job: Activation, at: DeviceStageName): Promise<Found> =>
+      outcomeOf(job, () => left.find(job, at)),
+    release: (job: Pick<Job, 'bmcId' | 'component'>): void => offers.remove(job),
     close: (): void => offers.close(),
   }
 }
 
 /** What came of a stage; why a device did not do it is told. */
-async function outcomeOf(
+async function outcomeOf<T>(
   { signal, component }: Activation,
-  work: () => Promise<{ readonly version: string } | undefined>,
-): Promise<FlashResult> {
+  work: () => Promise<T>,
+): Promise<Result<T, FlashProblem>> {
   try {
     return succeed(await work())
   } catch (error) {

@@ -17,6 +17,10 @@ export interface Activating {
   /** Of the image. */
   readonly version: string
   readonly progress: (share: number) => void
+  /** The resets that were performed for it before, by another life of ours too. */
+  readonly resets: readonly string[]
+  /** Told of each that is performed now. */
+  readonly performed: (reset: string) => void
 }
 
 /** How an update ended, as far as is known. */
@@ -36,14 +40,19 @@ interface Item {
   readonly needsReset: boolean
 }
 
+/** A reset of what the firmware is of, which the device did not name. */
+const OWNER = 'owner'
+
 /** Sees an update to its end, and performs the resets that it asks for on the way. */
 export async function seeThrough(
   connection: Connection,
   from: Course,
-  { firmware, progress }: Activating,
+  activating: Activating,
 ): Promise<{ readonly course: Course; readonly wasReset: boolean }> {
+  const { progress, resets } = activating
   const done = new Map<string, number>()
-  let isLeftToUs = false
+  for (const key of resets) done.set(key, (done.get(key) ?? 0) + 1)
+  let isLeftToUs = done.has(OWNER)
   for (let course = from; ;) {
     const asked = (one: Course): ResetAsk[] => (isWaiting(one) ? asksOf(one, done) : [])
     const isStuck = (one: Course): boolean => one.seen.state === 'UserIntervention' && !isLeftToUs
@@ -55,11 +64,11 @@ export async function seeThrough(
     // It wants somebody to act, and does not say how.
     if (asks.length === 0) {
       isLeftToUs = true
-      await resetOwner(connection, firmware)
+      await resetOwner(connection, activating)
     }
     for (const ask of asks) {
       done.set(keyOf(ask), (done.get(keyOf(ask)) ?? 0) + 1)
-      await performReset(connection, ask)
+      await performReset(connection, ask, () => activating.performed(keyOf(ask)))
     }
     if (isOver(course)) return { course, wasReset: true }
   }
@@ -97,11 +106,11 @@ function isOfManager({ action }: ResetAsk): boolean {
 }
 
 /** The gentlest reset of what the firmware is of; a chassis’ devices begin anew with the system. */
-async function resetOwner(connection: Connection, firmware: FirmwareFacts): Promise<void> {
+async function resetOwner(connection: Connection, { firmware, performed }: Activating): Promise<void> {
   const { system, manager } = await findParts(connection)
   const owner = firmware.of === 'manager' ? manager : system
   const action = textIn(resetAction(owner), 'target')
-  if (action !== undefined) await performReset(connection, { action, type: '' })
+  if (action !== undefined) await performReset(connection, { action, type: '' }, () => performed(OWNER))
 }
 
 /**
@@ -114,7 +123,7 @@ export async function settle(
   ending: Ending,
 ): Promise<string> {
   const { clock, patience, errand } = connection
-  const { version: wanted, firmware, target } = activating
+  const { version: wanted, target } = activating
   let { wasReset } = ending
   let hasWaited = false
   for (const since = clock.now(); ;) {
@@ -127,8 +136,8 @@ export async function settle(
     const isDue = asks.length > 0 || (ending.told === 'end' && isAtRest && item.needsReset)
     if (isDue && !wasReset) {
       wasReset = true
-      for (const ask of asks) await performReset(connection, ask)
-      if (asks.length === 0) await resetOwner(connection, firmware)
+      for (const ask of asks) await performReset(connection, ask, () => activating.performed(keyOf(ask)))
+      if (asks.length === 0) await resetOwner(connection, activating)
     }
     hasWaited ||= waits
     if (clock.now() - since >= patience.versionMs) return item?.version ?? ''

@@ -48,6 +48,12 @@ export function courseOf(target: string, seen: Seen): Course {
   return withSaid({ target, seen, parts: new Map(), said: [], isGone: false })
 }
 
+/** An update that is seen at this path, as it is now. */
+export function courseAt(connection: Connection, target: string, path: string): Promise<Course> {
+  const answer = { status: 202, location: undefined, retryAfterS: undefined, token: undefined, body: {} }
+  return lookAgain(connection, courseOf(target, seenAt(path, answer)))
+}
+
 /** 1: prepared, 2: taken to the device and verified there, 3: installed, 4: activated; 0 where nothing is told of that. */
 export function rankOf({ said }: Course): number {
   return Math.max(0, ...said.map(({ key }) => ranks.get(key) ?? 0))

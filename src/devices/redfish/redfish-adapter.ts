@@ -4,7 +4,7 @@ import type { Result } from '../../lib/result.ts'
 import { isObject } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
-import type { FlashResult } from '../flasher.ts'
+import type { FlashProblem } from '../flasher.ts'
 import { type Connection, originOf, type RedfishOptions, textIn, withDevice } from './connection.ts'
 import { findParts, readFacts } from './facts.ts'
 import { DeviceError, resultsBy } from '../device-error.ts'
@@ -25,10 +25,10 @@ export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
   const underWay = new UnderWay()
   const background = new Background((error) => options.failed?.(error))
 
-  const stage = <J extends { readonly signal: AbortSignal }>(
+  const stage = <J extends { readonly signal: AbortSignal }, T>(
     job: J,
-    work: (job: J) => Promise<FlashResult>,
-  ): Promise<FlashResult> =>
+    work: (job: J) => Promise<Result<T, FlashProblem>>,
+  ): Promise<Result<T, FlashProblem>> =>
     underWay.run(job.signal, (signal) => work({ ...job, signal }), { kind: 'failed' })
   const ask = <T>(
     device: DeviceAddress,
@@ -49,7 +49,7 @@ export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
     verify: (job) => stage(job, (one) => stages.verify(one)),
     install: (job) => stage(job, (one) => stages.install(one)),
     activate: (job) => stage(job, (one) => stages.activate(one)),
-    goesOnAlone: true,
+    inquire: (job, at) => stage(job, (one) => stages.inquire(one, at)),
     release: (job) => {
       const left = stages.release(job)
       if (left === undefined) return

@@ -45,8 +45,8 @@ function gentlestOf(offered: readonly string[] | undefined): string {
   return renewing.find((type) => offered?.includes(type)) ?? 'ForceRestart'
 }
 
-/** Performs a reset, and waits until the device answers again, or still. */
-export async function performReset(connection: Connection, ask: ResetAsk): Promise<void> {
+/** Performs a reset, and waits until the device answers again, or still; `asked` is told once it was asked for. */
+export async function performReset(connection: Connection, ask: ResetAsk, asked: () => void): Promise<void> {
   const { errand } = connection
   const action = referencePath(ask.action)
   const resource = await readIfThere(connection, action.replace(/\/Actions\/.*/, ''))
@@ -57,6 +57,7 @@ export async function performReset(connection: Connection, ask: ResetAsk): Promi
     answer = await patientPost(errand, action, { ResetType: 'On' })
   if (answer !== 'lost' && isRefused(answer))
     throw new DeviceError(answerProblem(`the reset ${type} of ${action}`, answer))
+  asked()
   await pause(errand)
   await patientGet(errand, `${uris.root}/`)
 }

@@ -4,12 +4,13 @@ import { readMessages } from '../../client/message-reading.ts'
 import { multipartBody, type PushedImage } from '../../client/multipart.ts'
 import type { ClientAnswer } from '../../client/redfish-client.ts'
 import { isObject, type JsonObject } from '../../redfish/resource.ts'
+import { referencePath } from '../../redfish/uris.ts'
 import type { FlashProblem } from '../flasher.ts'
 import { type Connection, linkIn, textIn } from './connection.ts'
 import { DeviceError } from '../device-error.ts'
 import { answerProblem } from './problems.ts'
 import { pushRaw } from './raw-push.ts'
-import { read } from './reading.ts'
+import { read, readIfThere } from './reading.ts'
 import type { ReadMessage } from '../../client/message-reading.ts'
 
 /** An image for one piece of firmware. */
@@ -58,6 +59,16 @@ export async function sendImage(connection: Connection, sending: Sending): Promi
         : new RefusalError(answer)
     await pause(errand, answer === 'busy' ? undefined : answer)
   }
+}
+
+/** Where images are given to a device. */
+export async function pushUris(connection: Connection): Promise<ReadonlySet<string>> {
+  const uri = linkIn(connection.root, 'UpdateService')
+  const service = uri === undefined ? undefined : await readIfThere(connection, uri)
+  if (service === undefined) return new Set()
+  const simple = textIn(actionIn(service, 'SimpleUpdate'), 'target')
+  const all = [textIn(service, 'MultipartHttpPushUri'), textIn(service, 'HttpPushUri'), simple]
+  return new Set(all.flatMap((one) => (one === undefined ? [] : [referencePath(one)])))
 }
 
 async function sendOnce(

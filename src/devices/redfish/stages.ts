@@ -1,11 +1,13 @@
 import type { Seen } from '../../client/follow.ts'
-import { fail, succeed } from '../../lib/result.ts'
+import type { DeviceStageName } from '../../bmc/device-faults.ts'
+import { fail, type Result, succeed } from '../../lib/result.ts'
 import type { OnDevice } from '../device.ts'
-import type { ActivationJob, FlashJob, FlashProblem, FlashResult } from '../flasher.ts'
+import type { ActivationJob, FlashJob, FlashProblem, FlashResult, Found } from '../flasher.ts'
 import { type Activating, beginActivation, readItem, seeThrough, settle } from './activation.ts'
 import { type Connection, patienceOf, type Published, type RedfishOptions, withDevice } from './connection.ts'
 import {
   type Course,
+  courseAt,
   courseOf,
   follow,
   hasTold,
@@ -16,9 +18,9 @@ import {
   verdictOf,
 } from './course.ts'
 import { itemOf } from './facts.ts'
-import { answerProblem, problemOf } from './problems.ts'
-import { passedOn, problemMessage } from './remote-messages.ts'
-import { RefusalError, sendImage } from './sending.ts'
+import { findOut, keep, keptOf, tasksOf } from './inquiry.ts'
+import { sendImage } from './sending.ts'
+import { failure, flashProblem, StageError } from './stage-error.ts'
 
 type Job = FlashJob & OnDevice
 type Activation = ActivationJob & OnDevice
@@ -27,16 +29,6 @@ type Activation = ActivationJob & OnDevice
 interface Run {
   readonly course: Course
   readonly published: Published | undefined
-}
-
-/** A stage came to a bad end. */
-class StageError extends Error {
-  readonly problem: FlashProblem
-
-  constructor(problem: FlashProblem) {
-    super(problem.kind)
-    this.problem = problem
-  }
 }
 
 /** The stages of updates on devices, each with a connection of its own: what a device is at goes on without us. */
@@ -60,12 +52,14 @@ export class Stages {
         read: (start = 0, end) => counting(image.read(start, end), (bytes) => (fetchedBytes = start + bytes)),
       }
       const { publish } = this.#options
+      keep(job.memo, { tasks: await tasksOf(connection) })
       try {
         const seen = await sendImage(connection, {
           target,
           image: { ...image, sent: (bytes) => progress(bytes / image.sizeBytes) },
           publish: publish && (async () => (published ??= await publish(counted, job.device)).uri),
         })
+        keep(job.memo, { isAccepted: true, path: seen.path, isFetched: published !== undefined })
         const course = await this.#fetched(connection, seen, {
           target,
           published,
@@ -97,16 +91,35 @@ export class Stages {
     const { firmware, version } = job
     return this.#stage(job, awayMs, async (connection, progress) => {
       const target = itemOf(firmware)
-      const activating: Activating = { firmware, target, version, progress }
-      const run = this.#runs.get(keyOf(job))
-      const begun = run?.course ?? (await standbyCourse(connection, activating))
-      if (begun === undefined) return { version: await activateUnknown(connection, activating) }
-      const { course, wasReset } = await seeThrough(connection, begun, activating)
+      const { path, resets = [] } = keptOf(job.memo)
+      const performed = (reset: string): void => {
+        const now = keptOf(job.memo)
+        keep(job.memo, { ...now, resets: [...(now.resets ?? []), reset] })
+      }
+      const activating: Activating = { firmware, target, version, progress, resets, performed }
+      const known = this.#runs.get(keyOf(job))?.course
+      const from =
+        known ??
+        (path === undefined
+          ? await standbyCourse(connection, job, activating)
+          : await courseAt(connection, target, path))
+      if (!from || (from.isGone && known === undefined))
+        return { version: await activateUnknown(connection, activating) }
+      const { course, wasReset } = await seeThrough(connection, from, activating)
       const verdict = verdictOf(course)
       this.#forget(job)
       if (verdict === 'bad') throw failure(job, course)
       const told = hasTold(course, 'UpdateSuccessful') ? 'success' : verdict === 'good' ? 'end' : 'nothing'
       return { version: await settle(connection, activating, { told, wasReset }) }
+    })
+  }
+
+  /** What came of an update that was under way when another life of ours ended: it is followed from there. */
+  inquire(job: Activation, at: DeviceStageName): Promise<Found> {
+    return this.#stage(job, patienceOf(this.#options).awayMs, async (connection) => {
+      const found = await findOut(connection, job, at)
+      if (found.course) this.#runs.set(keyOf(job), { course: found.course, published: undefined })
+      return found.at
     })
   }
 
@@ -155,14 +168,11 @@ export class Stages {
     })
   }
 
-  async #stage(
+  async #stage<T>(
     job: Activation,
     awayMs: number,
-    work: (
-      connection: Connection,
-      progress: (share: number) => void,
-    ) => Promise<{ version: string } | undefined>,
-  ): Promise<FlashResult> {
+    work: (connection: Connection, progress: (share: number) => void) => Promise<T>,
+  ): Promise<Result<T, FlashProblem>> {
     const { device, signal } = job
     try {
       signal.throwIfAborted()
@@ -195,40 +205,27 @@ interface Following {
 }
 
 /** The course of what stands by on the device, where that is to run. */
-async function standbyCourse(connection: Connection, activating: Activating): Promise<Course | undefined> {
+async function standbyCourse(
+  connection: Connection,
+  { memo }: Activation,
+  activating: Activating,
+): Promise<Course | undefined> {
   const seen = await beginActivation(connection, activating)
-  return seen && courseOf(activating.target, seen)
+  if (seen === undefined) return undefined
+  keep(memo, { isAccepted: true, path: seen.path })
+  return courseOf(activating.target, seen)
 }
 
 /** After a restart of ours: only the inventory tells what is left of it, and not every device says there that it is busy. */
 async function activateUnknown(connection: Connection, activating: Activating): Promise<string> {
   const item = await readItem(connection, activating.target)
   const wasPending = item === undefined || item.isBusy || item.conditions.length > 0
-  const version = await settle(connection, activating, { told: 'nothing', wasReset: false })
+  const version = await settle(connection, activating, {
+    told: 'nothing',
+    wasReset: activating.resets.length > 0,
+  })
   if (!wasPending && version !== activating.version) throw new StageError({ kind: 'nothing-installed' })
   return version
-}
-
-function failure({ component, firmware }: Activation, { said, seen }: Course): StageError {
-  const why = passedOn(said, { target: itemOf(firmware), component: component.uri })
-  const silent = answerProblem(`the update ended as ${seen.state ?? 'it did'}`, seen.answer)
-  return new StageError({
-    kind: 'failed',
-    why: why.length > 0 ? why : [problemMessage(component.uri, silent)],
-  })
-}
-
-function flashProblem({ component, firmware }: Activation, error: unknown): FlashProblem {
-  if (error instanceof StageError) return error.problem
-  if (error instanceof RefusalError) {
-    if (error.problem !== undefined) return error.problem
-    const why = passedOn(error.said, { target: itemOf(firmware), component: component.uri })
-    const silent = problemMessage(component.uri, answerProblem('the image was refused', error.answer))
-    return { kind: 'failed', why: why.length > 0 ? why : [silent] }
-  }
-  const problem = problemOf(error)
-  if (problem === undefined) throw error
-  return { kind: 'failed', why: [problemMessage(component.uri, problem)] }
 }
 
 function keyOf({ bmcId, component }: Pick<Activation, 'bmcId' | 'component'>): string {
