@@ -22,12 +22,14 @@ export type { Config } from './config.ts'
 export type { FleetFile } from './fleet/plan.ts'
 export type { Urls } from './fleet/urls.ts'
 export type { GivenSettings } from './settings.ts'
-export type { DeviceModule, DeviceTools } from './console/user-module.ts'
+export type { DeviceModule, DeviceTools, OwnAdapter } from './console/user-module.ts'
 export type {
+  Abilities,
   DeviceAdapter,
   DeviceAddress,
   DeviceFacts,
   DeviceProblem,
+  DeviceRecord,
   FirmwareFacts,
   OnDevice,
 } from './devices/device.ts'

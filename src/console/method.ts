@@ -20,9 +20,10 @@ export interface Announcement {
   readonly hostName: string
 }
 
-/** What every adapter can, each done by this one: for one that is to differ in some of it. */
-export function forwarding(adapter: DeviceAdapter): DeviceAdapter {
+/** What an adapter can but for its abilities, each done by this one: for one that is to differ in some of it. */
+export function forwarding(adapter: Omit<DeviceAdapter, 'abilities'>): DeviceAdapter {
   return {
+    ...(adapter.placeOf && { placeOf: (hostName) => adapter.placeOf?.(hostName) }),
     look: (device, signal) => adapter.look(device, signal),
     reset: (device, asked, signal) => adapter.reset(device, asked, signal),
     transfer: (job) => adapter.transfer(job),

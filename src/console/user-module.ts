@@ -1,14 +1,18 @@
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readFacts } from '../devices/command/facts.ts'
-import type { DeviceAdapter } from '../devices/device.ts'
+import type { Abilities, DeviceAdapter } from '../devices/device.ts'
 import type { Clock } from '../lib/clock.ts'
 import { fail } from '../lib/result.ts'
 import { isObject } from '../redfish/resource.ts'
 import { forwarding, type Method } from './method.ts'
+import { abilitiesIn, wholeAbilities } from './user-abilities.ts'
 
 /** What a module of the user's has as its default export. */
-export type DeviceModule = (tools: DeviceTools) => DeviceAdapter | Promise<DeviceAdapter>
+export type DeviceModule = (tools: DeviceTools) => OwnAdapter | Promise<OwnAdapter>
+
+/** An adapter that need not have all of an ability's neighbours. */
+export type OwnAdapter = Omit<DeviceAdapter, 'abilities'> & { readonly abilities?: Partial<Abilities> }
 
 /** What such a module is given. */
 export interface DeviceTools {
@@ -54,21 +58,23 @@ export async function loadUserModule(
 }
 
 /** What a module has made, where it has all that an adapter has. */
-function judged(made: unknown): DeviceAdapter {
+function judged(made: unknown): OwnAdapter {
   const missing = members.filter((name) => !isObject(made) || typeof made[name] !== 'function')
   if (missing.length > 0) throw new Error(`what it makes lacks ${missing.join(', ')}`)
-  return made as DeviceAdapter // as far as anybody can see
+  return made as OwnAdapter // as far as anybody can see
 }
 
 /** The same, but that what it says of a device is judged: it is shown to everybody. */
-function judging(adapter: DeviceAdapter): DeviceAdapter {
+function judging(adapter: OwnAdapter): DeviceAdapter {
+  const { abilities } = adapter
   return {
     ...forwarding(adapter),
     look: async (device, signal) => {
       const looked = await adapter.look(device, signal)
       if (!looked.ok) return looked
-      const facts = readFacts(looked.value)
+      const facts = readFacts(looked.value, abilitiesIn(abilities))
       return facts.ok ? facts : fail({ kind: 'failed', detail: facts.problem })
     },
+    ...(abilities && { abilities: wholeAbilities(abilities) }),
   }
 }

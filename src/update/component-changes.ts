@@ -38,7 +38,8 @@ export function activated(bmc: Bmc, component: Component, image: HistoryEntry): 
     health: 'OK',
     version: image.version,
     releaseDate: image.releaseDate,
-    sizeBytes: image.sizeBytes,
+    // Of what stood by nobody may have known it.
+    sizeBytes: image.sizeBytes === 0 ? undefined : image.sizeBytes,
     sha256: image.sha256,
     signer: image.signer,
     ...raisedFloors(component, now, image),

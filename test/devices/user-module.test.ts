@@ -56,6 +56,34 @@ describe('a module', () => {
     expect(await adapter.look(labAddress, never)).toMatchObject({ problem: { detail: 'function' } })
   })
 
+  test('tells places and has abilities, of which those that it lacks are what its devices cannot do', async () => {
+    const facts = `{ name: 'a', firmware: [{ id: 'a', version: '1', standsBy: ['0'] }], abilities: ['log'] }`
+    const { adapter } = await load(`export default () => ({
+      async look({ hostName }) {
+        const value = { ...${facts}, ...(hostName === 'waking' && { abilities: ['log', 'wake'] }) }
+        return { ok: true, value }
+      },
+      placeOf: (hostName) => hostName === 'nowhere' ? undefined : hostName.toLowerCase(),
+      abilities: {
+        async readLog({ hostName }) {
+          return { ok: true, value: [{ time: hostName === 'early' ? -1 : 0, severity: 'OK', text: 'on' }] }
+        },
+      },
+      ${REST} })`)
+    expect([adapter.placeOf?.('A'), adapter.placeOf?.('nowhere')]).toEqual(['a', undefined])
+    const of = (hostName: string) => ({ ...labAddress, hostName })
+    expect(await adapter.look(of('a'), never)).toMatchObject({
+      value: { abilities: ['log'], firmware: [{ standsBy: ['0'] }] },
+    })
+    expect(await adapter.look(of('waking'), never)).toMatchObject({
+      problem: { kind: 'failed', detail: '/abilities: nothing is there for wake' },
+    })
+    const can = adapter.abilities
+    expect(await can?.readLog(of('a'), never)).toMatchObject({ value: [{ text: 'on' }] })
+    expect(await can?.readLog(of('early'), never)).toMatchObject({ problem: { kind: 'failed' } })
+    expect(await can?.wakeAt(of('a'), 0, never)).toMatchObject({ problem: { kind: 'unsupported' } })
+  })
+
   test.each([
     ['an Id for no URI', `{ id: 'a/b', version: '1' }`, /\/firmware\/0\/id/],
     ['no version', `{ id: 'a' }`, /\/firmware\/0\/version/],

@@ -2,12 +2,14 @@ import { fail, type Result, succeed } from '../../lib/result.ts'
 import { Type } from '../../lib/schema.ts'
 import { resetTypes as allResets } from '../../redfish/reset-types.ts'
 import { judge, type Mistake } from '../../redfish/validation.ts'
+import type { Ability } from '../../bmc/managed-device.ts'
 import type { DeviceFacts, FirmwareFacts } from '../device.ts'
 
 const closed = { additionalProperties: false }
 const MAX_MISTAKES = 8
 const MAX_FIRMWARE = 256
 const MAX_STANDBY = 16
+const MAX_WAKES = 64
 
 const Name = Type.String({ minLength: 1, maxLength: 256 })
 const Text = Type.String({ maxLength: 1_024 })
@@ -38,16 +40,20 @@ const judgeFacts = judge(
       power: Type.Optional(Type.Unsafe<'On' | 'Off'>({ enum: ['On', 'Off'] })),
       resetTypes: Type.Optional(Resets),
       managerResetTypes: Type.Optional(Resets),
+      abilities: Type.Optional(Type.Array(Type.Unsafe<Ability>({ enum: ['consent', 'wake', 'log'] }))),
+      wakeTimes: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MAX_WAKES })),
       firmware: Type.Array(Firmware, { maxItems: MAX_FIRMWARE }),
     },
     closed,
   ),
 )
 
-/** What somebody else's code found out about a device, or all that is wrong with it. */
-export function readFacts(data: unknown): Result<DeviceFacts, string> {
+/** What somebody else's code, which has these abilities, found out about a device, or all that is wrong with it. */
+export function readFacts(data: unknown, abilities: readonly Ability[] = []): Result<DeviceFacts, string> {
   const judged = judgeFacts(data)
   if (!judged.ok) return fail(textOf(judged.problem))
+  const lacks = judged.value.abilities?.filter((one) => !abilities.includes(one)) ?? []
+  if (lacks.length > 0) return fail(`/abilities: nothing is there for ${lacks.join(', ')}`)
   const { resetTypes = [], managerResetTypes = [], firmware, ...rest } = judged.value
   const ids = firmware.map(({ id }) => id)
   const twice = ids.filter((id, index) => ids.indexOf(id) !== index)
