@@ -21,8 +21,12 @@ test.each([
 })
 
 test('a device that leaves is not looked for in what is kept of all others', async () => {
-  const { bmc, send } = await startLab(3)
+  const emulator = await startLab(3)
+  const { bmc, send } = emulator
   const leave = (id: string) => send(uris.aggregationSource(id), { method: 'DELETE' })
+  // Tables that nobody has written to are one.
+  await push(emulator, bios)
+  await emulator.clock.advance(LONG_MS)
   await leave('1')
   const scans = [bmc.state.components, bmc.state.history].map((table) => vi.spyOn(table, 'keys'))
   await leave('2')
