@@ -135,6 +135,10 @@ function findConflicts(config: Config, nameOf: (name: SettingName) => string): s
   if (config.data !== '' && config.spool !== '') {
     conflicts.push(`${nameOf('data')}, ${nameOf('spool')}: give one of them, with data images wait there`)
   }
+  if (config.mqtts !== '' && config.mqtt.includes(':'))
+    conflicts.push(
+      `${nameOf('mqtts')}, ${nameOf('mqtt')}: a broker of others says itself whether it speaks TLS`,
+    )
   conflicts.push(...fleetConflicts(config, nameOf))
   if (!isLoopback(config.host) && config.password === DEFAULT_PASSWORD) {
     conflicts.push(

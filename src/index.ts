@@ -63,6 +63,8 @@ export interface Emulator extends AsyncDisposable {
   readonly controlUrl: string | undefined
   /** Of a console: where devices come by MQTT, if they do. */
   readonly mqttUrl: string | undefined
+  /** The same over TLS. */
+  readonly mqttsUrl: string | undefined
   /** As they are now: those of a fleet come and go. */
   readonly bmcs: readonly Bmc[]
   readonly clock: Clock
@@ -140,6 +142,7 @@ async function start(
     ...urls,
     controlUrl,
     mqttUrl: service.mqttUrl,
+    mqttsUrl: service.mqttsUrl,
     get bmcs() {
       return [...fleet.members()].map(({ bmc }) => bmc)
     },

@@ -4,19 +4,15 @@ import type { App } from './app.ts'
 import type { Bmc } from './bmc/bmc.ts'
 import type { Machine } from './bmc/machine.ts'
 import { type Config, isFleet, isStrict } from './config.ts'
-import type { Devices } from './console/devices.ts'
-import type { Published, Way } from './console/published.ts'
+import { type Console, consoleOf } from './console.ts'
 import type { Data } from './data.ts'
 import type { Flasher } from './devices/flasher.ts'
-import type { ManagedDevices } from './devices/mqtt/manager.ts'
 import { hasFaults } from './faults/plan.ts'
 import type { Fleet } from './fleet/fleet.ts'
-import { urlAt } from './fleet/urls.ts'
 import { type CertificateOptions, Certificates } from './http/certificates.ts'
 import { Doors } from './http/doors.ts'
 import { readKeyPair } from './http/key-pair-files.ts'
 import type { Metrics } from './http/metrics.ts'
-import { addressFor } from './http/own-address.ts'
 import { type Reach, reachOfFleet, reachOfOne } from './http/reach.ts'
 import { createFileSpool } from './image/spool/file-spool.ts'
 import type { Spool } from './image/spool/spool.ts'
@@ -51,29 +47,39 @@ export interface Service extends Pick<App, 'endStreams' | 'forget' | 'reset' | '
   readonly begin: () => void
   /** Of a console: where devices come by MQTT, if they do. */
   readonly mqttUrl: string | undefined
+  /** The same over TLS. */
+  readonly mqttsUrl: string | undefined
   /** Whom clients can trust for all BMCs (PEM), where there is somebody. */
   readonly authority: () => Promise<string | undefined>
 }
 
 /** Makes the service of a configuration for a fleet, whose BMCs have these machines; nothing listens yet. */
 export async function makeService(config: Config, about: About, given: Surroundings): Promise<Service> {
-  const console = config.console ? await consoleOf(config, about.fleet, given) : undefined
+  const reach = reachOf(config, about.fleet)
+  const certificates = certificatesOf(config, reach, { clock: given.clock, journal: given.data?.journal })
+  const own = { ...given, certificates }
+  const console = config.console ? await consoleOf(config, about.fleet, own) : undefined
   try {
-    return await serviceOf(config, about, { ...given, console })
+    return await serviceOf(config, about, { ...own, reach, console })
   } catch (error) {
     await console?.devices.close()
     throw error
   }
 }
 
+interface Parts extends Surroundings {
+  /** How clients come in, and what they are shown. */
+  readonly reach: Reach
+  readonly certificates: Certificates
+  readonly console: Console | undefined
+}
+
 async function serviceOf(
   config: Config,
   { fleet, machines }: About,
-  { clock, data, failed, console, ...given }: Surroundings & { readonly console: Console | undefined },
+  { clock, data, failed, console, reach, certificates, ...given }: Parts,
 ): Promise<Service> {
   const { createApp } = await import('./app.ts')
-  const reach = reachOf(config, fleet)
-  const certificates = certificatesOf(config, reach, { clock, journal: data?.journal })
   const counters = config.metrics ? await countersOf(fleet) : undefined
   const spool = createFileSpool(clock, {
     ...(config.spool !== '' && { parent: config.spool }),
@@ -119,9 +125,9 @@ async function serviceOf(
     },
   })
   const authority = async () => (config.https ? certificates.authority() : undefined)
-  const { begin = () => {}, mqttUrl } = console ?? {}
+  const { begin = () => {}, mqttUrl, mqttsUrl } = console ?? {}
   const { fastify, endStreams, forget, reset, takeUp } = app
-  const its = { endStreams, forget, reset, takeUp, begin, mqttUrl }
+  const its = { endStreams, forget, reset, takeUp, begin, mqttUrl, mqttsUrl }
   return { app: fastify, doors: made(doors), spool, authority, ...its }
 }
 
@@ -154,56 +160,6 @@ function certificatesOf(
   })
   if (isFleet(config) && config.tlsCert === '') certificates.takeUpOwn(given.journal?.read() ?? [])
   return certificates
-}
-
-/** Where devices fetch images: unencrypted where that is served, for most trust no certificate that we made. */
-async function imagesUrl({ consoleUrl, host }: Config, fleet: Fleet, way: Way): Promise<string> {
-  if (consoleUrl !== '') return consoleUrl
-  const [only] = fleet.members()
-  const { httpPort, httpsPort } = only?.bmc.state.network ?? {}
-  const address = await addressFor(host, way)
-  return urlAt('http', httpPort, address) ?? urlAt('https', httpsPort, address) ?? ''
-}
-
-/** What a console has beside what every service has. */
-interface Console {
-  readonly devices: Devices
-  readonly published: Published
-  readonly mqttUrl: string | undefined
-  readonly mqttDevices: ManagedDevices | undefined
-  readonly begin: () => void
-}
-
-/** Nothing but a console loads what speaks to devices. */
-async function consoleOf(
-  config: Config,
-  fleet: Fleet,
-  { clock, failed, logger }: Pick<Surroundings, 'clock' | 'failed' | 'logger'>,
-): Promise<Console> {
-  const { consoleRefresh, mqtt, mqttToken: token, host, deviceCommand, deviceModule, spool } = config
-  const [{ Devices: Managed }, { makeMethods }, { Published: Publishing }, { isToken }] = await Promise.all([
-    import('./console/devices.ts'),
-    import('./console/methods.ts'),
-    import('./console/published.ts'),
-    import('./console/registry.ts'),
-  ])
-  const [only] = fleet.members()
-  const published = new Publishing((way) => imagesUrl(config, fleet, way))
-  const own = { deviceCommand, deviceModule, ...(spool !== '' && { spool }), ...(logger && { log: logger }) }
-  const { methods, mqttUrl, mqttDevices } = await makeMethods({
-    clock,
-    published,
-    failed,
-    mqtt,
-    token,
-    host,
-    isOwnToken: (key, given) => only && isToken(only.bmc, key, given),
-    ...own,
-  })
-  const devices = new Managed({ clock, methods, refreshMs: consoleRefresh * 1_000, failed })
-  // Devices may come as soon as what was kept of them is there.
-  const begin = (): void => only && devices.begin(only.bmc)
-  return { devices, published, mqttUrl, mqttDevices, begin }
 }
 
 /** Most runs never load what counts. */

@@ -108,6 +108,13 @@ export const settings = {
     help: 'where a console meets devices of MQTT: the port of a broker of its own, or the URL of another; nothing: nowhere',
     expected: 'a port number, or a URL of mqtt or mqtts, or nothing',
   },
+  mqtts: {
+    schema: Type.String({ pattern: PORT_OR_NONE.source }),
+    default: '',
+    placeholder: 'port',
+    help: 'where a broker of its own speaks TLS, too, with the certificate of HTTPS (8883 is usual); nothing: nowhere',
+    expected: 'a port number, or nothing',
+  },
   mqttToken: {
     schema: Type.String(),
     default: '',

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { readFile } from 'node:fs/promises'
 import type { AgentsOptions } from '../devices/mqtt/agent/agents.ts'
 import { allQuirks, type Failure, failures, type Quirk, quirks } from '../devices/mqtt/agent/traits.ts'
+import type { BrokerTrust } from '../devices/mqtt/connection.ts'
 import { keyOf, parseKey } from '../devices/mqtt/topics.ts'
 import { systemClock } from '../lib/clock.ts'
 import { parseSize } from '../lib/size.ts'
@@ -13,6 +15,8 @@ interface IotDeviceOptions {
   readonly id: string
   readonly org: string
   readonly token?: string
+  readonly trust?: string
+  readonly insecure?: true
   readonly gateway?: true
   readonly scopedTopics?: true
   readonly startRate: number
@@ -41,6 +45,11 @@ export function addIotDeviceCommand(program: Command, terminal: Terminal, finish
     .option('--id <name>', 'what their identifiers begin with', 'device')
     .option('--org <id>', 'the organisation in their client identifiers', 'local')
     .option('--token <token>', 'their authentication token (default: REDFLASH_IOT_TOKEN)')
+    .option(
+      '--trust <file>',
+      'certificates (PEM) by which they know a broker of mqtts, instead of those that everybody trusts',
+    )
+    .option('--insecure', 'accept any certificate of a broker')
     .option('--gateway', 'one connection for all of them, of a gateway')
     .option('--scoped-topics', 'topics with type and identifier, for brokers that do not tell devices apart')
     .option('--start-rate <number>', 'how many connect in a second', wholeNumber(10_000), 50)
@@ -80,6 +89,7 @@ async function run(
   options: Omit<IotDeviceOptions, 'gateway'> & Pick<AgentsOptions, 'devices' | 'gateway'>,
 ): Promise<void> {
   // Loaded here: no other command needs an MQTT client.
+  const trust = await trustOf(options)
   const { Agents } = await import('../devices/mqtt/agent/agents.ts')
   const { broker, org, devices, gateway, scopedTopics, startRate } = options
   const reasons = new Set<string>()
@@ -93,6 +103,7 @@ async function run(
     scopedTopics: scopedTopics === true,
     startsPerSecond: startRate,
     token: options.token ?? environment['REDFLASH_IOT_TOKEN'],
+    trust,
     traits: {
       firmwareVersion: options.firmware,
       lifetimeSeconds: options.lifetime,
@@ -120,6 +131,14 @@ async function run(
     abort.abort(new Error('stopped'))
     await agents.close()
   }
+}
+
+async function trustOf({
+  trust: file,
+  insecure,
+}: Pick<IotDeviceOptions, 'trust' | 'insecure'>): Promise<BrokerTrust | undefined> {
+  if (insecure === true) return 'any'
+  return file === undefined ? undefined : { certificates: await readFile(file, 'utf8') }
 }
 
 function isQuirk(name: Quirk | typeof IBM_SDK): name is Quirk {

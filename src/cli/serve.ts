@@ -98,7 +98,9 @@ function announce(emulator: Emulator, { out }: Terminal): void {
   const lines = [
     ...[url, httpsUrl].filter((one) => one !== undefined).map((one) => `redflash serves ${one}${uris.root}/`),
     ...fleetLines(emulator),
-    ...(emulator.mqttUrl === undefined ? [] : [`MQTT devices come to ${emulator.mqttUrl}`]),
+    ...[emulator.mqttUrl, emulator.mqttsUrl].flatMap((one) =>
+      one === undefined ? [] : [`MQTT devices come to ${one}`],
+    ),
     ...(isPlanned ? [] : [`user ${config.user}, ${whatItIs(config)}`]),
     isPlanned
       ? `try: ${curl}${uris.root}/`

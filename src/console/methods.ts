@@ -18,15 +18,16 @@ export interface MethodOptions extends MqttOptions, OwnOptions {
 /** The ways in which a console reaches devices, and what is to be said of them. */
 export interface Methods {
   readonly methods: readonly Method[]
-  /** Where devices come to by MQTT; `undefined`: they do not. */
+  /** Where devices come to by MQTT, and by MQTT over TLS; `undefined`: they do not. */
   readonly mqttUrl: string | undefined
+  readonly mqttsUrl: string | undefined
   /** What those can be asked for beside what all devices can. */
   readonly mqttDevices: ManagedDevices | undefined
 }
 
 /** Makes the ways in which a console reaches devices. */
 export async function makeMethods(options: MethodOptions): Promise<Methods> {
-  const { clock, published, mqtt, deviceCommand, deviceModule } = options
+  const { clock, published, mqtt, tls, deviceCommand, deviceModule } = options
   const hasOwn = deviceCommand !== '' || deviceModule !== ''
   const own = hasOwn ? await (await import('./own-methods.ts')).makeOwnMethods(options) : []
   const [{ createRedfishAdapter }, { createAmtAdapter }] = await Promise.all([
@@ -35,14 +36,15 @@ export async function makeMethods(options: MethodOptions): Promise<Methods> {
   ])
   const publish = (image: FirmwareImage, { hostName }: DeviceAddress): Promise<Publication> =>
     published.publish(image, { peer: hostOf(hostName) })
-  const byMqtt = mqtt === '' ? undefined : await makeMqttBeside(own, options)
+  const byMqtt = mqtt === '' && tls === undefined ? undefined : await makeMqttBeside(own, options)
   const methods = [
     method('Redfish', 'Redfish', createRedfishAdapter({ clock, publish })),
     method('AMT', 'Intel AMT', createAmtAdapter({ clock, publish })),
     ...(byMqtt ? [byMqtt.method] : []),
     ...own,
   ]
-  return { methods, mqttUrl: byMqtt?.url, mqttDevices: byMqtt?.managed }
+  const { url: mqttUrl, tlsUrl: mqttsUrl, managed: mqttDevices } = byMqtt ?? {}
+  return { methods, mqttUrl, mqttsUrl, mqttDevices }
 }
 
 /** Where it fails, what was begun before is ended. */

@@ -1,14 +1,17 @@
 import type { MqttAdapter } from '../devices/mqtt/adapter.ts'
 import type { ManagedDevices, MqttManager } from '../devices/mqtt/manager.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { BrokerTls } from '../devices/mqtt/doors.ts'
 import { forwarding, type Method } from './method.ts'
 import type { Published, Way } from './published.ts'
 
 export interface MqttOptions {
   readonly clock: Clock
   readonly published: Published
-  /** A port for a broker of our own, or the URL of another. */
+  /** A port for a broker of our own, or the URL of another; empty where devices come by TLS only. */
   readonly mqtt: string
+  /** Where our own speaks TLS, too. */
+  readonly tls: BrokerTls | undefined
   /** Where our own listens. */
   readonly host: string
   /** What devices say as their password to our own, or we to another; nobody is asked, and nothing said, where it is empty. */
@@ -21,7 +24,9 @@ export interface MqttOptions {
 /** Devices of IBM's device management, and where they find us. */
 export interface MqttDevices {
   readonly method: Method
-  readonly url: string
+  readonly url: string | undefined
+  /** By TLS, to a broker of our own. */
+  readonly tlsUrl: string | undefined
   readonly managed: ManagedDevices
 }
 
@@ -29,13 +34,14 @@ export interface MqttDevices {
 export const MQTT = 'MQTT'
 
 const CLIENT_ID = 'a:redflash:console'
-const PORT = /^\d+$/
+const OWN = /^\d*$/
 
 /** Has devices come by MQTT: each that manages itself is attached, and is detached when it does no longer. */
 export async function makeMqtt({
   clock,
   published,
   mqtt,
+  tls,
   host,
   token,
   isOwnToken = () => undefined,
@@ -46,10 +52,11 @@ export async function makeMqtt({
     import('../devices/mqtt/adapter.ts'),
     import('../devices/mqtt/broker.ts'),
   ])
-  const own = PORT.test(mqtt)
+  const own = OWN.test(mqtt)
     ? await createMqttBroker({
         host,
-        port: Number(mqtt),
+        port: mqtt === '' ? undefined : Number(mqtt),
+        tls,
         isOwnToken,
         ...(token !== '' && { tokens: new Map([['*', token]]) }),
       })
@@ -69,9 +76,14 @@ export async function makeMqtt({
   })
   return {
     managed: manager,
-    url: own ? `mqtt://${host.includes(':') ? `[${host}]` : host}:${own.port}` : mqtt,
+    url: own ? urlAt('mqtt', host, own.port) : mqtt,
+    tlsUrl: urlAt('mqtts', host, own?.tlsPort),
     method: methodBy(manager, adapter, async () => own?.close()),
   }
+}
+
+function urlAt(scheme: string, host: string, port: number | undefined): string | undefined {
+  return port === undefined ? undefined : `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** The way to reach them; `left` ends what they come by. */

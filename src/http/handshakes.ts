@@ -14,6 +14,8 @@ export interface HandshakeOptions {
   readonly keyPair: (bmc: Bmc | undefined) => Promise<KeyPair>
   /** Whom a client asks for by name (SNI), where names count. */
   readonly named: (name: string) => Bmc | undefined
+  /** What is spoken over it (ALPN): HTTP, unless given. */
+  readonly protocols?: readonly string[]
   /** TLS is spoken over this connection now. */
   readonly done: (secured: Socket, carrier: Socket) => void
 }
@@ -43,7 +45,7 @@ export class Handshakes {
     const secured = new TLSSocket(carrier, {
       isServer: true,
       secureContext,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...(this.#options.protocols ?? ['http/1.1'])],
       SNICallback: (name, done) => {
         const asked = this.#options.named(name)
         if (asked?.state.outage === 'refuse') return reset(carrier)

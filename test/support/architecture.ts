@@ -23,6 +23,7 @@ export const layers: readonly (readonly string[])[] = [
   ['settings.ts', 'engines.ts'],
   ['app.ts', 'config.ts'],
   ['data.ts'],
+  ['console.ts'],
   ['service.ts'],
   ['index.ts'],
   ['cli'],
@@ -67,6 +68,7 @@ const adapters: readonly {
     module: /^node:net$/,
     users: [
       'devices/mqtt/broker.ts',
+      'devices/mqtt/doors.ts',
       'http/door.ts',
       'http/own-address.ts',
       'http/certificate.ts',

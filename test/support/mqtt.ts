@@ -43,10 +43,12 @@ export const failed = (error: unknown): void => {
   throw error
 }
 
-export async function startBroker(options: Partial<MqttBrokerOptions> = {}): Promise<MqttBroker> {
+export async function startBroker(
+  options: Partial<MqttBrokerOptions> = {},
+): Promise<MqttBroker & { readonly port: number }> {
   const broker = await createMqttBroker({ host: LOOPBACK, port: 0, ...options })
   onTestFinished(() => broker.close())
-  return broker
+  return { ...broker, port: broker.port ?? 0 }
 }
 
 export function startManager(

@@ -1,17 +1,18 @@
 import { Aedes, type Client } from 'aedes'
 import { timingSafeEqual } from 'node:crypto'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { Bounded } from '../../lib/bounded.ts'
+import { type BrokerTls, Doors, greeting } from './doors.ts'
 import { MAX_PAYLOAD_BYTES } from './messages.ts'
 import { isOf, scoped, unscoped } from './scope.ts'
 import { type ClientIdentity, keyOf, parseClientId, parseTopic } from './topics.ts'
 
 export interface MqttBrokerOptions {
-  /** Where devices reach it; 0 is a port that is free. */
   readonly host: string
-  readonly port: number
+  /** Where devices reach it; 0 is a port that is free. `undefined`: nobody does without TLS. */
+  readonly port: number | undefined
+  readonly tls?: BrokerTls | undefined
   /**
    * What clients say as their password, by `<typeId>/<deviceId>`, by `<typeId>/*` for all of a type, or by `*`.
    * Where there are none, nobody is asked.
@@ -23,7 +24,8 @@ export interface MqttBrokerOptions {
 
 /** A broker of our own, which tells devices apart by their connections, as IBM's platform does. */
 export interface MqttBroker {
-  readonly port: number
+  readonly port: number | undefined
+  readonly tlsPort: number | undefined
   /** Our address that a device, or its gateway, has connected to. */
   readonly hereOf: (key: string) => string | undefined
   /** A connection of the one who manages: it hears and says everything. */
@@ -41,22 +43,30 @@ const MAX_BEHIND_GATEWAYS = 100_000
 export async function createMqttBroker(options: MqttBrokerOptions): Promise<MqttBroker> {
   const scopes = new Scopes(options)
   const aedes = await createScopedBroker(scopes)
-  const sockets = new Set<Socket>()
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    aedes.handle(socket)
-  })
-  server.listen(options.port, options.host)
+  const doors = new Doors(options.host)
+  const close = async (): Promise<void> => {
+    const closed = doors.shut()
+    await new Promise<void>((resolve) => aedes.close(resolve))
+    doors.clear()
+    await closed
+  }
+  const { port, tls } = options
+  const ports: { plain?: number; tls?: number } = {}
   try {
-    await once(server, 'listening')
+    if (port !== undefined) ports.plain = await doors.open(port, (socket) => aedes.handle(socket))
+    if (tls)
+      ports.tls = await doors.open(
+        tls.port,
+        greeting(tls, (secured) => aedes.handle(secured)),
+      )
   } catch (error) {
     // Its timers would keep the process alive.
-    aedes.close()
+    await close()
     throw error
   }
   return {
-    port: (server.address() as AddressInfo).port, // of a TCP server that listens
+    port: ports.plain,
+    tlsPort: ports.tls,
     hereOf: (key) => {
       const connection = scopes.connectionOf(key)
       const address = connection instanceof Socket ? connection.localAddress : undefined
@@ -71,13 +81,7 @@ export async function createMqttBroker(options: MqttBrokerOptions): Promise<Mqtt
       aedes.handle(its)
       return ours
     },
-    close: async () => {
-      const closed = once(server, 'close')
-      server.close()
-      await new Promise<void>((resolve) => aedes.close(resolve))
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
+    close,
   }
 }
 

@@ -9,7 +9,12 @@ export interface BrokerAddress {
   readonly clientId: string
   readonly userName?: string | undefined
   readonly password?: string | undefined
+  /** Whom a broker of `mqtts://` has to be certified by; by whom everybody trusts unless given. */
+  readonly trust?: BrokerTrust | undefined
 }
+
+/** Certificates (PEM), or whatever a broker shows. */
+export type BrokerTrust = { readonly certificates: string } | 'any'
 
 export interface ConnectionOptions extends BrokerAddress {
   readonly clock: Clock
@@ -128,7 +133,7 @@ export class Connection {
 }
 
 /** A client for one connection: what it did not get rid of goes with it, so that nothing is said that is out of date. */
-function openClient({ broker, clientId, userName, password }: BrokerAddress): MqttClient {
+function openClient({ broker, clientId, userName, password, trust }: BrokerAddress): MqttClient {
   const options: IClientOptions = {
     clientId,
     protocolVersion: 4,
@@ -137,6 +142,7 @@ function openClient({ broker, clientId, userName, password }: BrokerAddress): Mq
     resubscribe: false,
     ...(userName !== undefined && { username: userName }),
     ...(password !== undefined && { password }),
+    ...(trust === 'any' ? { rejectUnauthorized: false } : trust && { ca: trust.certificates }),
   }
   return typeof broker === 'string'
     ? connect(broker, options)

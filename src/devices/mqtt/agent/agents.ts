@@ -11,6 +11,7 @@ export interface AgentsOptions {
   readonly broker: BrokerAddress['broker']
   readonly org: string
   readonly token?: string | undefined
+  readonly trust?: BrokerAddress['trust']
   readonly devices: readonly DeviceId[]
   readonly traits: AgentTraits
   /** The gateway that all of them are behind. */
@@ -100,10 +101,11 @@ export class Agents {
     who: DeviceId,
     { filters, agents }: { readonly filters: readonly string[]; readonly agents: () => readonly Agent[] },
   ): Connection {
-    const { clock, broker, org, token, lost = () => {} } = this.#options
+    const { clock, broker, org, token, trust, lost = () => {} } = this.#options
     const connection = new Connection({
       clock,
       broker,
+      trust,
       clientId: clientIdOf(kind, org, who),
       ...(token !== undefined && { userName: TOKEN_USER, password: token }),
       filters,
