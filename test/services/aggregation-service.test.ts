@@ -4,7 +4,7 @@ import { targetResolver } from '../../src/update/targets.ts'
 import { REFRESH_MS, startEmulator } from '../support/emulator.ts'
 import { attach, startLab } from '../support/lab.ts'
 import { DEVICE_PASSWORD, labDevice, labMethod, type LabDevice, runs } from '../support/managed-devices.ts'
-import { messageKeys } from '../support/multipart.ts'
+import { messageKeys, mistakesIn } from '../support/multipart.ts'
 
 describe('attaching a device', () => {
   test('makes it a source, a system, a manager, a chassis and its firmware', async () => {
@@ -244,14 +244,45 @@ describe('many that are reset', () => {
     expect(devices['lab-1']?.asked).toEqual(['ForceRestart system'])
   })
 
-  test('must be there: what is not is told, and nothing is reset', async () => {
-    const { send, devices } = await startLab(['lab-1'])
+  test('must be there: what is wrong is told at once wherever references are taken, and nothing happens', async () => {
+    const { send, devices, bmc } = await startLab(['lab-1'])
+    await send(uris.aggregates, { method: 'POST', body: { Elements: elements(['1']) } })
+    const aggregate = (action: string) => uris.action(uris.aggregate('1'), `Aggregate.${action}`)
+    const taking: readonly (readonly [string, string])[] = [
+      [uris.action(uris.aggregationService, 'AggregationService.Reset'), 'TargetURIs'],
+      [aggregate('AddElements'), 'Elements'],
+      [aggregate('RemoveElements'), 'Elements'],
+      [uris.aggregates, 'Elements'],
+    ]
+    for (const [uri, member] of taking) {
+      const gone = await send(uri, { method: 'POST', body: { [member]: elements(['1', '7']) } })
+      expect([gone.status, mistakesIn(gone.json)]).toEqual([
+        400,
+        [`ResourceMissingAtURI /${member}/1/@odata.id`],
+      ])
+      const body = { [member]: [7, {}, ...elements(['7'])], Surprise: 1 }
+      const { status, json } = await send(uri, { method: 'POST', body })
+      expect(status).toBe(400)
+      expect(mistakesIn(json).map((one) => one.replace(/^(Action)?(Parameter|Property)/, ''))).toEqual(
+        expect.arrayContaining([
+          `ValueTypeError /${member}/0`,
+          `Missing /${member}/1/@odata.id`,
+          `ResourceMissingAtURI /${member}/2/@odata.id`,
+          'Unknown /Surprise',
+        ]),
+      )
+    }
+    expect(resetsOf(devices)).toEqual([0])
+    expect([...bmc.state.aggregates.values()]).toMatchObject([{ elements: [uris.system('1')] }])
+  })
+
+  test('are somebody: nobody is no reset', async () => {
+    const { send } = await startLab(['lab-1'])
     const answer = await send(uris.action(uris.aggregationService, 'AggregationService.Reset'), {
       method: 'POST',
-      body: { TargetURIs: elements(['1', '7']), ResetType: 'ForceRestart' },
+      body: { TargetURIs: [] },
     })
-    expect([answer.status, messageKeys(answer.json)]).toEqual([400, ['ResourceMissingAtURI']])
-    expect(resetsOf(devices)).toEqual([0])
+    expect([answer.status, mistakesIn(answer.json)]).toEqual([400, ['ArraySizeTooShort /TargetURIs']])
   })
 })
 
