@@ -28,6 +28,7 @@ const tables = [
   'strikes',
   'rollouts',
   'registrations',
+  'mqttDevices',
 ] as const satisfies readonly TableName[]
 type Table = (typeof tables)[number]
 

@@ -83,10 +83,15 @@ export interface Tables {
   rollouts: RolloutPart
   /** What clients have registered with device management: types by their Ids, devices by their type's Id, a slash and theirs. */
   registrations: Registration
+  /** Who manages itself by MQTT, by the type's Id, a slash and the device's. */
+  mqttDevices: KnownByMqtt
 }
 
 /** As whoever carries roll-outs out wrote it. */
 export type RolloutPart = object
+
+/** As whoever manages those devices wrote it. */
+export type KnownByMqtt = object
 
 export interface Settings {
   readonly updateServiceEnabled: boolean

@@ -34,6 +34,7 @@ export const emptyTables: { readonly [T in TableName]: ReadonlyMap<string, never
   deviceLogs: nothing,
   rollouts: nothing,
   registrations: nothing,
+  mqttDevices: nothing,
 }
 
 const names = Object.keys(emptyTables) as TableName[]

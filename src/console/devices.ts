@@ -167,7 +167,7 @@ export class Devices {
   /** From now on devices may come by themselves. */
   begin(bmc: Bmc): void {
     for (const method of this.methods) {
-      const end = method.announces?.((announcement) => this.#announced(bmc, method, announcement))
+      const end = method.announces?.((announcement) => this.#announced(bmc, method, announcement), bmc)
       if (end) this.#closing.signal.addEventListener('abort', end, { once: true })
     }
   }

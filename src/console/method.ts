@@ -1,3 +1,4 @@
+import type { Bmc } from '../bmc/bmc.ts'
 import type { ManagedDevice } from '../bmc/managed-device.ts'
 import type { DeviceAdapter } from '../devices/device.ts'
 
@@ -8,8 +9,8 @@ export interface Method {
   /** What a ConnectionMethodVariant says: which of the OEM's. */
   readonly variant: string
   readonly adapter: DeviceAdapter
-  /** Of devices that come by themselves: tells of each that is there, has changed, or is gone, until it is ended. */
-  readonly announces?: (told: (announcement: Announcement) => void) => () => void
+  /** Of devices that come by themselves: tells a console of each that is there, has changed, or is gone, until it is ended. */
+  readonly announces?: (told: (announcement: Announcement) => void, bmc: Bmc) => () => void
   /** Of those: knows a device no more that was detached, until it introduces itself anew. */
   readonly forget?: (hostName: string) => void
 }
@@ -30,6 +31,7 @@ export function forwarding(adapter: Omit<DeviceAdapter, 'abilities'>): DeviceAda
     verify: (job) => adapter.verify(job),
     install: (job) => adapter.install(job),
     activate: (job) => adapter.activate(job),
+    ...(adapter.inquire && { inquire: adapter.inquire.bind(adapter) }),
     release: (job) => adapter.release(job),
     close: () => adapter.close(),
   }

@@ -1,4 +1,6 @@
 import type { MqttAdapter } from '../devices/mqtt/adapter.ts'
+import { commit } from '../bmc/commit.ts'
+import type { ManagedDevice } from '../devices/mqtt/managed-device.ts'
 import type { ManagedDevices, MqttManager } from '../devices/mqtt/manager.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { BrokerTls } from '../devices/mqtt/doors.ts'
@@ -100,10 +102,15 @@ function methodBy(manager: MqttManager, adapter: MqttAdapter, left: () => Promis
       },
     },
     forget: (hostName) => manager.forget(hostName),
-    announces: (told) => {
-      const tell = (kind: 'here' | 'gone', hostName: string): void => told({ kind, hostName })
-      for (const { key } of manager.devices()) tell('here', key)
-      return manager.watch(({ kind, device: { key } }) => tell(kind === 'unmanaged' ? 'gone' : 'here', key))
+    announces: (told, bmc) => {
+      // What is read here is what is written below.
+      manager.restore(bmc.state.mqttDevices.values() as Iterable<ManagedDevice>)
+      const tell = (device: ManagedDevice, isGone = false): void => {
+        commit(bmc, { mqttDevices: [[device.key, isGone ? undefined : device]] })
+        told({ kind: isGone ? 'gone' : 'here', hostName: device.key })
+      }
+      for (const device of manager.devices()) tell(device)
+      return manager.watch(({ kind, device }) => tell(device, kind === 'unmanaged'))
     },
   }
 }

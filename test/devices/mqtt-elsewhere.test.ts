@@ -5,11 +5,28 @@ import { writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { createBmc } from '../../src/bmc/bmc.ts'
+import { commit } from '../../src/bmc/commit.ts'
+import { makeMqtt } from '../../src/console/mqtt.ts'
+import { Published } from '../../src/console/published.ts'
+
+import { untilHere } from '../../src/devices/mqtt/until-here.ts'
 import { createMqttAdapter } from '../../src/devices/mqtt/adapter.ts'
+import { PATIENCE_MS as DEVICE_MS } from '../../src/devices/mqtt/follow.ts'
 import { type Clock, systemClock, VirtualClock } from '../../src/lib/clock.ts'
 import { stages } from '../contracts/device-adapter.ts'
 import { listen as listenOn } from '../support/image-server.ts'
-import { never, pumpJob, startAgents, startImages, startManager, until } from '../support/mqtt.ts'
+import { ourMachine } from '../support/machines.ts'
+import {
+  address,
+  failed,
+  never,
+  pumpJob,
+  startAgents,
+  startImages,
+  startManager,
+  until,
+} from '../support/mqtt.ts'
 import { absent, PATIENCE_MS, works } from '../support/programs.ts'
 import { temporaryFolder } from '../support/wire.ts'
 
@@ -85,6 +102,55 @@ describe('a broker that others run', () => {
     while (!manager.isUp || agents.managed === 0) await clock.advance(1_000)
     expect(await transfer).toMatchObject({ ok: true })
     expect(await adapter.verify(job)).toMatchObject({ ok: true })
+  })
+
+  test('keeps devices that have no reason to speak: after a restart they are asked whether they are there', async () => {
+    const clock = new VirtualClock()
+    const { port } = await startPlain()
+    const url = `mqtt://${LOOPBACK}:${port}`
+    const bmc = createBmc('console', ourMachine('rackmount'), new Map())
+    const begin = async () => {
+      const published = new Published(() => Promise.resolve(''))
+      const { managed, method } = await makeMqtt({
+        clock,
+        published,
+        mqtt: url,
+        tls: undefined,
+        host: '',
+        token: '',
+        failed,
+      })
+      const told: unknown[] = []
+      const end = method.announces?.((announcement) => told.push(announcement), bmc)
+      const close = async () => {
+        end?.()
+        await method.adapter.close()
+      }
+      return { managed, told, close, look: (key: string) => method.adapter.look(address(key), never()) }
+    }
+    const first = await begin()
+    const agents = await startAgents({ clock, broker: url, scopedTopics: true })
+    await expect.poll(() => first.managed.device('pump/p-1')?.supports['firmwareActions']).toBe(true)
+    commit(bmc, {
+      mqttDevices: [
+        ['pump/gone', { ...first.managed.device('pump/p-1'), key: 'pump/gone', deviceId: 'gone' }],
+      ],
+    })
+    await first.close()
+    expect(agents.managed).toBe(1)
+    const second = await begin()
+    expect(second.told.slice(0, 2)).toEqual(
+      ['pump/p-1', 'pump/gone'].map((hostName) => ({ kind: 'here', hostName })),
+    )
+    await expect.poll(() => second.managed.device('pump/p-1')?.isDormant).toBe(false)
+    expect(await second.look('pump/p-1')).toMatchObject({ value: { firmware: [{ version: '1.0.0' }] } })
+    const looked = second.look('pump/gone')
+    const awaited = untilHere({ clock, manager: second.managed }, 'pump/gone', never())
+    await clock.advance(DEVICE_MS)
+    for (const outcome of [looked, awaited])
+      expect(await outcome).toMatchObject({ ok: false, problem: { kind: 'unreachable' } })
+    expect(bmc.state.mqttDevices.get('pump/p-1')).toMatchObject({ isDormant: false })
+    await second.close()
   })
 
   test('is asked less and less often whether it is there', async () => {

@@ -22,6 +22,8 @@ export interface ManagedDevice extends DeviceId {
   readonly lifetimeMs: number
   /** Its lifetime is over: it is not to be reached until it speaks again. */
   readonly isDormant: boolean
+  /** The last process knew it, and nothing has been heard of it since. */
+  readonly isMissing?: boolean
 }
 
 /** What a message of a device's comes to. */

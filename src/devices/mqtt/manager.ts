@@ -38,6 +38,8 @@ interface Entry {
 }
 
 const MAX_DEVICES = 100_000
+/** What every device can be asked about. */
+const FIRMWARE = 'mgmt.firmware'
 
 export function createMqttManager(options: MqttManagerOptions): MqttManager {
   return new MqttManager(options)
@@ -67,7 +69,10 @@ export class MqttManager {
       ...options,
       filters: [ALL_DEVICES],
       take: (topic, payload) => this.#take(topic, payload),
-      up: () => this.#observeAgain([...this.#entries.keys()]),
+      up: () => {
+        this.#observeAgain([...this.#entries.keys()])
+        this.#search([...this.#entries.keys()])
+      },
       down: () => {},
     })
     this.#connection.open()
@@ -101,9 +106,37 @@ export class MqttManager {
     }
   }
 
+  /** Knows those again that were managed before this process began: each is dormant until something is heard of it. */
+  restore(devices: Iterable<ManagedDevice>): void {
+    const missing = [...devices].filter(({ key }) => !this.#entries.has(key))
+    for (const known of missing) {
+      const isMissing = known.isMissing === true || !known.isDormant
+      const device = { ...known, observed: [], isMissing, isDormant: true }
+      this.#entries.set(known.key, { device, cancelExpiry: () => {} })
+    }
+    if (this.isUp) this.#search(missing.map(({ key }) => key))
+  }
+
   /** Manages a device no longer, until it asks for it again. */
   forget(key: string): void {
     this.#remove(key)
+  }
+
+  /** Asks one that is missing for something: who stayed with their broker has no reason to speak unless asked. */
+  async find(key: string, signal: AbortSignal): Promise<void> {
+    const device = this.device(key)
+    if (device?.isMissing !== true) return
+    await this.#questions.ask(
+      device,
+      { path: toDevice.observe, d: { fields: [{ field: FIRMWARE }] } },
+      signal,
+    )
+    if (this.device(key)?.observed.length === 0) this.cancel(key, [FIRMWARE])
+  }
+
+  /** What is known of a device from elsewhere than from itself. */
+  know(key: string, fields: readonly Field[]): void {
+    this.#put(key, (device) => withFields(device, fields))
   }
 
   /** Writes attributes. */
@@ -229,6 +262,12 @@ export class MqttManager {
     }
   }
 
+  #search(keys: readonly string[]): void {
+    for (const key of keys)
+      if (this.device(key)?.isMissing === true)
+        this.#background.start(async (signal) => void (await this.find(key, signal)))
+  }
+
   #setObserved(key: string, change: (observed: readonly string[]) => readonly string[]): void {
     const entry = this.#entries.get(key)
     if (entry !== undefined) entry.device = { ...entry.device, observed: change(entry.device.observed) }
@@ -260,7 +299,7 @@ export class MqttManager {
   #wake(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined || !entry.device.isDormant) return
-    entry.device = { ...entry.device, isDormant: false }
+    entry.device = { ...entry.device, isDormant: false, isMissing: false }
     this.#tell({ kind: 'awake', device: entry.device })
     this.#expireLater(key)
   }
