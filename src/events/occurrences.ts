@@ -12,7 +12,7 @@ import { ofDevices } from './device-occurrences.ts'
 import { ofLife, type Pair, pairs } from './life.ts'
 import type { Occurrence } from './occurrence.ts'
 import { changed, ofMembers, ofStatus } from './resource-occurrences.ts'
-import { ofJob, ofTask } from './work-occurrences.ts'
+import { ofJobs, ofTask } from './work-occurrences.ts'
 
 /** Which property of which resource shows a setting; a new one does not compile until it is said. */
 const settingProperties: Readonly<Record<keyof Settings, readonly [uri: string, property: string]>> = {
@@ -69,7 +69,7 @@ export function occurrencesOf(bmc: Bmc, change: Change, before: Change): Occurre
   const originOf = (one: Message): string | undefined => logged.get(one)?.origin
   const work = [
     ...pairs(change.tasks, before.tasks).flatMap((pair) => ofTask(pair, originOf)),
-    ...pairs(change.jobs, before.jobs).flatMap((pair) => ofJob(bmc, pair, originOf)),
+    ...ofJobs(bmc, pairs(change.jobs, before.jobs), originOf),
   ]
   const notices: readonly Occurrence[] = change.notices ?? []
   const told = new Set([...notices, ...work].map((one) => one.message))

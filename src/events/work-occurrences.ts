@@ -43,24 +43,38 @@ export function ofTask(pair: Pair<Task>, originOf: OriginOf): Occurrence[] {
   })
 }
 
-export function ofJob(bmc: Bmc, pair: Pair<Job>, originOf: OriginOf): Occurrence[] {
-  const { key, now, was } = pair
-  const news = newsOf(pair)
-  // Of a roll-out there may be thousands of steps, and seldom news.
-  const steps = Array.from({ length: news.length === 0 ? 0 : (now?.parts ?? 0) }, (_, index) =>
-    bmc.state.jobs.get(`${key}/${index + 1}`),
+/** Of the jobs of a commit: what a step tells, or a wave of a roll-out, its job says, too: it happened once. */
+export function ofJobs(bmc: Bmc, jobs: readonly Pair<Job>[], originOf: OriginOf): Occurrence[] {
+  const byParts = new Set(jobs.filter(isPart).flatMap(newsOf))
+  return jobs.flatMap((pair) =>
+    ofJob(bmc, pair, originOf, isPart(pair) ? newsOf(pair) : newsOf(pair).filter((one) => !byParts.has(one))),
   )
-  const bySteps = new Set(steps.flatMap((step) => step?.messages ?? []))
+}
+
+function isPart({ now }: Pair<Job>): boolean {
+  return now?.parent !== undefined || now?.wave !== undefined
+}
+
+function ofJob(bmc: Bmc, pair: Pair<Job>, originOf: OriginOf, news: readonly Message[]): Occurrence[] {
+  const { key, now, was } = pair
   const isUsers = now?.type === 'UserSpecified'
+  // Of many steps each has its news, and seldom has the job any that no step of the same commit tells.
+  const bySteps: ReadonlySet<Message> = news.length === 0 ? new Set() : toldBySteps(bmc, key, now?.parts)
   return ofWork(pair, originOf, {
     origin: jobUri(key),
-    // Its request may have been about anything.
-    subject: isUsers ? jobUri(key) : uris.updateService,
+    // A user's request may have been about anything.
+    subject: isUsers || now?.rollout !== undefined ? jobUri(key) : uris.updateService,
     removed: message('JobEvent.JobRemoved', key),
     isOver: now !== undefined && isFinalJob(now.state),
     states: now === undefined ? [] : ofJobState(key, now, was),
     news: news.filter((one) => !bySteps.has(one) && !(isUsers && isToldByOther(bmc, key, one))),
   })
+}
+
+/** What steps have told at any time: a reset that they wait for their job asks for later. */
+function toldBySteps({ state }: Bmc, key: string, parts = 0): ReadonlySet<Message> {
+  const steps = Array.from({ length: parts }, (_, index) => state.jobs.get(`${key}/${index + 1}`))
+  return new Set(steps.flatMap((step) => step?.messages ?? []))
 }
 
 /** What a user's job follows has said it already: the job keeps the very same message. */

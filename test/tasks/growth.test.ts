@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { occurrencesOf } from '../../src/events/occurrences.ts'
 import { message } from '../../src/redfish/messages/message.ts'
 import { uris } from '../../src/redfish/uris.ts'
 import type { WorkHandle } from '../../src/tasks/work.ts'
@@ -6,11 +7,10 @@ import { COMPLETED, jobWork, startEngines, taskWork } from '../support/work.ts'
 
 const said = message('Update.UpdateSuccessful', uris.firmware('BIOS'), 'image')
 
-/** How often a record is looked up while work of so many parts is done, each of which waits once and tells something. */
+/** How often a record is looked up while work of so many parts is done, and told, each of which waits once and tells something. */
 async function lookUps(kind: 'tasks' | 'jobs', parts: number): Promise<number> {
   const engines = startEngines()
   const { bmc, clock } = engines
-  const looked = vi.spyOn(bmc.state[kind], 'get')
   const run = async (work: WorkHandle) => {
     const one = async (part: WorkHandle) => {
       part.report({ percent: 50 })
@@ -23,6 +23,8 @@ async function lookUps(kind: 'tasks' | 'jobs', parts: number): Promise<number> {
   }
   if (kind === 'tasks') engines.tasks.start(bmc, taskWork(run))
   else engines.jobs.start(bmc, jobWork(run))
+  const looked = vi.spyOn(bmc.state[kind], 'get')
+  bmc.listeners.add((change, before) => void occurrencesOf(bmc, change, before))
   await clock.advance(10_000)
   expect(bmc.state[kind].get('1')).toMatchObject({ state: 'Completed', parts })
   return looked.mock.calls.length
