@@ -204,7 +204,8 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
       return await done
     } catch (error) {
       if (this.#setting.closing.aborted) throw error
-      if (error === this.signal.reason) return cancelled
+      // Who rejects with nothing was not told to end.
+      if (this.signal.aborted && error === this.signal.reason) return cancelled
       this.#setting.failed(error)
       this.#tell({ messages: [message('Base.InternalError')] })
       return { state: 'Exception', status: 500 }

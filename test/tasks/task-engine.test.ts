@@ -183,9 +183,11 @@ test('a task cannot be cancelled while any part refuses, and can when that part 
   expect(tasks.cancel(bmc, '1')).toBe(false)
 })
 
-test('a bug in a part ends that part and not the others', async () => {
+test.each([
+  ['a bug', new Error('a bug')],
+  ['a bug of which nothing is said', undefined],
+])('%s in a part ends that part and not the others', async (_what, bug) => {
   const { tasks, bmc, clock, states, bugs } = startEngines()
-  const bug = new Error('a bug')
   tasks.start(
     bmc,
     taskWork(async (work) => {
