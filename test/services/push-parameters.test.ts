@@ -10,6 +10,7 @@ const ADAPTER = `${uris.chassis}/1/NetworkAdapters`
 const NIC_1 = uris.firmware('NIC-1')
 const CPLD = uris.firmware('CPLD')
 const NIC_2 = uris.firmware('NIC-2')
+const PSU = uris.firmware('PSU-1')
 
 /** Pushes new firmware for both adapters, the BIOS and both BMC images with these parameters; who gets it? */
 async function pushAll(emulator: TestEmulator, parameters: JsonObject) {
@@ -107,7 +108,12 @@ test.each<[string, JsonObject, string, string]>([
   ['an unknown exclusion', { ExcludeTargets: ['/elsewhere'] }, 'ResourceMissingAtURI', '/ExcludeTargets/0'],
   ['ForceUpdate as text', { ForceUpdate: 'true' }, 'PropertyValueTypeError', '/ForceUpdate'],
   ['ForceUpdate null', { ForceUpdate: null }, 'PropertyValueTypeError', '/ForceUpdate'],
-  ['Stage for what cannot be staged', { Stage: true, Targets: [CPLD] }, 'PropertyValueConflict', '/Stage'],
+  [
+    'Stage for what cannot be staged',
+    { Stage: true, Targets: [CPLD, PSU] },
+    'PropertyValueConflict',
+    '/Stage',
+  ],
   ['Stage as text', { Stage: 'true' }, 'PropertyValueTypeError', '/Stage'],
   ['LocalImage as text', { LocalImage: 'true' }, 'PropertyValueTypeError', '/LocalImage'],
   ['Oem as text', { Oem: 'Contoso' }, 'PropertyValueTypeError', '/Oem'],

@@ -114,14 +114,13 @@ export function requestOf(
   const stage = asked.Stage ?? false
   const applyTime = asked[OPERATION_APPLY_TIME] ?? 'Immediate'
   const isOffered = bmc.machine.updateRules.applyTimes.includes(applyTime)
-  const cannotStage = [...targets.components].filter(
-    (id) => stage && findComponent(bmc, id)?.behaviour.spare === undefined,
-  )
+  const canStage = (id: string): boolean => findComponent(bmc, id)?.behaviour.spare !== undefined
+  const cannotStage = stage && ![...targets.components].every(canStage)
   const mistakes = [
     ...targets.mistakes,
     ...exclude.mistakes,
     ...(isOffered ? [] : [about(notInList(applyTime, OPERATION_APPLY_TIME), `/${OPERATION_APPLY_TIME}`)]),
-    ...cannotStage.map(() => about(conflict('Stage', 'Targets'), '/Stage')),
+    ...(cannotStage ? [about(conflict('Stage', 'Targets'), '/Stage')] : []),
     ...rollOutMistakes(bmc, asked, wording),
   ]
   if (mistakes.length > 0) return fail(mistakes)
