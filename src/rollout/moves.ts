@@ -5,7 +5,9 @@ import {
   type EndState,
   type Failure,
   hasFailed,
+  isUpdating,
   type RollBackScope,
+  type RolloutHead,
   type TargetRecord,
 } from './state.ts'
 
@@ -94,6 +96,16 @@ export function rollBack(live: LiveRollout, scope: RollBackScope, marked?: Reado
     const isMeant = scope.of === 'Marked' ? marked?.has(target.id) === true : isInScope(live, target)
     if (isMeant && canBeRolledBack(target)) live.putTarget({ ...target, state: 'WaitingForRollBack' })
   }
+}
+
+/** Whether devices may be updated once more: it was not taken back, and nothing of it stops. */
+export function mayRetry({ state }: RolloutHead): boolean {
+  return state === 'Completed' || state === 'Failed' || isUpdating(state)
+}
+
+/** Whether somebody may have devices brought back: nothing begins meanwhile. */
+export function mayRollBack({ endedAt, pause }: RolloutHead): boolean {
+  return endedAt !== undefined || pause !== undefined
 }
 
 export function canBeRolledBack(target: TargetRecord): boolean {

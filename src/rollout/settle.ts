@@ -85,6 +85,7 @@ function isCrossed({ amount }: Pick<FailureRule, 'amount'>, tally: Tally, forgiv
 function act(live: LiveRollout, action: FailureRule['action'], wave?: number): void {
   const { state, pause } = live.head
   if (!isUpdating(state)) return
+  if (action !== 'Pause') live.setHead({ stoppedBy: { wave } })
   switch (action) {
     case 'Pause':
       // Where nothing is left, there is nothing to go on with.

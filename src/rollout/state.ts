@@ -58,6 +58,8 @@ export interface RolloutHead {
   readonly endsAs?: EndState | undefined
   readonly pause?: Pause | undefined
   readonly rollBack?: RollBackScope | undefined
+  /** The threshold for which nothing begins any more: of this wave, or of the whole. */
+  readonly stoppedBy?: { readonly wave: number | undefined } | undefined
   /** So many of its failures were there when somebody let it go on in spite of them. */
   readonly forgiven: number
   readonly history: readonly Moment[]

@@ -1,5 +1,14 @@
 import type { Changes, LiveRollout } from './live.ts'
-import { canBeRetried, canBeRolledBack, cancelOperation, type Effect, rollBack, stop } from './moves.ts'
+import {
+  canBeRetried,
+  canBeRolledBack,
+  cancelOperation,
+  type Effect,
+  mayRetry,
+  mayRollBack,
+  rollBack,
+  stop,
+} from './moves.ts'
 import { endOperation } from './outcome.ts'
 import { isDue, settle, startWhoCan } from './settle.ts'
 import { isUpdating, type Outcome, type TargetRecord } from './state.ts'
@@ -157,12 +166,14 @@ function stopRollingBack(live: LiveRollout): void {
   }
 }
 
+/** What was said of its end is so no more. */
+const begunAnew = { endedAt: undefined, endsAs: undefined, stoppedBy: undefined, rollBack: undefined }
+
 function retryFailed(live: LiveRollout, { targets: ids, by }: Redo): void {
-  const { state } = live.head
-  const isOver = state === 'Completed' || state === 'Failed'
-  const retried = isOver || isUpdating(state) ? those(live, ids).filter(canBeRetried) : []
+  const { head } = live
+  const retried = mayRetry(head) ? those(live, ids).filter(canBeRetried) : []
   if (retried.length === 0) return
-  if (isOver) live.setHead({ state: 'Running', endedAt: undefined, endsAs: undefined })
+  if (head.endedAt !== undefined) live.setHead({ ...begunAnew, state: 'Running' })
   for (const target of retried) {
     const wave = live.waves[target.wave ?? -1]
     if (wave !== undefined) {
@@ -182,12 +193,9 @@ function retryFailed(live: LiveRollout, { targets: ids, by }: Redo): void {
 }
 
 function rollBackByHand(live: LiveRollout, { targets: ids, by }: Redo): void {
-  const { state, pause } = live.head
-  const isOver = ['Completed', 'Failed', 'Cancelled', 'RolledBack'].includes(state)
-  if (!isOver && pause === undefined) return
-  const marked = those(live, ids).filter(canBeRolledBack)
+  const marked = mayRollBack(live.head) ? those(live, ids).filter(canBeRolledBack) : []
   if (marked.length === 0) return
-  live.setHead({ endedAt: undefined, endsAs: undefined })
+  live.setHead(begunAnew)
   const scope = ids === undefined ? ({ of: 'All', by } as const) : ({ of: 'Marked', by } as const)
   rollBack(live, scope, new Set(marked.map(({ id }) => id)))
 }

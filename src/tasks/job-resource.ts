@@ -49,10 +49,17 @@ function rootMembers(uri: string, { id, maxExecutionMs, schedule, rollout, ...jo
     ...payloadMembers(job),
     Schedule: schedule && scheduleView(schedule),
     ...requestPart(job),
-    Actions: {
-      ...Object.fromEntries(jobActions.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
-      ...(rollout !== undefined && job.wave === undefined && { Oem: rolloutTargets(uri) }),
-    },
+    // All that can be asked of a wave is to let it begin, by its state.
+    ...(job.wave === undefined && { Actions: actionsOf(uri, rollout !== undefined) }),
+  }
+}
+
+/** A roll-out begins when its plan says so: nobody can force it. */
+function actionsOf(uri: string, isRollout: boolean): JsonObject {
+  const all = isRollout ? jobActions.filter((name) => name !== 'Job.ForceStart') : jobActions
+  return {
+    ...Object.fromEntries(all.map((name) => [`#${name}`, { target: uris.action(uri, name) }])),
+    ...(isRollout && { Oem: rolloutTargets(uri) }),
   }
 }
 

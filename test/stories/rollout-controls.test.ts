@@ -130,11 +130,11 @@ describe('when it is over', () => {
   const redo = ({ send }: RolloutLab, action: string, body: JsonObject = {}) =>
     send(uris.action(JOB, `Oem/RedflashJob.${action}`), { method: 'POST', body })
 
-  /** Of three devices the second has failed, and will not again. */
+  /** Of three devices the second has failed, and will not again; a fourth is left out. */
   async function startFailed(): Promise<RolloutLab> {
-    const emulator = await startLab(3)
+    const emulator = await startLab(4)
     emulator.lab.plans.set('2', { fails: 'install', times: 1 })
-    await pushRollOut(emulator, bios, {})
+    await pushRollOut(emulator, bios, { ExcludeTargets: [uris.system('4')] })
     await emulator.clock.advance(LONG_MS)
     expect(await emulator.get(JOB)).toMatchObject({
       JobState: 'Exception',
@@ -171,21 +171,48 @@ describe('when it is over', () => {
     expect((await emulator.send(uri, { method: 'POST', body: {} })).status).toBe(204)
     await emulator.clock.advance(LONG_MS)
     expect(versionsOf(emulator)).toEqual(['1.5.0', '1.5.0', '1.5.0'])
-    expect(await emulator.get(uris.job(job?.id ?? ''))).toMatchObject({ JobState: 'Cancelled' })
+    const over = await emulator.get(uris.job(job?.id ?? ''))
+    expect(over).toMatchObject({ JobState: 'Cancelled' })
+    expect(messageKeys(over).slice(-2)).toEqual(['RollOutEnded', 'RollOutBroughtBack'])
   })
 
-  test.each([
-    ['one that did not fail', 'RetryFailed', [uris.system('1')]],
-    ['one that is not of it', 'RollBack', [uris.system('7')]],
-  ])('nothing is done to %s', async (_who, action, Targets) => {
+  test('what cannot be done is refused with the reason', async () => {
     const emulator = await startFailed()
-    expect((await redo(emulator, action, { Targets })).status).toBe(409)
+    const refused = async (action: string, ...Targets: readonly string[]) => {
+      const { status, json } = await redo(emulator, action, Targets.length > 0 ? { Targets } : {})
+      return [status, ...messageKeys(json).filter((key) => key !== 'ActionNotSupported')]
+    }
+    const [first, second] = [uris.system('1'), uris.system('2')]
+    expect(await refused('RetryFailed', second, first)).toEqual([409, 'RollOutKeepsDevice'])
+    expect(await refused('RollBack', first, uris.system('4'))).toEqual([409, 'RollOutLacksDevice'])
+    expect(await refused('RollBack', first, uris.system('7'))).toEqual([400, 'ResourceMissingAtURI'])
+    await redo(emulator, 'RetryFailed')
+    expect(await refused('RollBack', first)).toEqual([409, 'RollOutNotNow'])
+    await emulator.clock.advance(LONG_MS)
+    expect(await refused('RetryFailed')).toEqual([409, 'RollOutHasNobody'])
+    expect(updated(emulator)).toBe(3)
   })
 
-  test('its waves have no such actions', async () => {
+  test('what is cancelled is not tried again', async () => {
+    const emulator = await startLab(2)
+    emulator.lab.plans.set('1', { fails: 'install' })
+    await pushRollOut(emulator, bios, { MaxParallel: 1, FailureThreshold: { Count: 1 } })
+    await emulator.clock.advance(LONG_MS)
+    await set(emulator, JOB, 'Cancelled')
+    const { status, json } = await redo(emulator, 'RetryFailed')
+    expect([status, ...messageKeys(json)]).toEqual([409, 'ActionNotSupported', 'RollOutNotNow'])
+  })
+
+  test('its waves have no actions, and nobody can force it to begin', async () => {
     const emulator = await startFailed()
-    const uri = uris.action(CANARY, 'Oem/RedflashJob.RetryFailed')
-    expect((await emulator.send(uri, { method: 'POST', body: {} })).status).toBe(404)
+    expect(await emulator.get(CANARY)).not.toHaveProperty('Actions')
+    for (const [job, action] of [
+      [CANARY, 'Oem/RedflashJob.RetryFailed'],
+      [CANARY, 'Job.Cancel'],
+      [JOB, 'Job.ForceStart'],
+    ] as const)
+      expect((await act(emulator, job, action)).status).toBe(404)
+    expect(await emulator.get(JOB)).not.toHaveProperty(['Actions', '#Job.ForceStart'])
   })
 })
 

@@ -86,8 +86,14 @@ test('every change of what a roll-out, a wave or a device does is an event of th
   emulator.lab.plans.set('3', { fails: 'verify', times: 2 })
   const silent: string[] = []
   const seen = new Set<string>()
+  const ofRollOut: string[] = []
   emulator.bmc.listeners.add((change, before) => {
-    const told = new Set(occurrencesOf(emulator.bmc, change, before).map(({ origin }) => origin))
+    const occurrences = occurrencesOf(emulator.bmc, change, before)
+    const told = new Set(occurrences.map(({ origin }) => origin))
+    const own = occurrences.filter(({ message: { MessageId } }) => MessageId.includes('.RollOut'))
+    ofRollOut.push(
+      ...own.map(({ message: { MessageId }, origin }) => `${MessageId.split('.').at(-1)} ${origin}`),
+    )
     const was = new Map(before.jobs)
     for (const [key, job] of change.jobs ?? []) {
       const [from, to] = [was.get(key)?.rolloutState, job?.rolloutState]
@@ -129,6 +135,10 @@ test('every change of what a roll-out, a wave or a device does is an event of th
     'RollbackFailed',
   ]
   expect([...states, ...ofDevices].filter((one) => !seen.has(one))).toEqual([])
+  expect(ofRollOut.slice(0, 2)).toEqual([
+    `RollOutAwaitsApproval ${uris.job('3')}`,
+    `RollOutThresholdReached ${JOB}`,
+  ])
 })
 
 describe('of a roll-out that goes on', () => {

@@ -77,6 +77,7 @@ test('the audit log tells who updated what, from which image, approved by whom, 
     // Nobody keeps an image of what it ran before.
     'bob | DeviceRollBackEnded | Systems/1 | update.tar | sha | Failed (Start)',
     'admin | RollOutEnded | Autumn | 3 | 2 | 1',
+    'admin | RollOutBroughtBack | Autumn | 0 | 1',
   ])
 })
 

@@ -144,15 +144,25 @@ describe('thresholds', () => {
     await push(emulator, await labImage({ BIOS: '1.5.0' }), { LocalImage: true, Targets: [uris.system('1')] })
     await emulator.clock.advance(LONG_MS)
     fail(emulator, '3')
-    const Waves = [{ Count: 4 }]
+    const Waves = [{ Count: 3 }, { Count: 1 }]
     const FailureThreshold = { Count: 1, Action: 'RollBackAll' }
     await pushRollOut(emulator, bios, { Waves, MaxParallel: 1, FailureThreshold })
     await emulator.clock.advance(LONG_MS)
     expect(versionsOf(emulator)).toEqual(['1.5.0', '2.0.0', '1.0.0', '1.0.0'])
-    expect(await statesOf(emulator, '2')).toEqual(['Cancelled', 'Exception', 'Exception', 'Cancelled'])
+    expect(await statesOf(emulator, '2')).toEqual(['Cancelled', 'Exception', 'Exception'])
     expect(messageKeys(await emulator.get(uris.step('2', '1')))).toEqual(['UpdateSuccessful', 'RolledBack'])
     expect(messageKeys(await emulator.get(uris.step('2', '2'))).at(-1)).toBe('PreviousImageMissing')
-    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Exception' })
+    const job = await emulator.get(JOB)
+    expect(job).toMatchObject({ JobState: 'Exception' })
+    // The failures that were too many are those of the wave.
+    const name = 'Roll-out of update.tar'
+    const args = [
+      ['Wave 1', '3', '1'],
+      [name, '4', '0', '1'],
+      [name, '2', '1'],
+    ]
+    expect(job).toMatchObject({ Messages: args.map((MessageArgs) => ({ MessageArgs })) })
+    expect(messageKeys(job)).toEqual(['RollOutThresholdReached', 'RollOutEnded', 'RollOutBroughtBack'])
   })
 })
 
@@ -216,6 +226,17 @@ test('a window that is closed is waited for', async () => {
   expect(await statesOf(emulator, '2')).toEqual(['Pending', 'Pending'])
   await emulator.clock.advance(3_600_000 + 2 * UPDATE_MS)
   expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Completed' })
+})
+
+test('devices whose last window is over are skipped, and the roll-out says that it did not reach them', async () => {
+  const emulator = await startLab(2)
+  const Schedule = { InitialStartTime: '2026-01-01T00:01:00Z' }
+  await pushRollOut(emulator, bios, { MaxParallel: 1, MaintenanceWindows: [{ Schedule, Duration: 'PT5S' }] })
+  await emulator.clock.advance(LONG_MS)
+  expect(versionsOf(emulator)).toEqual(['2.0.0', '1.0.0'])
+  const job = await emulator.get(JOB)
+  expect(job).toMatchObject({ JobState: 'Completed', JobStatus: 'Warning' })
+  expect(messageKeys(job)).toEqual(['RollOutEnded', 'RollOutMissedWindows'])
 })
 
 test.each([

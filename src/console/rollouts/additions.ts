@@ -1,10 +1,11 @@
 import type { ReceivedImage } from '../../image/receive.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
-import { about, type Message, message } from '../../redfish/messages/message.ts'
+import { type Message, message } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { DeviceFacts, Selection } from '../../rollout/select.ts'
 import { isUpdating } from '../../rollout/state.ts'
 import type { Projected } from './projection.ts'
+import { missing, notNow, type Refusal } from './refusal.ts'
 import { choose } from './selection.ts'
 import { nameOf } from './trail.ts'
 
@@ -15,18 +16,12 @@ export interface Addition {
   readonly notes: readonly Message[]
 }
 
-/** Why none can be added. */
-export interface AdditionProblem {
-  readonly kind: 'wrong-targets' | 'not-now'
-  readonly why: readonly Message[]
-}
-
 /** Whom these references add: the filter of the plan, and whom it excludes, hold for them, too. */
 export function additionOf(
   rollout: Projected,
   image: ReceivedImage | undefined,
   Targets: readonly string[],
-): Result<Addition, AdditionProblem> {
+): Result<Addition, Refusal> {
   const { bmc, asked, live } = rollout
   const { base, force } = asked
   if (live.head.state !== 'New' && !isUpdating(live.head.state)) return fail(isOver(rollout))
@@ -35,7 +30,7 @@ export function additionOf(
     return fail({ kind: 'not-now', why })
   }
   const named = choose(bmc, { image, plan: { Targets: [...Targets] }, force }).selection
-  if (named.unknown.length > 0) return fail({ kind: 'wrong-targets', why: missing(Targets, named.unknown) })
+  if (named.unknown.length > 0) return fail(missing(Targets, named.unknown))
   const { Aggregate: _group, ...others } = base.plan
   const { selection } = choose(bmc, { image, plan: { ...others, Targets: [...Targets] }, force })
   const isNew = ({ device }: { readonly device: DeviceFacts }): boolean => !live.targets.has(device.id)
@@ -54,19 +49,8 @@ export function additionOf(
   return succeed({ selection: added, notes })
 }
 
-export function isOver(rollout: Projected): AdditionProblem {
-  const why = [
-    message('Base.ActionNotSupported', 'RedflashJob.AddDevices'),
-    message('Redflash.RollOutOver', nameOf(rollout)),
-  ]
-  return { kind: 'not-now', why }
-}
-
-function missing(Targets: readonly string[], unknown: readonly string[]): Message[] {
-  const gone = new Set(unknown)
-  return Targets.flatMap((uri, index) =>
-    gone.has(uri) ? [about(message('Base.ResourceMissingAtURI', uri), `/Targets/${index}`)] : [],
-  )
+export function isOver(rollout: Projected): Refusal {
+  return notNow('AddDevices', message('Redflash.RollOutOver', nameOf(rollout)))
 }
 
 function devicesOf({ chosen, skipped }: Addition['selection']): DeviceFacts[] {

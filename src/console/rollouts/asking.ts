@@ -2,9 +2,11 @@ import type { Actor } from '../../bmc/actor.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import type { Message } from '../../redfish/messages/message.ts'
 import type { Wish } from '../../rollout/wish.ts'
-import { additionOf, type AdditionProblem, isOver } from './additions.ts'
+import { additionOf, isOver } from './additions.ts'
 import { type Carried, hear } from './carried.ts'
-import { type Redo, redone, type RolloutMove, wishOf } from './wishes.ts'
+import { type Redo, redone } from './redoing.ts'
+import type { Refusal } from './refusal.ts'
+import { type RolloutMove, wishOf } from './wishes.ts'
 
 /** What is wanted of a roll-out, and by whom. */
 export interface Asking<T> {
@@ -32,21 +34,20 @@ function wishFor({ bmc, live }: Carried, key: string, { wanted, by }: Asking<Rol
   return wish && { ...wish, by }
 }
 
-/** Does once more what failed, or undoes what was done; false where there is nothing of the kind. */
-export async function redo(
-  carried: Carried,
-  { wanted: { kind, targets }, by }: Asking<Redo>,
-): Promise<boolean> {
-  const some = redone(carried.live, kind, targets)
-  if (some !== undefined) await carried.run.send({ kind, targets: targets && some, by })
-  return some !== undefined
+/** Does once more what failed, or undoes what was done; or tells why it does not. */
+export async function redo(carried: Carried, { wanted, by }: Asking<Redo>): Promise<Result<void, Refusal>> {
+  const some = redone(carried, wanted)
+  if (!some.ok) return some
+  const { kind, targets } = wanted
+  await carried.run.send({ kind, targets: targets && some.value, by })
+  return succeed(undefined)
 }
 
 /** Adds devices: what is to be told of those that do not join it, or why nobody does. */
 export async function add(
   carried: Carried,
   { wanted, by }: Asking<readonly string[]>,
-): Promise<Result<readonly Message[], AdditionProblem>> {
+): Promise<Result<readonly Message[], Refusal>> {
   const addition = additionOf(carried, carried.image, wanted)
   if (!addition.ok) return addition
   const { selection, notes } = addition.value

@@ -50,8 +50,9 @@ export function jobsAfter(rollout: Projected, { head, waves, targets }: Changes)
     // Where the whole stands still, so does what of it runs.
     ...(head === undefined ? [] : live.waves.map(({ index }) => index)),
   ])
-  const whole = wholeJob(rollout)
   const ofWhole = [...ofWaves].flatMap((index) => waveJob(rollout, index))
+  const byWaves = ofWhole.flatMap((entry) => newsIn(rollout.bmc, entry))
+  const whole = wholeJob(rollout, byWaves)
   const steps = targets.flatMap((target) => stepJob(rollout, target))
   // As they are told: what is part of something begins after it, and ends before it.
   const jobs = isFinalJob(whole[1].state) ? [...steps, ...ofWhole, whole] : [whole, ...ofWhole, ...steps]
@@ -87,12 +88,18 @@ function isSame(was: Job | undefined, now: Job): boolean {
 
 type Entry = readonly [key: string, job: Job]
 
-function wholeJob(rollout: Projected): Entry {
+/** What a job tells that it has not told before. */
+export function newsIn({ state }: Bmc, [key, job]: Entry): readonly Message[] {
+  return job.messages.slice(state.jobs.get(key)?.messages.length ?? 0)
+}
+
+/** What its waves tell, it tells, too. */
+function wholeJob(rollout: Projected, byWaves: readonly Message[]): Entry {
   const { bmc, asked, live, waveIds } = rollout
   const { id, plan } = asked.base
   const was = headPart(bmc, id)
   const name = plan.Name ?? `Roll-out of ${asked.base.image}`
-  const news = newsOfHead(live, was?.head ?? unbegun, name)
+  const news = [...byWaves, ...newsOfHead(live, was?.head ?? unbegun, name)]
   const job = made(rollout, id, { name, shown: shownRollout(live), news })
   const waveJobs = waveIds.map((wave, index) => ({ id: wave, parts: live.tallyOf(index).total }))
   const skipped = live.all.total - waveJobs.reduce((sum, { parts }) => sum + parts, 0)

@@ -13,22 +13,24 @@ import { fail } from '../../lib/result.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
 import { RolloutRun } from '../../rollout/run.ts'
-import { isUpdating } from '../../rollout/state.ts'
 import { newRollout } from '../../rollout/new-rollout.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
 import type { Ending, WorkHandle } from '../../tasks/work.ts'
 import type { VerifiedPlan } from '../../update/plan.ts'
 import { recorded } from '../../update/record.ts'
 import { movedTo, type RollOuts } from '../../update/run.ts'
+import { onArrival } from './arrivals.ts'
 import { add, type Asking, cancel, move, redo } from './asking.ts'
 import { type Carried, hear } from './carried.ts'
 import { Flashing, type FlashTools } from './flashing.ts'
 import { foretell } from './foretold.ts'
 import { jobsAfter, placeSteps, type Projected } from './projection.ts'
 import { type Asked, changedParts, type KeptRollout, keptRollouts, newParts } from './record.ts'
+import type { Redo } from './redoing.ts'
+import type { Refusal } from './refusal.ts'
 import { choose, planOf } from './selection.ts'
 import { loggedOf } from './trail.ts'
-import type { Redo, RolloutMove } from './wishes.ts'
+import type { RolloutMove } from './wishes.ts'
 
 export interface RolloutOptions extends FlashTools {
   readonly clock: Clock
@@ -40,6 +42,8 @@ export interface RolloutOptions extends FlashTools {
 }
 
 const failed: Ending = { state: 'Exception', status: 500 }
+/** Its job is there still. */
+const gone: Refusal = { kind: 'not-now', why: [message('Base.ResourceInUse')] }
 
 /** The roll-outs of a console: each is shown as a job, and so is each of its waves. */
 export class Rollouts implements RollOuts {
@@ -113,17 +117,16 @@ export class Rollouts implements RollOuts {
     return carried !== undefined && cancel(carried, id, by)
   }
 
-  /** Does once more what failed, or undoes what was done; false where there is nothing of the kind. */
-  async redo(bmc: Bmc, id: string, asking: Asking<Redo>): Promise<boolean> {
+  /** Does once more what failed, or undoes what was done; or tells why it does not. */
+  async redo(bmc: Bmc, id: string, asking: Asking<Redo>): ReturnType<typeof redo> {
     const carried = this.#find(bmc, id)
-    return carried !== undefined && redo(carried, asking)
+    return carried === undefined ? fail(gone) : redo(carried, asking)
   }
 
   /** Adds devices to a roll-out that goes on: what is to be told of those that do not join it, or why nobody does. */
   async add(bmc: Bmc, id: string, asking: Asking<readonly string[]>): ReturnType<typeof add> {
     const carried = this.#find(bmc, id)
-    if (carried === undefined) return fail({ kind: 'not-now', why: [message('Base.ResourceInUse')] })
-    return add(carried, asking)
+    return carried === undefined ? fail(gone) : add(carried, asking)
   }
 
   /** Goes on with what an earlier run of the service left under way. */
@@ -195,31 +198,8 @@ export class Rollouts implements RollOuts {
     const flashing = new Flashing(bmc, this.#options)
     this.#flashing.set(bmc, flashing)
     bmc.listeners.add(this.#removalsOf(bmc))
-    bmc.listeners.add(this.#arrivalsOf(bmc))
+    bmc.listeners.add(onArrival(this.#options.clock, () => this.#carried(bmc).values()))
     return flashing
-  }
-
-  /** Devices that come while a roll-out goes on join it where its plan wants that. */
-  #arrivalsOf(bmc: Bmc): Listener {
-    let isAwaited = false
-    return ({ devices, aggregates }) => {
-      if (isAwaited || (devices === undefined && aggregates === undefined)) return
-      isAwaited = true
-      // A turn later: others are told of what has changed before they are told what follows of it.
-      this.#options.clock.schedule(0, () => {
-        isAwaited = false
-        for (const carried of this.#carried(bmc).values()) this.#addNew(carried)
-      })
-    }
-  }
-
-  #addNew(carried: Carried): void {
-    const { bmc, asked, live, image } = carried
-    const { base, force } = asked
-    if (base.plan.Dynamic !== true || image === undefined || !isUpdating(live.head.state)) return
-    const wanted = { image, plan: base.plan, force }
-    const { selection } = choose(bmc, wanted, (id) => !live.targets.has(id))
-    if (selection.chosen.length + selection.skipped.length > 0) hear(carried, { kind: 'Add', selection })
   }
 
   /** A roll-out goes with its job. */

@@ -60,46 +60,26 @@ export function newsOfWave(was: string | undefined, { state, name }: WaveRecord)
     : []
 }
 
-/** What is new of the whole: why it pauses, stops or goes back, who has to say that it may go on, and how it ended. */
+/** What is new of the whole, beside what its waves tell: why it pauses, stops or goes back, and how it ended. */
 export function newsOfHead(
   live: LiveRollout,
   was: RolloutHead | undefined,
   name: string,
 ): readonly Message[] {
-  const { head, waves, opened } = live
-  const next = waves[opened]
-  const approval =
-    head.state === 'WaitingForApproval' && was?.state !== head.state && next !== undefined
-      ? [message('Redflash.RollOutAwaitsApproval', next.name)]
-      : []
-  const end =
-    head.endedAt !== undefined && was?.endedAt === undefined
-      ? [withSeverity(endOf(live, name), severity(head))]
-      : []
-  return [...whyStopped(live, was, name), ...approval, ...end]
+  const isEnd = live.head.endedAt !== undefined && was?.endedAt === undefined
+  return [...whyHeld(live, was, name), ...(isEnd ? endOf(live, name) : [])]
 }
 
-function whyStopped(live: LiveRollout, was: RolloutHead | undefined, name: string): readonly Message[] {
-  const { head, waves } = live
-  const { pause, rollBack } = head
-  const isNewPause = pause !== undefined && was?.pause === undefined
-  if (isNewPause && pause.by !== 'Operator') {
-    const wave = waves[pause.wave ?? -1]
-    const tally = wave === undefined ? live.all : live.tallyOf(wave.index)
-    return [
-      pause.by === 'SuccessThreshold'
-        ? counted('Redflash.RollOutSuccessesMissing', wave?.name ?? name, tally)
-        : counted('Redflash.RollOutThresholdReached', wave?.name ?? name, tally),
-    ]
-  }
-  // It may be over already.
-  const isStopped = head.endsAs === 'Failed' && was?.endsAs !== 'Failed'
-  const isByHand = was?.pause !== undefined || was?.endedAt !== undefined
-  const isBack = rollBack !== undefined && was?.rollBack === undefined && !isByHand
-  if (!isStopped && !isBack) return []
-  const wave = rollBack?.of === 'Wave' ? waves[rollBack.wave] : undefined
+function whyHeld(live: LiveRollout, was: RolloutHead | undefined, name: string): readonly Message[] {
+  const { pause, stoppedBy } = live.head
+  const isNewPause = pause !== undefined && was?.pause === undefined && pause.by !== 'Operator'
+  const threshold = isNewPause ? pause : was?.stoppedBy === undefined ? stoppedBy : undefined
+  if (threshold === undefined) return []
+  const key =
+    isNewPause && pause.by === 'SuccessThreshold' ? 'RollOutSuccessesMissing' : 'RollOutThresholdReached'
+  const wave = live.waves[threshold.wave ?? -1]
   const tally = wave === undefined ? live.all : live.tallyOf(wave.index)
-  return [counted('Redflash.RollOutThresholdReached', wave?.name ?? name, tally)]
+  return [counted(`Redflash.${key}`, wave?.name ?? name, tally)]
 }
 
 function counted(
@@ -111,10 +91,20 @@ function counted(
   return message(key, name, String(sizeOf(tally)), String(count))
 }
 
-function endOf({ all }: LiveRollout, name: string): Message {
-  const { Succeeded, RollbackFailed } = all.counts
+function endOf(live: LiveRollout, name: string): Message[] {
+  const { head, all, waves } = live
+  const { Succeeded, RolledBack, RollbackFailed } = all.counts
   const failed = Math.max(all.failed, RollbackFailed)
-  return message('Redflash.RollOutEnded', name, String(sizeOf(all)), String(Succeeded), String(failed))
+  const ended = message('Redflash.RollOutEnded', name, String(sizeOf(all)), String(Succeeded), String(failed))
+  // Who is skipped from the beginning is in none.
+  const missed = waves.reduce((sum, { index }) => sum + live.tallyOf(index).counts.Skipped, 0)
+  return [
+    withSeverity(ended, severity(head)),
+    ...(RolledBack + RollbackFailed > 0
+      ? [message('Redflash.RollOutBroughtBack', name, String(RolledBack), String(RollbackFailed))]
+      : []),
+    ...(missed > 0 ? [message('Redflash.RollOutMissedWindows', name, String(missed))] : []),
+  ]
 }
 
 function severity({ state }: RolloutHead): 'OK' | 'Warning' | 'Critical' {

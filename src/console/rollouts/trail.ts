@@ -8,7 +8,7 @@ import { messageKey } from '../../rollout/rules.ts'
 import type { PastAttempt, TargetRecord } from '../../rollout/state.ts'
 import type { Wish } from '../../rollout/wish.ts'
 import { isFinalJob, jobEndMessage, jobStartMessage, jobUri } from '../../tasks/job.ts'
-import type { Projected } from './projection.ts'
+import { newsIn, type Projected } from './projection.ts'
 import { headPart, targetPart } from './record.ts'
 import { newAttempt } from './told.ts'
 
@@ -54,13 +54,20 @@ function beginning(rollout: Projected, { head }: Changes): Line[] {
 function reasons(rollout: Projected, jobs: Entries<Job>): Line[] {
   const { id } = rollout.asked.base
   const job = jobs.find(([key]) => key === id)?.[1]
-  const known = rollout.bmc.state.jobs.get(id)?.messages.length ?? 0
-  return (job?.messages.slice(known) ?? []).map((one) => {
-    const isEnd = messageKey(one.MessageId) === 'Redflash.RollOutEnded'
+  const news = job === undefined ? [] : newsIn(rollout.bmc, [id, job])
+  return news.map((one) => {
+    const isEnd = ofEnd.has(messageKey(one.MessageId))
     // Nobody asks for a threshold to be reached.
     return lineOf(rollout, one, isEnd ? {} : { by: undefined })
   })
 }
+
+/** What is told when it has ended. */
+const ofEnd: ReadonlySet<string> = new Set([
+  'Redflash.RollOutEnded',
+  'Redflash.RollOutBroughtBack',
+  'Redflash.RollOutMissedWindows',
+])
 
 function ofWish(rollout: Projected, wish: Wish): Line {
   return lineOf(rollout, wordsOf(rollout, wish), { by: wish.by, related: namedIn(rollout, wish) })

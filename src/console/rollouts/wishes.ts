@@ -1,7 +1,5 @@
-import { deviceUris } from '../../bmc/device-documents.ts'
 import type { Job } from '../../bmc/state.ts'
 import type { LiveRollout } from '../../rollout/live.ts'
-import { canBeRetried, canBeRolledBack } from '../../rollout/moves.ts'
 import { isUpdating } from '../../rollout/state.ts'
 import type { Wish } from '../../rollout/wish.ts'
 
@@ -31,30 +29,4 @@ export function wishOf(live: LiveRollout, job: Job, wanted: RolloutMove): Wish |
     case 'Cancelled':
       return head.endedAt === undefined && head.endsAs === undefined ? { kind: 'Cancel' } : undefined
   }
-}
-
-/** What is to be done anew, and to whom. */
-export interface Redo {
-  readonly kind: 'RetryFailed' | 'RollBack'
-  /** URIs of devices; all unless given. */
-  readonly targets: readonly string[] | undefined
-}
-
-/** The devices for which that can be; `undefined`: none, or not as things are, or some that is named is not here. */
-export function redone(
-  { head, targets }: LiveRollout,
-  kind: Redo['kind'],
-  uris: readonly string[] | undefined,
-): readonly string[] | undefined {
-  const isOver = head.endedAt !== undefined
-  const isAllowed =
-    kind === 'RetryFailed' ? isOver || isUpdating(head.state) : isOver || head.pause !== undefined
-  const can = kind === 'RetryFailed' ? canBeRetried : canBeRolledBack
-  const all = [...targets.values()]
-  const meant =
-    uris === undefined
-      ? all.filter(can)
-      : all.filter((one) => deviceUris(one.id).some((uri) => uris.includes(uri)))
-  const isWhole = uris === undefined || uris.length <= meant.length
-  return isAllowed && isWhole && meant.length > 0 && meant.every(can) ? meant.map(({ id }) => id) : undefined
 }

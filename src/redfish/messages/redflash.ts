@@ -159,6 +159,37 @@ const rows = {
     "See the messages of the device's step in the job of its wave.",
   ],
   RollOutEnded: ["Of %2 devices of '%1', %3 were updated and %4 could not be.", 4, 'OK', 'None.'],
+  RollOutBroughtBack: [
+    "Of '%1', %2 devices were brought back to what they ran before, and %3 could not be.",
+    3,
+    'OK',
+    'None.',
+  ],
+  RollOutMissedWindows: [
+    "%2 devices of '%1' were not updated: no window of theirs opens any more.",
+    2,
+    'Warning',
+    'Begin another roll-out for them.',
+  ],
+  RollOutNotNow: [
+    "The roll-out '%1' is '%2': nothing of the kind can be done then.",
+    2,
+    'Warning',
+    'Wait until it has ended; while it goes on, pause it.',
+  ],
+  RollOutHasNobody: [
+    "The roll-out '%1' has no device to which that could be done.",
+    1,
+    'Warning',
+    'See the steps of the jobs of its waves.',
+  ],
+  RollOutLacksDevice: ["'%1' is not in the roll-out '%2'.", 2, 'Warning', 'Name devices of the roll-out.'],
+  RollOutKeepsDevice: [
+    "'%1' is '%3' in the roll-out '%2', or something goes on there: that cannot be done to it.",
+    3,
+    'Warning',
+    "See the messages of the device's step in the job of its wave.",
+  ],
   RolledBack: ["'%1' was brought back to version '%2'.", 2, 'OK', 'None.'],
   PreviousImageMissing: [
     "No image with version '%2' for '%1' is kept.",

@@ -1,6 +1,7 @@
 import type { BmcAction } from '../../bmc/bmc.ts'
 import type { Rollouts } from '../../console/rollouts/rollouts.ts'
-import type { Redo } from '../../console/rollouts/wishes.ts'
+import type { Redo } from '../../console/rollouts/redoing.ts'
+import type { Refusal } from '../../console/rollouts/refusal.ts'
 import { type Static, Type } from '../../lib/schema.ts'
 import { errorBody, RedfishError } from '../../redfish/errors.ts'
 import { about, message } from '../../redfish/messages/message.ts'
@@ -43,8 +44,7 @@ function addition(rollouts: Rollouts): BmcAction {
     run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
       const { Targets } = body as Static<typeof Devices>
       const added = await rollouts.add(bmc, id, { wanted: Targets.map(referencePath), by })
-      if (!added.ok)
-        throw new RedfishError(added.problem.kind === 'wrong-targets' ? 400 : 409, added.problem.why)
+      if (!added.ok) throw refused(added.problem)
       return added.value.length === 0 ? { status: 204 } : { status: 200, body: errorBody(added.value) }
     },
   }
@@ -57,9 +57,13 @@ function redoing(rollouts: Rollouts, kind: Redo['kind']): BmcAction {
     run: async ({ bmc, params: { id = '' }, body, actor: by }) => {
       const { Targets } = body as Static<typeof SomeTargets>
       const wanted = { kind, targets: Targets?.map(referencePath) }
-      const isDone = await rollouts.redo(bmc, id, { wanted, by })
-      if (!isDone) throw new RedfishError(409, message('Base.ResourceInUse'))
+      const redone = await rollouts.redo(bmc, id, { wanted, by })
+      if (!redone.ok) throw refused(redone.problem)
       return { status: 204 }
     },
   }
+}
+
+function refused({ kind, why }: Refusal): RedfishError {
+  return new RedfishError(kind === 'wrong-targets' ? 400 : 409, why)
 }
