@@ -13,7 +13,7 @@ export function answer(
 }
 
 /** One member of a list, and what it is found by when the list goes on behind it. */
-export interface Listed {
+interface Listed {
   /** In their order: numbers by their value, names as the alphabet has them. */
   readonly key: number | string
   readonly view: () => JsonObject
