@@ -91,7 +91,7 @@ export interface Tables {
 export type RolloutPart = object
 
 /** As whoever manages those devices wrote it. */
-export type KnownByMqtt = object
+type KnownByMqtt = object
 
 export interface Settings {
   readonly updateServiceEnabled: boolean
