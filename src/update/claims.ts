@@ -1,4 +1,5 @@
 import type { Bmc, Component } from '../bmc/bmc.ts'
+import { unlessAborted } from '../lib/abort.ts'
 import { uris } from '../redfish/uris.ts'
 import type { ResetsAtOnce } from './resets-at-once.ts'
 import { ofEach } from '../lib/of-each.ts'
@@ -39,6 +40,8 @@ export class Claim {
 /** Who works on which component, of all BMCs. */
 export class Claims {
   readonly #held = ofEach<Bmc, Map<string, Claim>>(() => new Map())
+  /** Told of every release. */
+  readonly #waiting = ofEach<Bmc, Set<() => void>>(() => new Set())
   readonly #resets: (bmc: Bmc) => ResetsAtOnce
 
   constructor(resets: (bmc: Bmc) => ResetsAtOnce) {
@@ -59,6 +62,22 @@ export class Claims {
     for (const [id, claim] of claims) {
       claim.rest()
       this.#held(bmc).delete(id)
+    }
+    for (const look of this.#waiting(bmc)) look()
+  }
+
+  /** Resolves when nobody works on any of these; rejects with the signal's reason when that comes first. */
+  async free(bmc: Bmc, ids: readonly string[], signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (!ids.some((id) => this.has(bmc, id))) resolve()
+    }
+    look()
+    this.#waiting(bmc).add(look)
+    try {
+      await unlessAborted(promise, signal)
+    } finally {
+      this.#waiting(bmc).delete(look)
     }
   }
 

@@ -154,6 +154,11 @@ export class Updates {
     return this.#claims.has(bmc, id)
   }
 
+  /** Resolves when no operation has its hold on any of these; rejects with the signal's reason when that comes first. */
+  whenFree(bmc: Bmc, ids: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#claims.free(bmc, ids, signal)
+  }
+
   /** Keeps updates from a component until the returned function is called; nothing where an operation has its hold on it. */
   hold(bmc: Bmc, component: Component): (() => void) | undefined {
     const claims = this.#claims.take(bmc, [component])

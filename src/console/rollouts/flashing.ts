@@ -45,6 +45,8 @@ export class Flashing {
   /** What was begun, and nobody has asked for its end yet. */
   readonly #ends = new Map<string, PromiseWithResolvers<Outcome>>()
   readonly #taskIds = new Map<string, string>()
+  /** Those that wait until they can begin. */
+  readonly #waiting = new Map<string, AbortController>()
   /** Of the images that they send, in bytes. */
   readonly #sizes = new Map<string, number>()
   readonly #closing = new AbortController()
@@ -71,6 +73,7 @@ export class Flashing {
       start: (order) =>
         order.kind === 'Update' ? this.#update(cargo, order) : this.#rollBack(cargo.asked, order),
       cancel: (operation) => {
+        this.#waiting.get(operation)?.abort(new Error('cancelled'))
         const id = this.#taskIds.get(operation)
         if (id !== undefined) this.#tools.tasks.cancel(this.#bmc, id)
       },
@@ -113,11 +116,8 @@ export class Flashing {
       ({ id, from }) => findComponent(this.#bmc, id)?.now.version !== from,
     )
     if (changed.length === 0) {
-      const done = Promise.withResolvers<Outcome>()
-      done.resolve({ end: 'Succeeded' })
-      this.#ends.set(order.operation, done)
       this.#sizes.set(order.operation, 0)
-      return succeed({})
+      return this.#endAtOnce(order, { end: 'Succeeded' })
     }
     const image = await this.#imageOf(changed)
     if (image === undefined) return this.#activate(asked, order, changed)
@@ -141,7 +141,15 @@ export class Flashing {
       return fail({ stage: 'Start', message: message('Redflash.PreviousImageMissing', uri, from) })
     }
     this.#sizes.set(order.operation, 0)
-    return this.#begin(() => this.#tools.updates.activate(this.#bmc, images, orderOf(asked, order, changed)))
+    const begin = (): Begun => this.#tools.updates.activate(this.#bmc, images, orderOf(asked, order, changed))
+    return this.#begin(order, begin)
+  }
+
+  #endAtOnce({ operation }: FlashOrder, outcome: Outcome): Started {
+    const ends = Promise.withResolvers<Outcome>()
+    ends.resolve(outcome)
+    this.#ends.set(operation, ends)
+    return succeed({})
   }
 
   /** An image that is kept and has these versions for these components. */
@@ -182,7 +190,7 @@ export class Flashing {
       return fail({ stage: 'Start', message: message('Base.ResourceMissingAtURI', gone.uri) })
     const request = requestFor(new Set(components.map(({ id }) => id)), force)
     this.#sizes.set(flash.operation, image.sizeBytes)
-    return this.#begin(async () => {
+    return this.#begin(flash, async () => {
       const own = { ...image, spooled: image.spooled.share() }
       const started = this.#tools.updates.start(this.#bmc, own, request, orderOf(asked, flash, components))
       if (!started.ok) await own.spooled.discard()
@@ -190,14 +198,35 @@ export class Flashing {
     })
   }
 
-  /** Again and again until there is room for its task. */
-  async #begin(begin: () => Begun | Promise<Begun>): Promise<Started> {
+  /** As soon as nobody else works on the device, and there is room for its task, unless it is told to end before. */
+  async #begin(order: FlashOrder, begin: () => Begun | Promise<Begun>): Promise<Started> {
+    const { updates } = this.#tools
+    const ids = order.target.components.map(({ id }) => id)
     for (;;) {
       const started = await begin()
       if (started.ok) return succeed({ task: uris.task(started.value.id) })
-      if (started.problem.kind === 'targets-busy')
-        return fail({ stage: 'Start', message: message('Base.ResourceInUse') })
-      await nextChange(this.#bmc, ({ tasks }) => tasks !== undefined, this.#closing.signal)
+      const isBusy = started.problem.kind === 'targets-busy'
+      const canBegin = await this.#wait(order, (signal) =>
+        isBusy
+          ? updates.whenFree(this.#bmc, ids, signal)
+          : nextChange(this.#bmc, ({ tasks }) => tasks !== undefined, signal),
+      )
+      if (!canBegin) return this.#endAtOnce(order, { end: 'Cancelled' })
+    }
+  }
+
+  /** False where it is told to end meanwhile. */
+  async #wait({ operation }: FlashOrder, until: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+    const stop = new AbortController()
+    this.#waiting.set(operation, stop)
+    try {
+      await until(AbortSignal.any([this.#closing.signal, stop.signal]))
+      return true
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
+      return false
+    } finally {
+      this.#waiting.delete(operation)
     }
   }
 }
