@@ -2,9 +2,16 @@ import { commit } from '../../src/bmc/commit.ts'
 import type { ManagedDevice as Attached } from '../../src/bmc/managed-device.ts'
 import type { Method } from '../../src/console/method.ts'
 import type { Action } from '../../src/devices/mqtt/actions.ts'
-import { type Firmware, type FirmwareEvent, noFirmware, step } from '../../src/devices/mqtt/firmware.ts'
-import { type ManagedDevice, unknownDevice } from '../../src/devices/mqtt/managed-device.ts'
-import type { DeviceListener, ManagedDevices } from '../../src/devices/mqtt/manager.ts'
+import {
+  type Firmware,
+  type FirmwareEvent,
+  isWorking,
+  noFirmware,
+  states,
+  step,
+} from '../../src/devices/mqtt/firmware.ts'
+import { type ManagedDevice, unknownDevice, withFields } from '../../src/devices/mqtt/managed-device.ts'
+import type { DeviceListener, ManagedDevices, MqttManager } from '../../src/devices/mqtt/manager.ts'
 import { keyOf } from '../../src/devices/mqtt/topics.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { fail, succeed } from '../../src/lib/result.ts'
@@ -57,6 +64,21 @@ export class MqttLab {
     this.#listeners.clear()
   }
 
+  /** The same devices, in the middle of what they do, for a console that knows nothing of that. */
+  left(): MqttLab {
+    const lab = new MqttLab()
+    for (const [key, agent] of this.#agents)
+      lab.#agents.set(key, { ...agent, asked: [...agent.asked], written: [...agent.written] })
+    for (const [key, device] of this.#devices) lab.#devices.set(key, { ...device, firmware: noFirmware })
+    return lab
+  }
+
+  /** From now on this clock is that of their work. */
+  goOn(clock: Clock): void {
+    for (const [key, { firmware }] of this.#agents)
+      if (isWorking(firmware)) this.#endLater(clock, key, firmware.state === states.downloading)
+  }
+
   /** What is known of a device changes. */
   become(key: string, more: Partial<ManagedDevice>, kind: 'managed' | 'changed' | 'awake' = 'changed'): void {
     const device = this.#devices.get(key)
@@ -66,8 +88,15 @@ export class MqttLab {
     for (const listener of this.#listeners.get(key) ?? []) listener({ kind, device: is })
   }
 
-  managedBy(clock: Clock): ManagedDevices {
+  managedBy(clock: Clock): ManagedDevices & Pick<MqttManager, 'find' | 'know' | 'close'> {
     return {
+      find: async () => {},
+      close: async () => {},
+      know: (key, fields) => {
+        const known = this.#devices.get(key)
+        const told = known && withFields(known, fields)
+        if (told?.ok) this.become(key, told.value)
+      },
       closed: new AbortController().signal,
       device: (key) => this.#devices.get(key),
       devices: () => [...this.#devices.values()],
@@ -101,7 +130,6 @@ export class MqttLab {
   }
 
   #begin(clock: Clock, action: Action, key: string): number {
-    const agent = this.agent(key)
     const later = (what: () => void): void => void clock.schedule(WORK_MS, what)
     if (action === 'device/reboot' || action === 'device/factoryReset') {
       later(() => this.become(key, {}, 'managed'))
@@ -110,8 +138,13 @@ export class MqttLab {
     const isDownload = action === 'firmware/download'
     const { rc = 500 } = this.#happens(key, { kind: isDownload ? 'download-asked' : 'update-asked' })
     if (rc !== 202) return rc
-    later(() => {
-      const { downloadFails, updateFails } = agent
+    this.#endLater(clock, key, isDownload)
+    return rc
+  }
+
+  #endLater(clock: Clock, key: string, isDownload: boolean): void {
+    clock.schedule(WORK_MS, () => {
+      const { downloadFails, updateFails } = this.agent(key)
       if (isDownload)
         this.#happens(
           key,
@@ -123,14 +156,16 @@ export class MqttLab {
           updateFails ? { kind: 'update-failed', status: updateFails } : { kind: 'installed', at: '' },
         )
     })
-    return rc
   }
 
   #happens(key: string, event: FirmwareEvent): ReturnType<typeof step> {
     const agent = this.agent(key)
     const next = step(agent.firmware, event)
     agent.firmware = next.firmware
-    if (!agent.isSilent) this.become(key, { firmware: next.firmware })
+    const { info } = this.#devices.get(key) ?? {}
+    const runs = event.kind === 'installed' && next.firmware.version
+    if (!agent.isSilent)
+      this.become(key, { firmware: next.firmware, ...(runs && { info: { ...info, fwVersion: runs } }) })
     return next
   }
 

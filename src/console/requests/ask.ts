@@ -5,7 +5,6 @@ import { describe } from '../../devices/mqtt/describe.ts'
 import { type Firmware, noFirmware, readDownload, readUpdate, states } from '../../devices/mqtt/firmware.ts'
 import { follow, OBSERVED, type Outcome, PATIENCE_MS } from '../../devices/mqtt/follow.ts'
 import type { ManagedDevices } from '../../devices/mqtt/manager.ts'
-import { unlessAborted } from '../../lib/abort.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { fail } from '../../lib/result.ts'
 
@@ -63,32 +62,6 @@ function fieldOf(
 
 function unknown(key: string, action: Action): Outcome {
   return fail({ kind: 'failed', detail: `${key} does not say what became of ${action}` })
-}
-
-/**
- * Resolves when a device is managed and awake; with a problem where it is not managed for too long. One that is dormant is
- * waited for as long as it takes.
- */
-export async function untilHere({ clock, mqtt }: Reach, key: string, signal: AbortSignal): Promise<Outcome> {
-  if (mqtt.device(key)?.isDormant === false) return { ok: true, value: undefined }
-  const { promise, resolve } = Promise.withResolvers<Outcome>()
-  const look = (): void => {
-    if (mqtt.device(key)?.isDormant === false) resolve({ ok: true, value: undefined })
-  }
-  const cancelTimer = clock.schedule(PATIENCE_MS, () => {
-    if (mqtt.device(key) === undefined)
-      resolve(fail({ kind: 'unreachable', detail: `${key} is not managed` }))
-  })
-  const unwatch = mqtt.watch(({ kind }) => {
-    if (kind === 'unmanaged') resolve(fail({ kind: 'unreachable', detail: `${key} is managed no more` }))
-    else look()
-  }, key)
-  try {
-    return await unlessAborted(promise, signal)
-  } finally {
-    cancelTimer()
-    unwatch()
-  }
 }
 
 /** How long the answer to a request waits for devices to say what they do. */

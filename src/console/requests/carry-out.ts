@@ -4,13 +4,14 @@ import type { DeviceRequest } from '../../bmc/device-request.ts'
 import type { Job } from '../../bmc/state.ts'
 import type { Outcome } from '../../devices/mqtt/follow.ts'
 import { keyOf } from '../../devices/mqtt/topics.ts'
+import { untilHere } from '../../devices/mqtt/until-here.ts'
 import { fail } from '../../lib/result.ts'
 import type { Turns } from '../../lib/turns.ts'
 import { message } from '../../redfish/messages/message.ts'
 import { uris } from '../../redfish/uris.ts'
 import { isFinalJob } from '../../tasks/job.ts'
 import type { Ending, WorkHandle } from '../../tasks/work.ts'
-import { ask, type AskOptions, untilHere } from './ask.ts'
+import { ask, type AskOptions } from './ask.ts'
 import { counted, endOf, percentOf, stepKeys } from './counts.ts'
 import { imageOf, type Target, toldAtBegin, toldAtEnd } from './told.ts'
 
@@ -77,7 +78,7 @@ async function askOne(
     }))
   if (mqtt === undefined)
     return end(fail({ kind: 'unreachable', detail: `nobody here reaches ${key} any more` }))
-  const here = await untilHere({ clock, mqtt }, key, signal)
+  const here = await untilHere({ clock, manager: mqtt }, key, signal)
   if (!here.ok) return end(here)
   const over = await turns.take(signal)
   try {

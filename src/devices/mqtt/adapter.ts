@@ -1,14 +1,16 @@
+import type { DeviceStageName } from '../../bmc/device-faults.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceFacts, DeviceProblem, OnDevice } from '../device.ts'
-import type { FirmwareImage, FlashJob, FlashResult } from '../flasher.ts'
+import type { ActivationJob, FirmwareImage, FlashJob, FlashProblem, FlashResult, Found } from '../flasher.ts'
 import { description } from './actions.ts'
 import { describe } from './describe.ts'
+import { factsOf, RESETS } from './facts.ts'
 import { type FailedStatus, readDownload, readUpdate, updateStatuses } from './firmware.ts'
 import { follow, type Outcome, PATIENCE_MS } from './follow.ts'
-import type { ManagedDevice } from './managed-device.ts'
-import type { MqttManager } from './manager.ts'
+import { findOut, type Left } from './inquiry.ts'
+import type { ManagedDevices, MqttManager } from './manager.ts'
 import { reasonOf } from './reasons.ts'
 
 /** Where a device can fetch an image for as long as it takes. */
@@ -27,27 +29,26 @@ export interface MqttAdapterOptions {
   readonly patienceMs?: number
 }
 
-/** What a device has got to with an image that it was given. */
-type Progress = 'downloaded' | 'not-verified'
 type Job = FlashJob & OnDevice
 
-/** A device of IBM's has one piece of firmware. */
-const FIRMWARE = 'firmware'
-const RESETS = ['ForceRestart', 'GracefulRestart']
+/** Who manages them, as far as that is needed here. */
+type Managing = ManagedDevices & Pick<MqttManager, 'find' | 'know' | 'close'>
 
 /** Devices of IBM's device management; a host name is `<typeId>/<deviceId>`. It closes the manager with itself. */
 export class MqttAdapter implements DeviceAdapter {
-  readonly #manager: MqttManager
+  readonly #manager: Managing
   readonly #options: MqttAdapterOptions
-  readonly #progress = new Map<string, Progress>()
+  /** What devices have got to with the images that they were given. */
+  readonly #progress = new Map<string, Exclude<Left, 'nothing'>>()
 
-  constructor(manager: MqttManager, options: MqttAdapterOptions) {
+  constructor(manager: Managing, options: MqttAdapterOptions) {
     this.#manager = manager
     this.#options = options
   }
 
   async look({ hostName }: DeviceAddress, signal: AbortSignal): Promise<Result<DeviceFacts, DeviceProblem>> {
     await begun(signal)
+    await this.#manager.find(hostName, signal)
     const device = this.#manager.device(hostName)
     if (device === undefined) return fail({ kind: 'unreachable', detail: `${hostName} is not managed` })
     if (device.isDormant)
@@ -82,6 +83,7 @@ export class MqttAdapter implements DeviceAdapter {
     await begun(signal)
     this.#progress.delete(key)
     const { uri, done } = await this.#options.publish(image, key)
+    job.memo.write(uri)
     try {
       const name = job.component.id
       const field = description({ uri, name, version, verifier: image.sha256 })
@@ -109,8 +111,9 @@ export class MqttAdapter implements DeviceAdapter {
   async install(job: Job): Promise<FlashResult> {
     const key = job.device.hostName
     await begun(job.signal)
-    if (this.#progress.get(key) !== 'downloaded') return fail({ kind: 'nothing-installed' })
-    const outcome = await this.#follow(job, 'firmware/update')
+    const progress = this.#progress.get(key)
+    if (progress !== 'downloaded' && progress !== 'installing') return fail({ kind: 'nothing-installed' })
+    const outcome = await this.#follow(job, 'firmware/update', progress === 'installing')
     this.#progress.delete(key)
     if (!outcome.ok) {
       // S4-14: there is nothing that it could install.
@@ -134,6 +137,28 @@ export class MqttAdapter implements DeviceAdapter {
     return succeed(runs === undefined || runs === version ? undefined : { version: runs })
   }
 
+  /** What it has done with the image since it was told of it. */
+  async inquire(job: ActivationJob & OnDevice, at: DeviceStageName): Promise<Found> {
+    const { device, component, memo, version, signal } = job
+    const key = device.hostName
+    await begun(signal)
+    this.#progress.delete(key)
+    const uri = memo.read()
+    // It knows nothing of it.
+    if (uri === undefined || at === 'activate') return succeed(uri === undefined ? 'nothing' : at)
+    const { clock, patienceMs = PATIENCE_MS } = this.#options
+    const reach = { manager: this.#manager, clock, key, patienceMs }
+    const left = await findOut(reach, { uri, version, before: component.now.version, at }, signal)
+    if (!left.ok) return fail(failedBy(key, left.problem))
+    if (left.value === 'nothing') return succeed('nothing')
+    this.#progress.set(key, left.value)
+    if (left.value === 'installing') return succeed('install')
+    if (left.value !== 'installed') return succeed(at === 'install' ? at : 'verify')
+    // S4-17: what it has installed runs, whether or not it says so itself.
+    if (version !== '') this.#manager.know(key, [{ field: 'deviceInfo.fwVersion', value: version }])
+    return succeed('activate')
+  }
+
   release({ device }: Parameters<DeviceAdapter['release']>[0]): void {
     this.#progress.delete(device.hostName)
   }
@@ -152,40 +177,20 @@ export class MqttAdapter implements DeviceAdapter {
     return answer ?? fail({ kind: 'failed', detail: `${key} was not asked` })
   }
 
-  #follow({ device, signal }: Job, action: 'firmware/download' | 'firmware/update'): Promise<Outcome> {
+  #follow(
+    { device, signal }: Job,
+    action: 'firmware/download' | 'firmware/update',
+    isAsked = false,
+  ): Promise<Outcome> {
     const { clock, patienceMs = PATIENCE_MS } = this.#options
     const read = action === 'firmware/download' ? readDownload : readUpdate
-    return follow({ manager: this.#manager, clock, key: device.hostName, action, read, patienceMs }, signal)
+    const key = device.hostName
+    return follow({ manager: this.#manager, clock, key, action, read, patienceMs, isAsked }, signal)
   }
 }
 
-export function createMqttAdapter(manager: MqttManager, options: MqttAdapterOptions): MqttAdapter {
+export function createMqttAdapter(manager: Managing, options: MqttAdapterOptions): MqttAdapter {
   return new MqttAdapter(manager, options)
-}
-
-/** What is known of a device, as a console shows it. */
-function factsOf({ deviceId, typeId, info, supports }: ManagedDevice): DeviceFacts {
-  const canReset = supports['deviceActions'] === true
-  return {
-    name: deviceId,
-    manufacturer: info.manufacturer,
-    model: info.model ?? typeId,
-    serialNumber: info.serialNumber,
-    // It speaks.
-    power: 'On',
-    resetTypes: canReset ? RESETS : [],
-    managerResetTypes: [],
-    firmware: [
-      {
-        id: FIRMWARE,
-        name: info.description ?? `Firmware of ${deviceId}`,
-        version: info.fwVersion ?? '',
-        softwareId: typeId,
-        updateable: supports['firmwareActions'] === true,
-        of: 'system',
-      },
-    ],
-  }
 }
 
 /** Whoever begins something may stop it, or close everything, in the same turn. */
@@ -200,14 +205,17 @@ function isTold(outcome: Outcome, status: FailedStatus): boolean {
   return !outcome.ok && outcome.problem.kind === 'told' && outcome.problem.status === status
 }
 
+function failedBy(key: string, { detail }: DeviceProblem): Extract<FlashProblem, { kind: 'failed' }> {
+  return { kind: 'failed', why: [message('Redflash.DeviceFailed', key, detail)] }
+}
+
 /** Why a stage failed, in Redfish's words. */
 function problemOf(
   job: Job,
   problem: Problem,
   uri = '',
 ): Extract<FlashResult, { readonly ok: false }>['problem'] {
-  if (problem.kind !== 'told')
-    return { kind: 'failed', why: [message('Redflash.DeviceFailed', job.device.hostName, problem.detail)] }
+  if (problem.kind !== 'told') return failedBy(job.device.hostName, problem)
   if (problem.status === updateStatuses.verificationFailed) return { kind: 'corrupt' }
   const errand = { key: job.device.hostName, image: job.package.fileName, uri }
   return { kind: 'failed', why: [reasonOf(problem.status, errand)] }
