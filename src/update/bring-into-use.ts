@@ -7,7 +7,7 @@ import { message } from '../redfish/messages/message.ts'
 import type { Ending } from '../tasks/work.ts'
 import type { Opening } from './apply-time.ts'
 import { activated, disarmed, failedActivation, parked, updating } from './component-changes.ts'
-import { inquire } from './inquiry.ts'
+import { inquire, whyLost } from './inquiry.ts'
 import { reached } from './record.ts'
 import { resetFor } from './reset-need.ts'
 import { activate } from './stages/activate.ts'
@@ -66,9 +66,8 @@ export async function takeUpActivation(
       : !found.ok || found.value === 'nothing'
   const goesOn = found === undefined && onManagerReset !== 'fails' && !work.signal.aborted
   if (!isLost || goesOn) return bringIntoUse(device, image)
-  const why = found?.ok === false && found.problem.kind === 'failed' ? found.problem.why : []
   const ending = { state: 'Exception', status: activate.failedStatus } as const
-  const told = [activate.failed(image.image, component.uri), ...(why ?? [])]
+  const told = [activate.failed(image.image, component.uri), ...whyLost(device, found)]
   return conclude(device, ending, told, failedActivation(bmc, component))
 }
 

@@ -1,5 +1,6 @@
 import type { DeviceStageName } from '../bmc/device-faults.ts'
 import type { Found } from '../devices/flasher.ts'
+import { type Message, message } from '../redfish/messages/message.ts'
 import { deviceJob, type DeviceWork } from './workshop.ts'
 
 /**
@@ -15,4 +16,11 @@ export function inquire(
   if (work.signal.aborted) return undefined
   const inquiry = shop.flasher.inquiry?.({ bmcId: bmc.id, component })
   return inquiry?.({ ...deviceJob(device, version, work.signal), progress: () => {} }, at)
+}
+
+/** Why a stage failed that an earlier run of the service was at: what the device says, else that nobody heard its end. */
+export function whyLost({ component }: DeviceWork, found: Found | undefined): readonly Message[] {
+  const why = found?.ok === false && found.problem.kind === 'failed' ? found.problem.why : undefined
+  if (why !== undefined || component.on === undefined) return why ?? []
+  return [message('Redflash.DeviceFailed', component.uri, 'the service ended in the middle of it')]
 }

@@ -5,7 +5,7 @@ import type { Message } from '../redfish/messages/message.ts'
 import type { Ending } from '../tasks/work.ts'
 import { failedUpdate, updating } from './component-changes.ts'
 import { type DeviceUpdate, named } from './device-part.ts'
-import { inquire } from './inquiry.ts'
+import { inquire, whyLost } from './inquiry.ts'
 import { reached } from './record.ts'
 import { install } from './stages/install.ts'
 import type { DeviceStage } from './stages/stage.ts'
@@ -123,11 +123,12 @@ export async function takeUpWriting(
     work.report({}, failedUpdate(bmc, component, at.damages))
     throw error
   }
-  if (found?.ok === false) return failAt(device, at, found.problem.kind === 'failed' ? found.problem.why : [])
+  const lost = (): Ending => failAt(device, at, whyLost(device, found))
+  if (found?.ok === false) return lost()
   if (found !== undefined && found.value !== 'nothing') return stagesFrom(found.value)
   const { onManagerReset = 'fails' } = component.behaviour
   const isUntouched = found !== undefined || (component.on !== undefined && !at.damages)
-  if (onManagerReset === 'fails' && !isUntouched) return failAt(device, at)
+  if (onManagerReset === 'fails' && !isUntouched) return lost()
   beginAgain(device, !isUntouched && at.damages && onManagerReset !== 'goes-on')
   return stages
 }

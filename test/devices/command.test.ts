@@ -87,6 +87,11 @@ describe('a program', () => {
     const talker = await startCommand(`seq 1000 >&2; ${FACTS}`)
     await talker.adapter.look(labAddress, never)
     expect(talker.said).toHaveLength(101)
+    const short = { ...labAddress, password: 's' }
+    const curt = await startCommand(`echo "says s, \\"s\\" and yes" >&2; exit 3`)
+    const detail = 'it has not said how it ended; its exit code was 3'
+    expect(await curt.adapter.look(short, never)).toEqual({ ok: false, problem: { kind: 'failed', detail } })
+    expect(curt.said.map(({ text }) => text)).toEqual(['says ******, "******" and yes', `failed: ${detail}`])
     const rambler = await startCommand(`printf '%09000d' 7 >&2; ${FACTS}`)
     await rambler.adapter.look(labAddress, never)
     expect(rambler.said.map(({ text }) => text.length)).toEqual([501])

@@ -251,7 +251,7 @@ describe('a console that dies in the middle of a device’s stage', () => {
     expect(device.asked).toEqual([...before, ...asks])
     expect(inquired).toEqual(says === undefined ? [] : [['begun', at]])
     const told = messageKeys(await second.get(uris.step('2', '1')))
-    expect(told).toEqual([failure ?? 'UpdateSuccessful'])
+    expect(told).toEqual(failure ? [failure, 'DeviceFailed'] : ['UpdateSuccessful'])
     // One that failed waits for its retry.
     expect(await second.get(uris.job('2'))).toMatchObject({ JobState: failure ? 'Running' : 'Completed' })
   })

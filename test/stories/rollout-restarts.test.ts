@@ -77,7 +77,7 @@ describe('a restart', () => {
     expect(versionsOf(second)).toEqual([version])
     const isBack = version === '1.0.0'
     const step = await second.get(uris.step('2', '1'))
-    expect(messageKeys(step).at(-1)).toBe(isBack ? 'RolledBack' : 'ActivateFailed')
+    expect(messageKeys(step).at(-1)).toBe(isBack ? 'RolledBack' : 'DeviceFailed')
     expect(second.bmc.state.operations.size).toBe(0)
   })
 

@@ -1,9 +1,12 @@
 import type { Clock } from '../../lib/clock.ts'
-import type { Result } from '../../lib/result.ts'
+import { type Result, succeed } from '../../lib/result.ts'
 import type { JsonObject } from '../../redfish/resource.ts'
+import type { DeviceStageName } from '../../bmc/device-faults.ts'
 import type { DeviceAddress, OnDevice } from '../device.ts'
 import type { ActivationJob } from '../flasher.ts'
 import { UnderWay } from '../under-way.ts'
+import { keep, keptOf, outlast } from './left-program.ts'
+import type { ProgramOptions } from './program.ts'
 import type { CommandProblem, Reader } from './reports.ts'
 import { runCommand } from './run-command.ts'
 
@@ -34,6 +37,7 @@ interface Watched {
   readonly signal: AbortSignal
   /** Of a stage. */
   readonly progress?: (share: number) => void
+  readonly started?: ProgramOptions['started']
 }
 
 const ordinary: Patience = { askMs: 60_000, stageMs: 1_800_000 }
@@ -59,17 +63,29 @@ export class Calls {
   }
 
   stage<T>(
-    operation: 'transfer' | 'verify' | 'install' | 'activate',
+    operation: DeviceStageName,
     job: ActivationJob & OnDevice,
     { input, good }: Asked<T>,
   ): Promise<Result<T, CommandProblem>> {
     const { firmware, version, device } = job
     const about = { firmwareId: firmware.id, currentVersion: firmware.version, version, ...input }
     const progress = rising(job.progress)
+    const started: ProgramOptions['started'] = (mark) => keep(job.memo, operation, mark)
     return this.untilClosed(job.signal, async (signal) => {
-      const result = await this.#call(operation, device, { input: about, good, signal, progress })
+      const result = await this.#call(operation, device, { input: about, good, signal, progress, started })
       if (result.ok) progress(1)
       return result
+    })
+  }
+
+  /** Waits until nothing runs any more that another life of ours has called for this update. */
+  async outlast(job: ActivationJob, isUntouched: boolean): Promise<Result<void, CommandProblem>> {
+    const { clock } = this.#options
+    const mark = keptOf(job.memo)?.mark
+    const patienceMs = isUntouched ? 0 : this.#patience.stageMs
+    return this.untilClosed(job.signal, async (signal) => {
+      if (mark !== undefined) await outlast(mark, { clock, patienceMs, signal })
+      return succeed(undefined)
     })
   }
 
@@ -88,7 +104,7 @@ export class Calls {
   #call<T>(
     operation: string,
     { hostName: target, userName, password }: DeviceAddress,
-    { input, good, signal, progress }: Asked<T> & Watched,
+    { input, good, signal, progress, started }: Asked<T> & Watched,
   ): Promise<Result<T, CommandProblem>> {
     const { clock, program: path, log } = this.#options
     const { askMs, stageMs } = this.#patience
@@ -101,6 +117,7 @@ export class Calls {
       signal,
       silenceMs: progress === undefined ? askMs : stageMs,
       progress: progress ?? (() => {}),
+      started,
       said: (text) => log?.info({ operation, target, text }, 'the device command says'),
     })
   }

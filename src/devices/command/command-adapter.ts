@@ -1,11 +1,13 @@
+import type { DeviceStageName } from '../../bmc/device-faults.ts'
 import { fail, type Result, succeed } from '../../lib/result.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { JsonObject } from '../../redfish/resource.ts'
 import type { DeviceAdapter, DeviceProblem, OnDevice } from '../device.ts'
-import type { ActivationJob, FlashJob, FlashResult } from '../flasher.ts'
+import type { ActivationJob, FlashJob, FlashResult, Found } from '../flasher.ts'
 import { type CallOptions, Calls } from './calls.ts'
 import { readFacts } from './facts.ts'
 import { type ImageFile, type ImageFolder, writeImage } from './image-file.ts'
+import { keptOf } from './left-program.ts'
 import { codeOf } from './program.ts'
 import { type CommandProblem, kindsOfDevices, kindsOfStages, readNothing, readVersion } from './reports.ts'
 
@@ -19,6 +21,8 @@ export function createCommandAdapter(options: CommandOptions): DeviceAdapter {
   const { clock, images } = options
   const calls = new Calls(options)
   const taken = new Set<string>()
+  /** What was found to run already. */
+  const running = new Set<string>()
   return {
     look: async (device, signal) => ofDevice(await calls.ask('look', device, { good: readFacts, signal })),
     reset: async (device, { of, type }, signal) => {
@@ -53,12 +57,19 @@ export function createCommandAdapter(options: CommandOptions): DeviceAdapter {
       return ofStage(job, await calls.stage('install', job, { input: factsOf(job), good: readNothing }))
     },
     activate: async (job) => {
-      const result = await calls.stage('activate', job, { good: readVersion })
-      if (!result.ok) return ofStage(job, result)
-      const { version } = result.value
-      return succeed(version === undefined ? undefined : { version })
+      if (running.delete(keyOf(job))) return succeed({ version: job.version })
+      return activate(calls, job)
     },
-    release: (job) => void taken.delete(keyOf(job)),
+    inquire: async (job, at) => {
+      const found = await findOut(calls, job, at)
+      if (found !== 'runs') return found
+      running.add(keyOf(job))
+      return succeed(at)
+    },
+    release: (job) => {
+      taken.delete(keyOf(job))
+      running.delete(keyOf(job))
+    },
     close: async () => {
       await calls.close()
       await images.remove()
@@ -72,6 +83,36 @@ function keyOf({ bmcId, component }: Pick<FlashJob, 'bmcId' | 'component'>): str
 
 function factsOf({ image: { sizeBytes, sha256 } }: FlashJob): JsonObject {
   return { sizeBytes, sha256 }
+}
+
+async function activate(calls: Calls, job: ActivationJob & OnDevice): Promise<FlashResult> {
+  const result = await calls.stage('activate', job, { good: readVersion })
+  if (!result.ok) return ofStage(job, result)
+  const { version } = result.value
+  return succeed(version === undefined ? undefined : { version })
+}
+
+/** What came of a stage whose console died; `runs`: the image runs already. Nobody heard more than that. */
+async function findOut(
+  calls: Calls,
+  job: ActivationJob & OnDevice,
+  at: DeviceStageName,
+): Promise<Found | 'runs'> {
+  const isUntouched = at === 'transfer' || at === 'verify'
+  const left = await calls.outlast(job, isUntouched)
+  if (!left.ok) return fail({ kind: 'failed' })
+  const last = keptOf(job.memo)?.stage
+  const isBegun = last === undefined || last === at
+  if (isUntouched || !isBegun) return succeed(at === 'activate' ? at : 'nothing')
+  return at === 'activate' && (await isActivated(calls, job)) ? 'runs' : fail({ kind: 'failed' })
+}
+
+/** Whether a device runs the version of the image, and ran another before. */
+async function isActivated(calls: Calls, job: ActivationJob & OnDevice): Promise<boolean> {
+  const { device, firmware, component, version, signal } = job
+  if (version === '' || component.now.version === version) return false
+  const seen = await calls.ask('look', device, { good: readFacts, signal })
+  return seen.ok && seen.value.firmware.some((one) => one.id === firmware.id && one.version === version)
 }
 
 async function writtenImage(

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { resolve as absolute } from 'node:path'
 import { env, kill } from 'node:process'
 import type { Clock } from '../../lib/clock.ts'
 
 /** Who was told to end, and has not by then, is ended. */
-const GRACE_MS = 5_000
+export const GRACE_MS = 5_000
 /** What a program has written may still be on its way when it has ended. */
-const DRAIN_MS = 1_000
+export const DRAIN_MS = 1_000
 
 /** A program that runs. What it has started, and what did not leave its process group, ends with it when it is stopped. */
 export interface Program {
@@ -17,11 +18,20 @@ export interface Program {
   stop(): void
 }
 
+/** A program among all that ever run here: its number, which is that of its group, is given anew when it has ended. */
+export interface ProgramMark {
+  readonly pid: number
+  /** When it was started, as the system counts. */
+  readonly born: string
+}
+
 export interface ProgramOptions {
   readonly clock: Clock
   /** What it reads. */
   readonly input: string
   readonly wrote: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void
+  /** Told by what it is known, where the system tells, before it is given its input. */
+  readonly started?: ((mark: ProgramMark | undefined) => void) | undefined
 }
 
 /** The path of a file that can be executed. Rejects with an Error that says why it cannot. */
@@ -35,7 +45,7 @@ export async function findProgram(file: string): Promise<string> {
 export function startProgram(
   path: string,
   args: readonly string[],
-  { clock, input, wrote }: ProgramOptions,
+  { clock, input, wrote, started }: ProgramOptions,
 ): Program {
   const { promise: ended, resolve } = Promise.withResolvers<string>()
   const child = attempt(() =>
@@ -68,6 +78,7 @@ export function startProgram(
   child.on('close', finish)
   // Not every program reads what it is told.
   child.stdin.on('error', () => {})
+  if (child.pid !== undefined) started?.(markOf(child.pid))
   child.stdin.end(input)
   child.stdout.on('data', (chunk: Buffer) => wrote('stdout', chunk))
   child.stderr.on('data', (chunk: Buffer) => wrote('stderr', chunk))
@@ -81,6 +92,17 @@ export function startProgram(
     })
   }
   return { ended, stop }
+}
+
+function markOf(pid: number): ProgramMark | undefined {
+  const born = statOf(pid)?.born
+  return born === undefined ? undefined : { pid, born }
+}
+
+/** Whether a program runs that may have been started by another process of ours. */
+export function isRunning(mark: ProgramMark): boolean {
+  const now = statOf(mark.pid)
+  return now?.born === mark.born && !'ZX'.includes(now.state)
 }
 
 /** What Node, or the operating system, calls an error. */
@@ -102,17 +124,33 @@ function attempt<T>(start: () => T): T | string {
   }
 }
 
+/** As Linux tells it: its state, and when it was started, by the boot and the time since then. */
+function statOf(pid: number): { readonly state: string; readonly born: string } | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name before them, in brackets, may hold anything.
+    const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state, born: `${boot} ${fields[18]}` }
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    return undefined
+  }
+}
+
 /** Without the path: who is told this may not know this machine. */
 function notStarted(error: unknown): string {
   return `it could not be started: ${codeOf(error) ?? 'for no reason that it told'}`
 }
 
-function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (pid === undefined) return
+/** Whether anybody is there to get it. */
+export function signalGroup(pid: number | undefined, signal: 'SIGTERM' | 'SIGKILL' | 0): boolean {
+  if (pid === undefined) return false
   try {
-    kill(-pid, signal)
+    return kill(-pid, signal)
   } catch (error) {
     // It is gone, or what is left of it belongs to somebody else.
     if (codeOf(error) !== 'ESRCH' && codeOf(error) !== 'EPERM') throw error
+    return false
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { fail, type Result } from '../../lib/result.ts'
 import type { JsonObject } from '../../redfish/resource.ts'
 import { lineReader } from './lines.ts'
-import { type Program, startProgram } from './program.ts'
+import { type Program, type ProgramOptions, startProgram } from './program.ts'
 import { type CommandProblem, type Reader, readReport } from './reports.ts'
 
 /** So much is read of a program, in all and in one line. */
@@ -11,6 +11,8 @@ const MAX_LINE = 2 ** 18
 /** So much of what it says is passed on. */
 const MAX_SAID = 100
 const MAX_TEXT = 500
+/** What has fewer characters is hidden only where it stands alone: letters are in all that anybody says. */
+const LEAST_SECRET = 4
 /** How long it may go on when it has said its last line. */
 const LINGER_MS = 10_000
 
@@ -27,6 +29,7 @@ export interface Command<T> {
   /** How long it may say nothing. */
   readonly silenceMs: number
   readonly progress: (share: number) => void
+  readonly started?: ProgramOptions['started']
   /** Told what it says to people. */
   readonly said: (text: string) => void
 }
@@ -49,6 +52,7 @@ export async function runCommand<T>(clock: Clock, command: Command<T>): Promise<
   program = startProgram(path, args, {
     clock,
     input: `${JSON.stringify(command.input)}\n`,
+    started: command.started,
     wrote: (stream, chunk) => {
       hearing.take(stream, chunk)
       if (hearing.isTooMuch) program?.stop()
@@ -107,10 +111,9 @@ class Hearing<T> {
     for (const lines of Object.values(this.#lines)) lines.end()
     const silent: CommandProblem = { kind: 'failed', detail: `it has not said how it ended; ${how}` }
     const result = this.#mistake === undefined ? (this.#result ?? fail(silent)) : wrong(this.#mistake)
-    if (result.ok) return result
-    const problem = { ...result.problem, detail: this.#cleared(result.problem.detail) }
-    this.#say(`${problem.kind}: ${problem.detail}`)
-    return fail(problem)
+    // What of it was not ours was cleared before.
+    if (!result.ok) this.#say(`${result.problem.kind}: ${result.problem.detail}`, (text) => text)
+    return result
   }
 
   #report(line: string | undefined): void {
@@ -118,9 +121,9 @@ class Hearing<T> {
     this.#count++
     if (this.#mistake !== undefined || signal.aborted) return
     const report = line === undefined ? fail('it is too long') : readReport(line, good)
-    if (!report.ok) this.#mistake = `its line ${this.#count} is wrong: ${report.problem}`
+    if (!report.ok) this.#mistake = `its line ${this.#count} is wrong: ${this.#cleared(report.problem)}`
     else if (this.hasEnded) this.#mistake = 'it says more after its last line'
-    else if (report.value.kind === 'end') this.#result = report.value.result
+    else if (report.value.kind === 'end') this.#result = this.#ending(report.value.result)
     else {
       const { share, message } = report.value
       if (share !== undefined) progress(share)
@@ -128,19 +131,33 @@ class Hearing<T> {
     }
   }
 
-  #say(text: string): void {
+  /** Its problem is in its own words. */
+  #ending(result: Result<T, CommandProblem>): Result<T, CommandProblem> {
+    if (result.ok) return result
+    return fail({ ...result.problem, detail: this.#cleared(result.problem.detail) })
+  }
+
+  #say(text: string, clear = (said: string) => this.#cleared(said)): void {
     this.#saidCount++
-    if (this.#saidCount <= MAX_SAID) this.#command.said(this.#cleared(text))
+    if (this.#saidCount <= MAX_SAID) this.#command.said(clear(text))
     if (this.#saidCount === MAX_SAID + 1) this.#command.said('(and more)')
   }
 
-  /** Without the secret, as it is or as JSON has it; and not too long. */
+  /** Without the secret, and not too long. */
   #cleared(text: string): string {
-    const { secret } = this.#command
-    const forms = secret === '' ? [] : [JSON.stringify(secret).slice(1, -1), secret]
-    const without = forms.reduce((rest, form) => rest.replaceAll(form, '******'), text)
+    const without = withoutSecret(text, this.#command.secret)
     return without.length > MAX_TEXT ? `${without.slice(0, MAX_TEXT)}…` : without
   }
+}
+
+/** Without a secret as it is, or as JSON has it. */
+function withoutSecret(text: string, secret: string): string {
+  if (secret === '') return text
+  const forms = [JSON.stringify(secret).slice(1, -1), secret]
+    .map((form) => form.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
+    .join('|')
+  const alone = secret.length < LEAST_SECRET ? [`(?<![\\p{L}\\p{N}])`, `(?![\\p{L}\\p{N}])`] : ['', '']
+  return text.replaceAll(new RegExp(alone.join(`(?:${forms})`), 'gu'), '******')
 }
 
 function wrong(detail: string): { readonly ok: false; readonly problem: CommandProblem } {
