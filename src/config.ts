@@ -170,7 +170,7 @@ function fleetConflicts(config: Config, nameOf: (name: SettingName) => string): 
 
 /** What nothing comes of without a fleet. */
 function fleetless(
-  { controlPort, reach, firstAddress }: Config,
+  { controlPort, reach, firstAddress, seed }: Config,
   nameOf: (name: SettingName) => string,
 ): string[] {
   const rules: readonly (readonly [given: boolean, conflict: string])[] = [
@@ -180,6 +180,7 @@ function fleetless(
       firstAddress !== settings.firstAddress.default,
       `${nameOf('firstAddress')}: only the BMCs of a fleet have addresses`,
     ],
+    [seed !== settings.seed.default, `${nameOf('seed')}: only a fleet is derived from one`],
   ]
   return rules.flatMap(([given, conflict]) => (given ? [conflict] : []))
 }

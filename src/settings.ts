@@ -151,6 +151,13 @@ export const settings = {
     help: 'JSON file of a fleet: groups of BMCs that are alike',
     expected: 'a file name, or an object with groups',
   },
+  seed: {
+    schema: Type.String({ minLength: 1 }),
+    default: 'redflash',
+    placeholder: 'text',
+    help: 'what UUIDs and serial numbers of a fleet are derived from, unless its file says it: of two fleets, each needs its own',
+    expected: 'a text that is not empty',
+  },
   reach: {
     schema: Type.String({ pattern: REACHES.source }),
     default: 'address',

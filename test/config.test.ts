@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { parseConfig, type Source } from '../src/config.ts'
-import { parseSize } from '../src/lib/size.ts'
 import { defaultOf, type GivenSettings, type SettingName, settings } from '../src/settings.ts'
 
 describe('a configuration', () => {
@@ -36,6 +35,7 @@ describe('a configuration', () => {
         deviceModule: '',
         bmcs: 1,
         fleet: '',
+        seed: 'redflash',
         reach: new Set(['address']),
         firstAddress: '127.1.0.1',
         controlPort: undefined,
@@ -134,6 +134,7 @@ describe('a setting', () => {
     flasher: ['', './mine.ts'],
     bmcs: [1, 500, 100_000],
     fleet: ['', 'fleet.json', { groups: [{ name: 'a', count: 2 }] }],
+    seed: ['redflash', 'lab-7'],
     reach: ['address', 'name,port', 'path , address', 'name,name'],
     firstAddress: ['127.1.0.1', '127.255.255.254', '0.0.0.0'],
     controlPort: ['', '0', '8100', 0, 65_535],
@@ -187,6 +188,7 @@ describe('a setting', () => {
     flasher: [1, null],
     bmcs: [0, -1, 1.5, 100_001, '2', null],
     fleet: [1, null, []],
+    seed: ['', 1, null],
     reach: ['', 'Address', 'address,', 'address name', 'slot', null],
     firstAddress: ['', 'localhost', '127.1.0', '127.1.0.256', '01.1.1.1', '::1', 1, null],
     controlPort: [-1, 65_536, 1.5, '65536', '-1', 'any', null],
@@ -215,6 +217,7 @@ describe('a setting', () => {
   const beside: Partial<Record<SettingName, GivenSettings>> = {
     controlPort: { bmcs: 2 },
     reach: { bmcs: 2 },
+    seed: { bmcs: 2 },
     firstAddress: { bmcs: 2, password: 'another one' },
   }
   const names = Object.keys(settings) as SettingName[]
@@ -304,6 +307,7 @@ describe('settings that do not go together:', () => {
     ['control of no fleet', { controlPort: 8_100 }, /controlPort: only a fleet/],
     ['ways to reach no fleet', { reach: 'name' }, /reach: only a fleet/],
     ['an address of no fleet', { firstAddress: '127.2.0.1' }, /firstAddress: only the BMCs of a fleet/],
+    ['a seed of no fleet', { seed: 'lab-7' }, /seed: only a fleet/],
     ['a fleet and a console', { bmcs: 2, console: true }, /console: a console is one service/],
     ['a fleet and searches', { bmcs: 2, ssdp: true }, /ssdp: a fleet is not searched for/],
     [
@@ -354,23 +358,6 @@ describe('settings that do not go together:', () => {
       expect.stringMatching(/^redflash\.json: http, REDFLASH_HTTPS: at least one/),
     ])
   })
-})
-
-test.each([
-  ['1', 1],
-  ['10B', 10],
-  ['3KiB', 3_072],
-  ['64MiB', 67_108_864],
-  ['4GiB', 4_294_967_296],
-  ['', undefined],
-  ['0', undefined],
-  ['-1', undefined],
-  ['1.5MiB', undefined],
-  ['1 MiB', undefined],
-  ['1MB', undefined],
-  ['1mib', undefined],
-])('the size %j means %s bytes', (text, sizeBytes) => {
-  expect(parseSize(text)).toBe(sizeBytes)
 })
 
 function file(values: Readonly<Record<string, unknown>>): Source {

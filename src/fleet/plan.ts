@@ -7,7 +7,6 @@ import { type Names, parseNames } from './names.ts'
 import type { Versions } from './versions.ts'
 
 const closed = { additionalProperties: false }
-const DEFAULT_SEED = 'redflash'
 /** More than one process serves. */
 export const MAX_BMCS = 100_000
 
@@ -68,16 +67,18 @@ export interface FleetPlan {
 interface Size {
   readonly bmcs: number
   readonly fleet: string | FleetFile
+  /** Of a fleet whose file does not say it. */
+  readonly seed: string
   /** Whether others than this machine can come. */
   readonly isOpen?: boolean
 }
 
 /** What the configuration says of the BMCs. Throws an Error that lists every mistake. */
-export function planOf(settings: BmcSettings, { bmcs, fleet, isOpen = false }: Size): FleetPlan {
+export function planOf(settings: BmcSettings, { bmcs, fleet, seed, isOpen = false }: Size): FleetPlan {
   if (bmcs === 1 && fleet === '') return planSingle(settings)
   const alike = { groups: [{ name: 'bmc', count: bmcs }] }
   const given = fleet === '' ? alike : typeof fleet === 'string' ? readFleetFile(fleet) : fleet
-  const planned = planFleet(given, settings, isOpen)
+  const planned = planFleet(given, settings, { seed, isOpen })
   if (planned.ok) return planned.value
   throw new Error(`the fleet is wrong:\n${planned.problem.map((line) => `  ${line}`).join('\n')}`)
 }
@@ -92,7 +93,7 @@ function planSingle(settings: BmcSettings): FleetPlan {
 export function planFleet(
   given: unknown,
   settings: BmcSettings,
-  isOpen = false,
+  { seed: usual, isOpen = false }: Pick<Size, 'seed' | 'isOpen'>,
 ): Result<FleetPlan, readonly string[]> {
   const judged = judgeFleet(given)
   if (!judged.ok) {
@@ -101,7 +102,7 @@ export function planFleet(
       judged.problem.map(({ pointer, kind, expected }) => `${pointer}: ${kind}, expected ${expected}`),
     )
   }
-  const { seed = DEFAULT_SEED, groups: listed } = judged.value
+  const { seed = usual, groups: listed } = judged.value
   const mistakes: string[] = []
   const taken = new Set<string>()
   const groups = listed.map(({ name, count, names: pattern, versions = {}, ...own }, index): GroupPlan => {

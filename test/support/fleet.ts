@@ -32,7 +32,7 @@ export async function startFleet(given: number | FleetFile, options: Partial<App
   const clock = new VirtualClock()
   const spool = createMemorySpool()
   const isCount = typeof given === 'number'
-  const plan = planOf(settings, { bmcs: isCount ? given : 1, fleet: isCount ? '' : given })
+  const plan = planOf(settings, { bmcs: isCount ? given : 1, fleet: isCount ? '' : given, seed: 'redflash' })
   const { groups, machines, hashed } = await makeGroups(plan)
   await hashed
   const fleet = new Fleet(groups)
