@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { createMqttAdapter } from '../../src/devices/mqtt/adapter.ts'
 import { MAX_ERROR_CODES, MAX_LOG_ENTRIES } from '../../src/devices/mqtt/managed-device.ts'
-import type { DeviceEvent, MqttManagerOptions } from '../../src/devices/mqtt/manager.ts'
+import type { DeviceEvent } from '../../src/devices/mqtt/known-devices.ts'
+import type { MqttManagerOptions } from '../../src/devices/mqtt/manager.ts'
 import { VirtualClock } from '../../src/lib/clock.ts'
 import {
   address,

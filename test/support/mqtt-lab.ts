@@ -11,7 +11,8 @@ import {
   step,
 } from '../../src/devices/mqtt/firmware.ts'
 import { type ManagedDevice, unknownDevice, withFields } from '../../src/devices/mqtt/managed-device.ts'
-import type { DeviceListener, ManagedDevices, MqttManager } from '../../src/devices/mqtt/manager.ts'
+import type { DeviceListener } from '../../src/devices/mqtt/known-devices.ts'
+import type { ManagedDevices, MqttManager } from '../../src/devices/mqtt/manager.ts'
 import { keyOf } from '../../src/devices/mqtt/topics.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { fail, succeed } from '../../src/lib/result.ts'

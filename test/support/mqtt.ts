@@ -12,9 +12,9 @@ import { Agents, type AgentsOptions } from '../../src/devices/mqtt/agent/agents.
 import type { AgentTraits } from '../../src/devices/mqtt/agent/traits.ts'
 import { createMqttBroker, type MqttBroker, type MqttBrokerOptions } from '../../src/devices/mqtt/broker.ts'
 import type { BrokerAddress } from '../../src/devices/mqtt/connection.ts'
+import type { DeviceEvent } from '../../src/devices/mqtt/known-devices.ts'
 import {
   createMqttManager,
-  type DeviceEvent,
   type MqttManager,
   type MqttManagerOptions,
 } from '../../src/devices/mqtt/manager.ts'

@@ -4,6 +4,7 @@ import { fail, type Result, succeed } from '../../lib/result.ts'
 import { type Action, actions, refusal } from './actions.ts'
 import type { Bag, Field } from './attributes.ts'
 import { type BrokerAddress, Connection } from './connection.ts'
+import { type DeviceListener, KnownDevices } from './known-devices.ts'
 import { hear, type ManagedDevice, withFields, withTold } from './managed-device.ts'
 import { fromDevice, judgeFields, type ResponseMessage, toDevice } from './messages.ts'
 import { ANSWER_MS, type MqttProblem, Questions } from './questions.ts'
@@ -19,23 +20,11 @@ export interface MqttManagerOptions extends BrokerAddress {
   readonly maxDevices?: number
 }
 
-export type DeviceEvent =
-  /** `managed`: it has asked to be, for the first time or again. */
-  | { readonly kind: 'managed' | 'changed' | 'dormant' | 'awake'; readonly device: ManagedDevice }
-  | { readonly kind: 'unmanaged'; readonly device: ManagedDevice }
-
-export type DeviceListener = (event: DeviceEvent) => void
-
 /** Devices that are managed, as those who have them do something see them. */
 export type ManagedDevices = Pick<
   MqttManager,
   'device' | 'devices' | 'forget' | 'watch' | 'write' | 'observe' | 'cancel' | 'initiate' | 'closed'
 >
-
-interface Entry {
-  device: ManagedDevice
-  cancelExpiry: () => void
-}
 
 const MAX_DEVICES = 100_000
 /** What every device can be asked about. */
@@ -47,18 +36,16 @@ export function createMqttManager(options: MqttManagerOptions): MqttManager {
 
 /** The side that manages devices: IBM's platform, as far as device management goes. */
 export class MqttManager {
-  readonly #clock: Clock
   readonly #options: MqttManagerOptions
   readonly #connection: Connection
-  readonly #entries = new Map<string, Entry>()
+  readonly #known: KnownDevices
   readonly #questions: Questions
-  readonly #listeners = new Map<string | undefined, Set<DeviceListener>>()
   readonly #background: Background
   readonly #closing = new AbortController()
 
   constructor(options: MqttManagerOptions) {
-    this.#clock = options.clock
     this.#options = options
+    this.#known = new KnownDevices(options.clock)
     this.#background = new Background(options.failed)
     this.#questions = new Questions({
       clock: options.clock,
@@ -70,8 +57,8 @@ export class MqttManager {
       filters: [ALL_DEVICES],
       take: (topic, payload) => this.#take(topic, payload),
       up: () => {
-        this.#observeAgain([...this.#entries.keys()])
-        this.#search([...this.#entries.keys()])
+        this.#observeAgain(this.devices())
+        this.#search()
       },
       down: () => {},
     })
@@ -89,37 +76,27 @@ export class MqttManager {
   }
 
   device(key: string): ManagedDevice | undefined {
-    return this.#entries.get(key)?.device
+    return this.#known.get(key)
   }
 
   devices(): readonly ManagedDevice[] {
-    return [...this.#entries.values()].map(({ device }) => device)
+    return this.#known.all()
   }
 
   /** Tells of what happens to one device, or to any; the returned function ends it. */
   watch(listener: DeviceListener, key?: string): () => void {
-    const listeners = this.#listeners.get(key) ?? new Set()
-    this.#listeners.set(key, listeners.add(listener))
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key)
-    }
+    return this.#known.watch(listener, key)
   }
 
-  /** Knows those again that were managed before this process began: each is dormant until something is heard of it. */
+  /** Knows those again that were managed before this process began, and asks whether they are there. */
   restore(devices: Iterable<ManagedDevice>): void {
-    const missing = [...devices].filter(({ key }) => !this.#entries.has(key))
-    for (const known of missing) {
-      const isMissing = known.isMissing === true || !known.isDormant
-      const device = { ...known, observed: [], isMissing, isDormant: true }
-      this.#entries.set(known.key, { device, cancelExpiry: () => {} })
-    }
-    if (this.isUp) this.#search(missing.map(({ key }) => key))
+    this.#known.restore(devices)
+    if (this.isUp) this.#search()
   }
 
   /** Manages a device no longer, until it asks for it again. */
   forget(key: string): void {
-    this.#remove(key)
+    this.#known.remove(key)
   }
 
   /** Asks one that is missing for something: who stayed with their broker has no reason to speak unless asked. */
@@ -136,7 +113,7 @@ export class MqttManager {
 
   /** What is known of a device from elsewhere than from itself. */
   know(key: string, fields: readonly Field[]): void {
-    this.#put(key, (device) => withFields(device, fields))
+    this.#known.change(key, (device) => withFields(device, fields))
   }
 
   /** Writes attributes. */
@@ -147,7 +124,7 @@ export class MqttManager {
   ): Promise<Result<void, MqttProblem>> {
     const answer = await this.#ask(key, toDevice.update, { fields }, signal)
     if (!answer.ok) return answer
-    this.#put(key, (device) => withFields(device, fields))
+    this.#known.change(key, (device) => withFields(device, fields))
     return succeed(undefined)
   }
 
@@ -158,7 +135,7 @@ export class MqttManager {
     signal: AbortSignal,
   ): Promise<Result<void, MqttProblem>> {
     // What comes before the answer is of what was asked for.
-    this.#setObserved(key, (observed) => [...new Set([...observed, ...names])])
+    this.#known.setObserved(key, (observed) => [...new Set([...observed, ...names])])
     const answer = await this.#ask(
       key,
       toDevice.observe,
@@ -167,13 +144,13 @@ export class MqttManager {
     )
     if (!answer.ok) return answer
     const told = judgeFields(answer.value.d)
-    if (told.ok) this.#put(key, (device) => withTold(device, told.value.fields))
+    if (told.ok) this.#known.change(key, (device) => withTold(device, told.value.fields))
     return succeed(undefined)
   }
 
   /** Ends an observation; whatever the device says of it. */
   cancel(key: string, names: readonly string[]): void {
-    this.#setObserved(key, (observed) => observed.filter((name) => !names.includes(name)))
+    this.#known.setObserved(key, (observed) => observed.filter((name) => !names.includes(name)))
     this.#background.start(async (signal) => {
       await this.#ask(key, toDevice.cancel, { fields: names.map((field) => ({ field })) }, signal)
     })
@@ -204,8 +181,7 @@ export class MqttManager {
   }
 
   async close(): Promise<void> {
-    for (const { cancelExpiry } of this.#entries.values()) cancelExpiry()
-    this.#entries.clear()
+    this.#known.clear()
     this.#closing.abort()
     this.#questions.close()
     await this.#background.close()
@@ -238,85 +214,33 @@ export class MqttManager {
     if (root !== 'iotdevice-1' || who === undefined || path === undefined) return
     const key = keyOf(who)
     if (parseKey(key) === undefined) return
-    this.#wake(key)
+    this.#known.wake(key)
     if (path === fromDevice.response) return this.#questions.answered(key, payload)
     const before = this.device(key)
-    const isFull = before === undefined && this.#entries.size >= (this.#options.maxDevices ?? MAX_DEVICES)
+    const isFull = before === undefined && this.#known.size >= (this.#options.maxDevices ?? MAX_DEVICES)
     const heard = hear(who, before, { path, payload })
     const { device, reqId, ...answer } = isFull && heard.device ? { ...heard, ...full } : heard
-    if (device === 'gone') this.#remove(key)
-    else if (device !== undefined) this.#keep(device, path === fromDevice.manage ? 'managed' : 'changed')
+    if (device === 'gone') this.#known.remove(key)
+    else if (device !== undefined)
+      this.#known.keep(device, path === fromDevice.manage ? 'managed' : 'changed')
     if (reqId !== undefined)
       this.#background.start(async () => void (await this.#say(who, 'response', { ...answer, reqId })))
-    if (path !== fromDevice.manage || device === undefined) return
-    this.#expireLater(key)
-    this.#observeAgain([key])
+    if (path !== fromDevice.manage || device === undefined || device === 'gone') return
+    this.#known.expireLater(key)
+    this.#observeAgain([device])
   }
 
   /** A device that comes back, or whose broker does, may have forgotten what it was to tell. */
-  #observeAgain(keys: readonly string[]): void {
-    for (const key of keys) {
-      const { observed = [], isDormant = true } = this.device(key) ?? {}
+  #observeAgain(devices: readonly ManagedDevice[]): void {
+    for (const { key, observed, isDormant } of devices) {
       if (observed.length === 0 || isDormant) continue
       this.#background.start(async (signal) => void (await this.observe(key, observed, signal)))
     }
   }
 
-  #search(keys: readonly string[]): void {
-    for (const key of keys)
-      if (this.device(key)?.isMissing === true)
-        this.#background.start(async (signal) => void (await this.find(key, signal)))
-  }
-
-  #setObserved(key: string, change: (observed: readonly string[]) => readonly string[]): void {
-    const entry = this.#entries.get(key)
-    if (entry !== undefined) entry.device = { ...entry.device, observed: change(entry.device.observed) }
-  }
-
-  /** Keeps what became of a device; a value of a wrong form is not kept. */
-  #put(key: string, change: (device: ManagedDevice) => Result<ManagedDevice, string>): void {
-    const entry = this.#entries.get(key)
-    const changed = entry && change(entry.device)
-    if (changed?.ok) this.#keep(changed.value, 'changed')
-  }
-
-  #keep(device: ManagedDevice, kind: 'managed' | 'changed'): void {
-    const entry = this.#entries.get(device.key)
-    if (entry === undefined) this.#entries.set(device.key, { device, cancelExpiry: () => {} })
-    else entry.device = device
-    this.#tell({ kind, device })
-  }
-
-  #remove(key: string): void {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return
-    entry.cancelExpiry()
-    this.#entries.delete(key)
-    this.#tell({ kind: 'unmanaged', device: entry.device })
-  }
-
-  /** Whatever a dormant device says, it is there. */
-  #wake(key: string): void {
-    const entry = this.#entries.get(key)
-    if (entry === undefined || !entry.device.isDormant) return
-    entry.device = { ...entry.device, isDormant: false, isMissing: false }
-    this.#tell({ kind: 'awake', device: entry.device })
-    this.#expireLater(key)
-  }
-
-  #expireLater(key: string): void {
-    const entry = this.#entries.get(key)
-    entry?.cancelExpiry()
-    if (entry === undefined || entry.device.lifetimeMs === 0) return
-    entry.cancelExpiry = this.#clock.schedule(entry.device.lifetimeMs, () => {
-      entry.device = { ...entry.device, isDormant: true }
-      this.#tell({ kind: 'dormant', device: entry.device })
-    })
-  }
-
-  #tell(event: DeviceEvent): void {
-    for (const key of [event.device.key, undefined])
-      for (const listener of this.#listeners.get(key) ?? []) listener(event)
+  #search(): void {
+    for (const { key, isMissing } of this.devices())
+      if (isMissing === true) this.#background.start(async (signal) => void (await this.find(key, signal)))
   }
 }
 
