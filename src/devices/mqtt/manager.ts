@@ -240,7 +240,7 @@ export class MqttManager {
 
   #search(): void {
     for (const { key, isMissing } of this.devices())
-      if (isMissing === true) this.#background.start(async (signal) => void (await this.find(key, signal)))
+      if (isMissing === true) this.#background.start((signal) => this.find(key, signal))
   }
 }
 
