@@ -33,7 +33,15 @@ export type {
   FirmwareFacts,
   OnDevice,
 } from './devices/device.ts'
-export type { ActivationJob, Flasher, FlashJob, FlashProblem, FlashResult } from './devices/flasher.ts'
+export type {
+  ActivationJob,
+  Flasher,
+  FlashJob,
+  FlashProblem,
+  FlashResult,
+  Found,
+  Memo,
+} from './devices/flasher.ts'
 export { type Clock, VirtualClock } from './lib/clock.ts'
 
 /** How long requests may go on once the service is told to end. */
