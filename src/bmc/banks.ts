@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { message } from '../redfish/messages/message.ts'
 import { uris } from '../redfish/uris.ts'
 import { type Bmc, type Component, findComponent } from './bmc.ts'
+import { deviceUris } from './device-documents.ts'
 import type {
   Bank,
   Boot,
@@ -71,10 +72,12 @@ export function stateAtRest(bmc: Bmc, { id, factory }: Component): string {
 
 /** The resources that show a component's version, or would if it ran: both of a pair have the same. */
 export function shownAt(bmc: Bmc, id: string): string[] {
+  const { components, shown } = bmc.machine
   const named = pairOf(bmc, id)?.primary.id ?? id
-  return [...bmc.machine.shown].flatMap(([uri, places]) =>
-    places.some(({ component }) => component === named) ? [uri] : [],
-  )
+  const device = components.get(named)?.on?.device
+  // A managed device shows its own: nobody looks at thousands of others.
+  const where = device === undefined ? [...shown.keys()] : deviceUris(device)
+  return where.filter((uri) => shown.get(uri)?.some(({ component }) => component === named))
 }
 
 /** What a client's choice changes: the image boots at the next reset of its manager; nothing where it would anyway. */
