@@ -25,7 +25,7 @@ const dieAfter = async (ms: number, ...ids: readonly Id[]) => {
 }
 
 test.each([
-  ['is seen to its end', 60_000, 0, 'activate'],
+  ['is seen to its end', 20_000, 0, 'activate'],
   ['is over', 60_000, 600_000, 'activate'],
   ['whose image could not be fetched any more begins anew', 2_000, 0, 'nothing'],
 ])('a boot for two components that %s after the console died', async (_what, ms, laterMs, value) => {

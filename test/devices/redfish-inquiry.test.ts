@@ -44,7 +44,11 @@ describe('a device whose update was under way when the console ended', () => {
     ['was sent nothing', { found: 'nothing' }],
     [
       'has no task that is new',
-      { kept: before, script: { ...withTasks(`${TASKS}/7`), ...old }, found: 'nothing' },
+      {
+        kept: before,
+        script: { ...withTasks(`${TASKS}/7`), ...old, [`GET ${TASKS}/7`]: running },
+        found: 'nothing',
+      },
     ],
     ['has no tasks', { kept: { tasks: [] }, script: old, found: 'nothing' }],
     ['is at it, by its inventory', { kept: { tasks: [] }, script: updating, found: 'activate' }],
