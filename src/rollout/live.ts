@@ -1,4 +1,5 @@
 import { Heap } from './heap.ts'
+import { Occupancy } from './occupancy.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import {
@@ -71,11 +72,11 @@ export class LiveRollout {
   #opened = 0
   #places = 0
 
-  constructor({ head, waves, targets, ...base }: RolloutRecord) {
+  constructor({ head, waves, targets, ...base }: RolloutRecord, occupancy = new Occupancy()) {
     this.base = base
     this.now = base.createdAt
     this.rules = rulesOf(base.plan, base.createdAt)
-    this.queue = new ReadyQueue(this.rules)
+    this.queue = new ReadyQueue(this.rules, occupancy)
     this.#head = head
     for (const wave of waves) this.putWave(wave)
     for (const target of targets) this.putTarget(target)

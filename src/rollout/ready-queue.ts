@@ -1,4 +1,5 @@
 import { Heap } from './heap.ts'
+import { GROUP, type Occupancy, SOURCE } from './occupancy.ts'
 import type { Rules } from './rules.ts'
 import type { TargetRecord } from './state.ts'
 
@@ -12,10 +13,7 @@ export interface Entry {
 }
 
 /** What is shared by devices, and how many of them at once it bears. */
-type Limits = Pick<Rules, 'maxParallel' | 'perGroup' | 'perSource'>
-
-const GROUP = 'group '
-const SOURCE = 'source '
+type Limits = Pick<Rules, 'maxParallel' | 'maxOfAll' | 'perGroup' | 'perSource'>
 
 const byRank = (a: Entry, b: Entry): number => a.rank - b.rank
 
@@ -30,15 +28,17 @@ export class ReadyQueue {
   readonly #kept = new Map<string, Heap<Entry>>()
   /** Those that a closed window keeps, by their group. */
   readonly #closed = new Map<string, Entry[]>()
-  readonly #used = new Map<string, number>()
+  readonly #occupancy: Occupancy
   #running = 0
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, occupancy: Occupancy) {
     this.#limits = limits
+    this.#occupancy = occupancy
   }
 
   get hasRoom(): boolean {
-    return this.#running < this.#limits.maxParallel
+    const { maxParallel, maxOfAll } = this.#limits
+    return this.#running < maxParallel && this.#occupancy.all < maxOfAll
   }
 
   get running(): number {
@@ -92,14 +92,18 @@ export class ReadyQueue {
 
   occupy(target: TargetRecord): void {
     this.#running++
-    for (const lane of this.#lanesOf(target)) this.#used.set(lane, (this.#used.get(lane) ?? 0) + 1)
+    this.#occupancy.count(target, 1)
   }
 
   release(target: TargetRecord): void {
     this.#running--
-    const lanes = this.#lanesOf(target)
-    for (const lane of lanes) this.#used.set(lane, (this.#used.get(lane) ?? 0) - 1)
-    this.#call(lanes)
+    this.#occupancy.count(target, -1)
+    this.#call(this.#lanesOf(target))
+  }
+
+  /** Others may have left lanes that were full. */
+  lookAgain(): void {
+    this.#call([...this.#kept.keys()])
   }
 
   /** One who waits for each of the lanes that have room is ready again. */
@@ -112,7 +116,7 @@ export class ReadyQueue {
 
   #hasRoomIn(lane: string): boolean {
     const limit = lane.startsWith(GROUP) ? this.#limits.perGroup : this.#limits.perSource
-    return (this.#used.get(lane) ?? 0) < limit
+    return this.#occupancy.of(lane) < limit
   }
 
   /** Only what has a limit is a lane. */

@@ -39,6 +39,8 @@ interface WaveRule {
 export interface Rules {
   readonly startAt: number | undefined
   readonly maxParallel: number
+  /** With those of other roll-outs. */
+  readonly maxOfAll: number
   readonly perGroup: number
   readonly perSource: number
   readonly timeoutMs: number
@@ -70,6 +72,8 @@ export function rulesOf(plan: RolloutPlan, createdAt: number): Rules {
   return {
     startAt: plan.StartTime === undefined ? undefined : millisecondsOf(plan.StartTime),
     maxParallel: plan.MaxParallel ?? MAX_PARALLEL,
+    // Who says nothing of it waits for nobody.
+    maxOfAll: plan.MaxParallel ?? Infinity,
     perGroup: plan.MaxParallelPerGroup ?? Infinity,
     perSource: plan.MaxParallelPerSource ?? Infinity,
     timeoutMs: msOf(plan.DeviceTimeout) ?? DEVICE_TIMEOUT_MS,

@@ -4,6 +4,7 @@ import type { Result } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
 import { type Changes, LiveRollout } from './live.ts'
 import type { Effect } from './moves.ts'
+import type { Occupancy } from './occupancy.ts'
 import type { Attempt, Failure, FlashKind, Outcome, RolloutRecord, TargetRecord } from './state.ts'
 import { type OfOperation, type RolloutEvent, step } from './step.ts'
 
@@ -14,6 +15,8 @@ export interface RolloutPorts {
   /** Keeps what has changed: resolves when it outlives the process. What it rejects with ends the roll-out's run. */
   readonly store: (rollout: string, changes: Changes) => Promise<void>
   readonly flash: FlashPort
+  /** What it shares with others; it is to hear a Tick when one of those has ended with a device. */
+  readonly occupancy?: Occupancy
 }
 
 /** Work on devices, each piece known by the operation that it was given. */
@@ -56,7 +59,7 @@ export class RolloutRun {
   #cancelWake = (): void => {}
 
   constructor(record: RolloutRecord, ports: RolloutPorts) {
-    this.live = new LiveRollout(record)
+    this.live = new LiveRollout(record, ports.occupancy)
     this.#ports = ports
   }
 

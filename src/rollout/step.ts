@@ -70,7 +70,7 @@ export function step(live: LiveRollout, events: readonly RolloutEvent[], now: nu
 function take(live: LiveRollout, event: RolloutEvent, effects: Effect[]): void {
   switch (event.kind) {
     case 'Tick':
-      return
+      return live.queue.lookAgain()
     case 'Begin':
       if (live.head.state === 'New') live.setHead({ state: 'Scheduled', beganAt: live.now })
       return

@@ -216,6 +216,25 @@ describe('a device on which another operation works', () => {
   })
 })
 
+test.each([
+  ['of all', { MaxParallel: 1 }, 1],
+  ['of a group', { MaxParallelPerGroup: 1 }, 1],
+  ['of a source', { MaxParallel: 3, MaxParallelPerSource: 2 }, 2],
+  ['unless given', {}, 4],
+])('limits hold for what several roll-outs do at the same time: %s', async (_what, limits, most) => {
+  const emulator = await startLab(4)
+  const Elements = ['1', '2', '3', '4'].map((id) => ({ '@odata.id': uris.system(id) }))
+  await emulator.send(uris.aggregates, { method: 'POST', body: { Elements } })
+  for (const two of [
+    ['1', '2'],
+    ['3', '4'],
+  ])
+    await pushRollOut(emulator, bios, { ...limits, Targets: two.map(uris.system) })
+  await emulator.clock.advance(LONG_MS)
+  expect(emulator.lab.busiest).toBe(most)
+  expect(versionsOf(emulator)).toEqual(Array(4).fill('2.0.0'))
+})
+
 describe('a device that is attached while a roll-out goes on', () => {
   test.each([
     ['joins its last wave where the plan wants that', { Dynamic: true }, '2.0.0'],

@@ -34,6 +34,11 @@ export interface KeptImage {
   readonly fileName: string
 }
 
+/** What is kept of an image. */
+export function keptOf({ sha256, fileName }: KeptImage): KeptImage {
+  return { sha256, fileName }
+}
+
 const HEAD = 'head'
 const WAVE = 'wave'
 const TARGET = 'target'

@@ -12,6 +12,7 @@ import { ofEach } from '../../lib/of-each.ts'
 import { fail } from '../../lib/result.ts'
 import { message } from '../../redfish/messages/message.ts'
 import type { Changes, LiveRollout } from '../../rollout/live.ts'
+import { Occupancy } from '../../rollout/occupancy.ts'
 import { RolloutRun } from '../../rollout/run.ts'
 import { newRollout } from '../../rollout/new-rollout.ts'
 import type { JobEngine } from '../../tasks/job-engine.ts'
@@ -21,11 +22,11 @@ import { recorded } from '../../update/record.ts'
 import { movedTo, type RollOuts } from '../../update/run.ts'
 import { onArrival } from './arrivals.ts'
 import { add, type Asking, cancel, move, redo } from './asking.ts'
-import { type Carried, hear } from './carried.ts'
+import { type Carried, hear, makeRoom } from './carried.ts'
 import { Flashing, type FlashTools } from './flashing.ts'
 import { foretell } from './foretold.ts'
 import { jobsAfter, placeSteps, type Projected } from './projection.ts'
-import { type Asked, changedParts, type KeptRollout, keptRollouts, newParts } from './record.ts'
+import { type Asked, changedParts, keptOf, type KeptRollout, keptRollouts, newParts } from './record.ts'
 import type { Redo } from './redoing.ts'
 import type { Refusal } from './refusal.ts'
 import { choose, planOf } from './selection.ts'
@@ -51,6 +52,7 @@ export class Rollouts implements RollOuts {
   readonly #background: Background
   readonly #carried = ofEach<Bmc, Map<string, Carried>>(() => new Map())
   readonly #flashing = new Map<Bmc, Flashing>()
+  readonly #occupancy = ofEach<Bmc, Occupancy>(() => new Occupancy())
 
   constructor(options: RolloutOptions) {
     this.#options = options
@@ -178,6 +180,7 @@ export class Rollouts implements RollOuts {
       background: this.#background,
       store: (_id, changes) => this.#store(carried, changes),
       flash,
+      occupancy: this.#occupancy(bmc),
     })
     const carried: Carried = { bmc, asked, run, live: run.live, waveIds, steps: new Map(), image }
     this.#place(carried)
@@ -228,6 +231,7 @@ export class Rollouts implements RollOuts {
     const change: Change = { rollouts: parts, jobs, ...loggedOf(carried, changes, jobs) }
     commit(bmc, change)
     if (!isNeeded) this.#release(carried)
+    makeRoom(this.#carried(bmc).values(), carried, changes)
     return Promise.resolve()
   }
 
@@ -237,10 +241,6 @@ export class Rollouts implements RollOuts {
     carried.image = undefined
     if (image !== undefined) this.#options.clock.schedule(0, () => void image.spooled.discard())
   }
-}
-
-function keptOf({ sha256, fileName }: ReceivedImage) {
-  return { sha256, fileName }
 }
 
 /** As long as it goes on, and afterwards for those that may be tried again. */
