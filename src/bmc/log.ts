@@ -4,8 +4,10 @@ import type { Bmc } from './bmc.ts'
 import { nextNumber } from './numbers.ts'
 import type { BmcState, Cause, Change, Entries, LogEntry, Notice } from './state.ts'
 
-/** MaxNumberOfRecords of a log; the oldest entry gives way (OverWritePolicy WrapsWhenFull). */
+/** How many entries most logs hold. */
 export const MAX_LOG_RECORDS = 1_000
+/** A roll-out to thousands of devices is to be seen whole: who updated what, each with a second attempt or a roll-back. */
+const CONSOLE_AUDIT_RECORDS = 10_000
 
 /** Each log by its Id, as the state and a change name it. */
 export const logs = {
@@ -14,6 +16,11 @@ export const logs = {
   [JOB_LOG]: 'jobLog',
 } as const satisfies Record<string, keyof BmcState>
 export type LogId = keyof typeof logs
+
+/** MaxNumberOfRecords of a log; the oldest entry gives way (OverWritePolicy WrapsWhenFull). */
+export function maxRecords({ machine }: Bmc, log: (typeof logs)[LogId]): number {
+  return log === 'auditLog' && machine.managesDevices ? CONSOLE_AUDIT_RECORDS : MAX_LOG_RECORDS
+}
 
 /** The resource that entries are about, and what they come of. */
 export type About = Cause & Pick<LogEntry, 'origin'>
@@ -85,13 +92,23 @@ export function entered(
   lines: readonly Line[],
 ): Entries<LogEntry> {
   const log = bmc.state[table]
+  const most = maxRecords(bmc, table)
   const first = nextNumber(bmc, table, lines.length)
   const added = lines
     .map(({ about, message }, index) => ({ ...about, id: String(first + index), created: now, message }))
-    .slice(-MAX_LOG_RECORDS)
-  const excess = Math.max(0, log.size + added.length - MAX_LOG_RECORDS)
+    .slice(-most)
+  const excess = Math.max(0, log.size + added.length - most)
   return [
-    ...[...log.keys()].slice(0, excess).map((id) => [id, undefined] as const),
+    ...oldest(log, excess).map((id) => [id, undefined] as const),
     ...added.map((entry) => [entry.id, entry] as const),
   ]
+}
+
+function oldest(log: ReadonlyMap<string, LogEntry>, count: number): string[] {
+  const ids: string[] = []
+  for (const id of log.keys()) {
+    if (ids.length === count) break
+    ids.push(id)
+  }
+  return ids
 }

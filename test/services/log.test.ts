@@ -202,24 +202,27 @@ describe('the audit log', () => {
     expect(await entries(emulator, AUDIT_LOG)).toEqual([])
   })
 
-  test(`holds ${MAX_LOG_RECORDS} entries, and then the oldest gives way`, async () => {
-    const emulator = await startEmulator()
+  test.each([
+    ['', 'rackmount', MAX_LOG_RECORDS],
+    [', of a console more', 'console', 10_000],
+  ])('holds so many entries, and then the oldest gives way%s', async (_what, machine, most) => {
+    const emulator = await startEmulator({ machine })
     const deny = () => emulator.send(uris.updateService, { method: 'PATCH', user: 'reader', body: {} })
-    const shown = async () => {
-      const all = await entries(emulator, AUDIT_LOG)
-      return [all.length, all[0]?.['Id']]
-    }
+    const { bmc } = emulator
+    const log = await emulator.get(uris.logService(bmc.machine.manager, AUDIT_LOG))
+    expect(log).toMatchObject({ MaxNumberOfRecords: most })
+    const held = () => [bmc.state.auditLog.size, bmc.state.auditLog.keys().next().value]
     const add = (count: number): void => {
       const said = Array.from({ length: count }, () => message('Base.Success'))
-      commit(emulator.bmc, audited(emulator.bmc, 0, uris.updateService, said))
+      commit(bmc, audited(bmc, 0, uris.updateService, said))
     }
-    add(MAX_LOG_RECORDS)
-    expect(await shown()).toEqual([MAX_LOG_RECORDS, '1'])
+    add(most)
+    expect(held()).toEqual([most, '1'])
     await deny()
-    expect(await shown()).toEqual([MAX_LOG_RECORDS, '2'])
+    expect(held()).toEqual([most, '2'])
     // Of more at once than it holds, the newest.
-    add(MAX_LOG_RECORDS + 5)
-    expect(await shown()).toEqual([MAX_LOG_RECORDS, String(MAX_LOG_RECORDS + 7)])
+    add(most + 5)
+    expect(held()).toEqual([most, String(most + 7)])
   })
 })
 

@@ -1,6 +1,6 @@
 import type { Bmc, BmcAction, Row } from '../../bmc/bmc.ts'
 import { commit } from '../../bmc/commit.ts'
-import { cleared, type LogId, logs, MAX_LOG_RECORDS } from '../../bmc/log.ts'
+import { cleared, type LogId, logs, maxRecords } from '../../bmc/log.ts'
 import { managerPath, servedBelow, servingManager } from '../../bmc/serving-manager.ts'
 import type { LogEntry } from '../../bmc/state.ts'
 import type { Devices } from '../../console/devices.ts'
@@ -62,14 +62,14 @@ function rowsOf(log: LogId, pageSize: number): Row[] {
       type: 'LogService',
       view: servedBelow(
         (manager) => uris.logService(manager, log),
-        (_bmc, manager) => {
+        (bmc, manager) => {
           const uri = uris.logService(manager, log)
           return {
             ...resource('LogService', uri, name),
             ServiceEnabled: true,
             LogEntryType: 'Event',
             LogPurposes: purposes,
-            MaxNumberOfRecords: MAX_LOG_RECORDS,
+            MaxNumberOfRecords: maxRecords(bmc, logs[log]),
             OverWritePolicy: 'WrapsWhenFull',
             Status: { State: 'Enabled', Health: 'OK' },
             Entries: link(uris.logEntries(manager, log)),
