@@ -90,6 +90,51 @@ describe('a look at a device', () => {
     expect(facts?.firmware.map(({ id }) => id)).toEqual(['A', 'C'])
   })
 
+  describe('without an inventory', () => {
+    const part = (uri: string, Name: string, more: JsonObject): Reply => ({
+      body: { ...link(uri), Id: Name, Name, ...more },
+    })
+    const parts: Record<string, Reply> = {
+      [`GET ${V1}/Systems`]: collection(`${V1}/Systems/1`, `${V1}/Systems/2`, `${V1}/Systems/3`),
+      [`GET ${V1}/Systems/1`]: part(`${V1}/Systems/1`, 'a', { BiosVersion: '1.1' }),
+      [`GET ${V1}/Systems/2`]: part(`${V1}/Systems/2`, 'b', { BiosVersion: '1.2' }),
+      [`GET ${V1}/Systems/3`]: part(`${V1}/Systems/3`, 'c', {}),
+      [`GET ${V1}/Managers/M`]: part(`${V1}/Managers/M`, 'm', { FirmwareVersion: '2', Version: 'rev. A' }),
+    }
+    const bios = { of: 'system', updateable: true }
+    const found = [
+      { id: 'BIOS-a', name: 'BIOS of a', version: '1.1', nativeId: `${V1}/Systems/1`, ...bios },
+      { id: 'BIOS-b', name: 'BIOS of b', version: '1.2', nativeId: `${V1}/Systems/2`, ...bios },
+      {
+        id: 'Firmware-m',
+        name: 'Firmware',
+        version: '2',
+        nativeId: `${V1}/Managers/M`,
+        ...bios,
+        of: 'manager',
+      },
+    ]
+
+    test.each<[string, Reply]>([
+      ['that is linked to', { status: 404 }],
+      ['that may be read', { status: 405 }],
+      ['with anything in it', collection()],
+    ])('%s it has what its systems and managers say that they run', async (_what, reply) => {
+      const { facts } = await look({ ...scriptOf([]), ...parts, [`GET ${ITEMS}`]: reply })
+      expect(facts?.firmware).toEqual(found)
+    })
+
+    test('and without a service for updates nothing of it can be updated', async () => {
+      const { facts } = await look({ ...scriptOf([], { UpdateService: null }), ...parts })
+      expect(facts?.firmware.map(({ updateable }) => updateable)).toEqual([false, false, false])
+    })
+
+    test('for the moment it is not looked at to the end', async () => {
+      const { seen } = await look({ ...scriptOf([]), ...parts, [`GET ${ITEMS}`]: { status: 503 } })
+      expect(seen).toMatchObject({ problem: { kind: 'busy' } })
+    })
+  })
+
   test('tells of what each piece is, as its item or its manager says', async () => {
     const { facts } = await look(
       scriptOf([

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { FlashResult } from '../../src/devices/flasher.ts'
+import { stages } from '../contracts/device-adapter.ts'
 import {
   ITEM,
   JOB,
@@ -12,6 +14,7 @@ import {
   good,
   inventory,
   job,
+  link,
   resetRequired,
   said,
   startDevice,
@@ -40,6 +43,49 @@ describe('a device gets', () => {
     await run()
     expect(parametersOf(pushed()[0]?.body)).toEqual({ Targets: [ITEM], ...more })
   })
+
+  test.each([
+    ['its BIOS’', '2', [resetRequired], [`POST ${RESET}`]],
+    ['its BIOS’, of whose version nothing is known,', '', [], []],
+  ])(
+    '%s image for its system, where it has no inventory and no push',
+    async (_what, version, messages, resets) => {
+      const system = `${V1}/Systems/S`
+      const simple = '/simple'
+      const bios = (BiosVersion: string): Reply => ({
+        body: { ...link(system), Id: 'S', BiosVersion, Status: { Conditions: [said('Fan.1.0.Slow')] } },
+      })
+      const {
+        adapter,
+        job: one,
+        requests,
+      } = await startDevice(
+        {
+          [`GET ${V1}/UpdateService`]: {
+            body: {
+              HttpPushUri: '/push',
+              Actions: { '#UpdateService.SimpleUpdate': { target: simple } },
+            },
+          },
+          'GET /push': { status: 404 },
+          [`POST ${simple}`]: { status: 204, headers: { Location: TASK } },
+          [`GET ${TASK}`]: [
+            task(messages.length > 0 ? 'Pending' : 'Running', ...messages),
+            task('Completed'),
+          ],
+          [`GET ${system}`]: [bios('1'), bios('2')],
+        },
+        { publish: () => Promise.resolve({ uri: 'http://images/2', done: () => {} }) },
+      )
+      const asked = { ...one, version, firmware: { ...one.firmware, nativeId: system } }
+      const results: FlashResult[] = []
+      for (const stage of stages) results.push(await adapter[stage](asked))
+      expect(results).toEqual(good)
+      const posts = requests.filter(({ line }) => line.startsWith('POST '))
+      expect(posts.map(({ line }) => line)).toEqual([`POST ${simple}`, ...resets])
+      expect(JSON.parse(posts[0]?.body ?? '')).toEqual({ ImageURI: 'http://images/2', Targets: [system] })
+    },
+  )
 
   test('no parameter that it has refused, and the whole image again', async () => {
     const service = {

@@ -10,6 +10,7 @@ import { readItems } from './reading.ts'
 import { performReset, resetAction, type ResetAsk } from './resets.ts'
 import { RefusalError } from './sending.ts'
 import { activateAction, standbyFor } from './standby.ts'
+import { ownVersion } from './without-inventory.ts'
 
 export interface Activating {
   readonly firmware: FirmwareFacts
@@ -123,14 +124,16 @@ export async function settle(
   ending: Ending,
 ): Promise<string> {
   const { clock, patience, errand } = connection
-  const { version: wanted, target } = activating
+  const { version: wanted, target, firmware } = activating
   let { wasReset } = ending
   let hasWaited = false
   for (const since = clock.now(); ;) {
     const item = await readItem(connection, target)
     const waits = item !== undefined && item.conditions.length > 0
     const isAtRest = item !== undefined && !waits && !item.isBusy
-    const isThrough = item?.version === wanted || hasWaited || ending.told === 'success'
+    // Of some images only the device knows the version: another one than before is the new one.
+    const isNew = wanted === '' ? item?.version !== firmware.version : item?.version === wanted
+    const isThrough = isNew || hasWaited || ending.told === 'success'
     if (isAtRest && isThrough) return item.version
     const asks = resetsIn(item?.conditions ?? [])
     const isDue = asks.length > 0 || (ending.told === 'end' && isAtRest && item.needsReset)
@@ -169,9 +172,11 @@ export async function readItem({ errand }: Connection, target: string): Promise<
   const { status, body } = await patientGet(errand, target)
   if (status !== 200) return undefined
   const statusOf: JsonObject = isObject(body['Status']) ? body['Status'] : {}
+  const own = ownVersion(body)
   return {
-    version: textIn(body, 'Version') ?? '',
-    conditions: readMessages({ Messages: statusOf['Conditions'] ?? [] }),
+    version: own ?? textIn(body, 'Version') ?? '',
+    // Those of a system, or a manager, are of anything.
+    conditions: own === undefined ? readMessages({ Messages: statusOf['Conditions'] ?? [] }) : [],
     isBusy: statusOf['State'] === 'Updating',
     needsReset: body['ResetRequiredOnUpdate'] === true,
   }

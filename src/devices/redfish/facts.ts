@@ -5,6 +5,7 @@ import { type Connection, linkIn, pathOf, textIn } from './connection.ts'
 import { readItems, readMembers } from './reading.ts'
 import { offeredResets } from './resets.ts'
 import { isStandby, standbyFor } from './standby.ts'
+import { itemsOf } from './without-inventory.ts'
 
 /** What of a device is what a console speaks of. */
 export interface Parts {
@@ -12,6 +13,8 @@ export interface Parts {
   readonly system: JsonObject | undefined
   readonly manager: JsonObject | undefined
   readonly chassis: JsonObject | undefined
+  /** All systems and managers. */
+  readonly all: readonly JsonObject[]
 }
 
 /** Finds its system, its manager and its chassis. */
@@ -32,13 +35,15 @@ export async function findParts(connection: Connection): Promise<Parts> {
       named(chassis, firstIn(links, 'Chassis')) ??
       chassis.find((one) => linkIn(one['Links'], 'ContainedBy') === undefined) ??
       chassis[0],
+    all: [...systems, ...managers],
   }
 }
 
 /** What a device says of itself. */
 export async function readFacts(connection: Connection): Promise<DeviceFacts> {
   const { root } = connection
-  const { system, manager, chassis } = await findParts(connection)
+  const parts = await findParts(connection)
+  const { system, manager, chassis } = parts
   const most = [system, chassis, manager]
   const first = (name: string): string | undefined =>
     most.map((part) => textIn(part, name)).find((text) => text !== undefined)
@@ -52,7 +57,7 @@ export async function readFacts(connection: Connection): Promise<DeviceFacts> {
     power: powerOf(system),
     resetTypes: (await offeredResets(connection, system)) ?? [],
     managerResetTypes: (await offeredResets(connection, manager)) ?? [],
-    firmware: await readFirmware(connection, manager),
+    firmware: await readFirmware(connection, parts),
   }
 }
 
@@ -63,11 +68,10 @@ function powerOf(system: JsonObject | undefined): DeviceFacts['power'] {
   return state === 'Off' || state === 'PoweringOn' ? 'Off' : undefined
 }
 
-async function readFirmware(
-  connection: Connection,
-  manager: JsonObject | undefined,
-): Promise<FirmwareFacts[]> {
-  const items = await readItems(connection)
+async function readFirmware(connection: Connection, { manager, all }: Parts): Promise<FirmwareFacts[]> {
+  const found = await readItems(connection)
+  const isUpdateable = linkIn(connection.root, 'UpdateService') !== undefined
+  const items = found.length > 0 ? found : itemsOf(all, isUpdateable)
   const ids = new Set<string>()
   return items
     .filter((item) => !isStandby(item))
@@ -98,7 +102,7 @@ function firmwareOf(
   }
 }
 
-/** The inventory item of a device's firmware. */
+/** The inventory item of a device's firmware, or what stands for it. */
 export function itemOf({ id, nativeId }: FirmwareFacts): string {
   return nativeId ?? uris.firmware(id)
 }

@@ -7,6 +7,8 @@ import { answerProblem } from './problems.ts'
 const PARALLEL = 4
 /** Nothing that has more is a collection of ours. */
 const MAX_MEMBERS = 2_000
+/** What is not there, though it is linked to. */
+const absent = new Set([404, 405, 410, 501])
 
 /** A resource that must be there. */
 export async function read({ client }: Connection, path: string): Promise<JsonObject> {
@@ -22,7 +24,7 @@ export async function readIfThere({ client }: Connection, path: string): Promise
   return answer.status === 200 ? answer.body : undefined
 }
 
-/** The members of a collection, in its order; those that cannot be read are passed over. */
+/** The members of a collection, in its order; those that cannot be read are passed over. One that is not there has none. */
 export async function readMembers(
   connection: Connection,
   collection: string | undefined,
@@ -49,7 +51,8 @@ async function listMembers(connection: Connection, collection: string): Promise<
   let next: string | undefined = collection
   while (next !== undefined && !seen.has(next) && members.size < MAX_MEMBERS) {
     seen.add(next)
-    const page = await readPage(connection, next, next === collection)
+    const page: JsonObject | undefined = await readPage(connection, next, next === collection)
+    if (page === undefined) break
     const list = Array.isArray(page['Members']) ? page['Members'] : []
     for (const member of list) {
       const [uri] = linkUris([member])
@@ -62,14 +65,21 @@ async function listMembers(connection: Connection, collection: string): Promise<
 }
 
 /** The pages after the first one are asked for as the service says. */
-async function readPage(connection: Connection, path: string, isFirst: boolean): Promise<JsonObject> {
+async function readPage(
+  connection: Connection,
+  path: string,
+  isFirst: boolean,
+): Promise<JsonObject | undefined> {
   const query = isFirst ? expandQuery(connection.root) : undefined
   if (query !== undefined) {
     // Some announce it and fail at it.
     const expanded = await readIfThere(connection, `${path}?${query}`)
     if (Array.isArray(expanded?.['Members'])) return expanded
   }
-  return read(connection, path)
+  const answer = await connection.client.get(path)
+  if (answer.status === 200) return answer.body
+  if (isFirst && absent.has(answer.status)) return undefined
+  throw new DeviceError(answerProblem(`GET ${path}`, answer))
 }
 
 /** How a collection is asked for together with its members (DSP0266 §7.3.5), where the service knows how. */

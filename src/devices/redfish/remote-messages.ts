@@ -24,7 +24,8 @@ const failures = new Set([
 export function concerns({ args }: ReadMessage, target: string): boolean {
   const items = target.slice(0, target.lastIndexOf('/') + 1)
   const named = args.map(referencePath).filter((arg) => arg.startsWith(items))
-  return named.length === 0 || named.includes(target)
+  // An action of a system is below it.
+  return named.length === 0 || named.some((arg) => arg === target || arg.startsWith(`${target}/`))
 }
 
 /** Whether a message says that something went wrong. */

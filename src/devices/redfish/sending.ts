@@ -91,9 +91,12 @@ async function sendOnce(
     )
     return lessAndLess(given, (parameters) => client.upload(pushUri, multipartBody(image, parameters)))
   }
-  if (rawUri !== undefined) return pushRaw(connection, { service, rawUri, target, image })
   const action = actionIn(service, 'SimpleUpdate')
   const simpleUri = textIn(action, 'target')
+  const isOnlyWay = simpleUri === undefined || publish === undefined
+  // Some name one that they do not have, and hang up in the middle of the image. What is there answers 405.
+  if (rawUri !== undefined && (isOnlyWay || (await client.get(rawUri)).status !== 404))
+    return pushRaw(connection, { service, rawUri, target, image })
   if (simpleUri === undefined) throw unsupported('it offers no way to give it an image')
   if (publish === undefined) throw unsupported('it takes images only from where it can fetch them')
   const imageUri = await publish()
