@@ -75,9 +75,11 @@ export class Errands implements Flasher {
   }
 
   inquiry(whose: Whose): Inquiry | undefined {
-    if (this.#errandOf(whose)?.adapter.inquire === undefined) return undefined
-    return (job, at) =>
-      this.#do(job, async (adapter, on) => (await adapter.inquire?.({ ...job, ...on }, at)) ?? succeed(at))
+    return this.#asking(whose, 'inquire')
+  }
+
+  withdrawal(whose: Whose): Inquiry | undefined {
+    return this.#asking(whose, 'withdraw')
   }
 
   release(job: Whose): void {
@@ -93,6 +95,12 @@ export class Errands implements Flasher {
       detached.abort(new Error('detached'))
       if (!isBusy) this.release(whose)
     }
+  }
+
+  #asking(whose: Whose, how: 'inquire' | 'withdraw'): Inquiry | undefined {
+    if (this.#errandOf(whose)?.adapter[how] === undefined) return undefined
+    return (job, at) =>
+      this.#do(job, async (adapter, on) => (await adapter[how]?.({ ...job, ...on }, at)) ?? succeed(at))
   }
 
   #done({ bmcId, component }: Whose): void {

@@ -32,6 +32,7 @@ export function forwarding(adapter: Omit<DeviceAdapter, 'abilities'>): DeviceAda
     install: (job) => adapter.install(job),
     activate: (job) => adapter.activate(job),
     ...(adapter.inquire && { inquire: adapter.inquire.bind(adapter) }),
+    ...(adapter.withdraw && { withdraw: adapter.withdraw.bind(adapter) }),
     release: (job) => adapter.release(job),
     close: () => adapter.close(),
   }

@@ -40,6 +40,8 @@ export interface DeviceAdapter {
   activate(job: ActivationJob & OnDevice): Promise<FlashResult>
   /** After a restart: how far the device has come with what was begun in this stage (see Inquiry); absent where none can tell. */
   inquire?(job: ActivationJob & OnDevice, at: DeviceStageName): Promise<Found>
+  /** After a stage was aborted: has the device let go of it (see Flasher); absent where an aborted stage is that. */
+  withdraw?(job: ActivationJob & OnDevice, at: DeviceStageName): Promise<Found>
   release(job: Parameters<Flasher['release']>[0] & OnDevice): void
   /** What its kind can beside; a device's facts tell whether that one does. */
   readonly abilities?: Abilities

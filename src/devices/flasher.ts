@@ -19,6 +19,11 @@ export interface Flasher {
   activate(job: ActivationJob): Promise<FlashResult>
   /** How the device is asked what came of what the service was at when it ended; `undefined`: it cannot be asked. */
   inquiry?(job: Pick<ActivationJob, 'bmcId' | 'component'>): Inquiry | undefined
+  /**
+   * How the device is asked to let go of what it is at, and then tells how far it has come: `nothing` where it has let go;
+   * else it goes on, whether that is wanted or not. `undefined`: whoever stops asking it for more has stopped it.
+   */
+  withdrawal?(job: Pick<ActivationJob, 'bmcId' | 'component'>): Inquiry | undefined
   /** Forgets what was taken and not installed. */
   release(job: Pick<FlashJob, 'bmcId' | 'component'>): void
   /** Forgets all that it knows of the devices of a BMC that is gone. */

@@ -31,7 +31,6 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   readonly key: string
   readonly uri: string
   readonly cause: Cause
-  readonly signal: AbortSignal
   readonly #setting: Setting<R>
   readonly #whole: LiveWork<R> | undefined
   readonly #parts: LiveWork<R>[] = []
@@ -39,6 +38,8 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   /** What the tally of the whole has of it. */
   #told: { readonly percent: number; readonly doing: Doing | undefined } = { percent: 0, doing: undefined }
   readonly #abort = new AbortController()
+  readonly #late = new AbortController()
+  #signal: AbortSignal
   #moment: Moment
   #isCancellable = false
   #isTimedOut = false
@@ -54,7 +55,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     this.#whole = whole
     this.uri = setting.kind.uri(key)
     this.cause = { ...setting.cause, related: [...(whole === undefined ? [] : [whole.uri]), this.uri] }
-    this.signal = AbortSignal.any([whole?.signal ?? setting.closing, this.#abort.signal])
+    this.#signal = AbortSignal.any([whole?.signal ?? setting.closing, this.#abort.signal])
     const record = setting.kind.recordsOf(setting.bmc).get(key)
     const { kind } = setting
     this.#hasBegun =
@@ -78,6 +79,18 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
       this.#count(record?.percent)
     }
     if (record !== undefined && kind.isCancelling(record)) this.#stop(new Error('cancelled'))
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal
+  }
+
+  get lasting(): AbortSignal {
+    return AbortSignal.any([this.#whole?.lasting ?? this.#setting.closing, this.#late.signal])
+  }
+
+  persist(): void {
+    this.#signal = this.lasting
   }
 
   /** Runs to the end of the work; rejects only when the service closes. */
@@ -168,7 +181,9 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     if (!this.#hasBegun) return
     this.report({ messages: [message('Base.OperationTimeout')] })
     this.#isTimedOut = true
-    this.#stop(new Error('timed out'))
+    const reason = new Error('timed out')
+    this.#late.abort(reason)
+    this.#stop(reason)
   }
 
   /** From the next checkpoint on it is held, and so are its parts. */

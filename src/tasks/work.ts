@@ -9,6 +9,10 @@ export interface WorkHandle {
   readonly cause: Cause
   /** Aborted when somebody cancels it, when its time is over, and when the service ends. */
   readonly signal: AbortSignal
+  /** The same, but that nobody can cancel it. */
+  readonly lasting: AbortSignal
+  /** It was cancelled, and what it is at does not let itself be: it goes on, and its signal is the lasting one. */
+  persist(): void
   /** Records progress, in one commit with whatever else changed by it. */
   report(progress: WorkProgress, also?: Change): void
   /** While false, a request to cancel is refused. */

@@ -58,6 +58,8 @@ export async function takeUpActivation(
   if (image === undefined) return completed
   const { bmc, component, work } = device
   const { onManagerReset = 'fails' } = component.behaviour
+  // It cannot be cancelled any more, and goes on although it was before.
+  if (left?.at === 'activate' && work.signal.aborted) work.persist()
   const found = left?.at === 'activate' ? await inquire(device, image.version, left.at) : undefined
   // One that a reset was to activate waits for that reset, which begins again as well.
   const isLost =

@@ -33,9 +33,11 @@ export async function runPieces(
   // Only when all have stopped may the image go: one device's bug must not pull it from under the others.
   const bug = settled.find((one) => one.status === 'rejected')
   if (bug !== undefined) throw bug.reason
-  const ending = endingOf(settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])))
-  // What had been done by then stays done, but the whole is not.
-  return work.signal.aborted && ending.state === 'Completed' ? { ...ending, state: 'Cancelled' } : ending
+  const endings = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const ending = endingOf(endings)
+  // What had been done by then stays done, but the whole is not, unless all of it went on to its end.
+  const isCut = work.signal.aborted && endings.some(({ state }) => state === 'Cancelled')
+  return isCut && ending.state === 'Completed' ? { ...ending, state: 'Cancelled' } : ending
 }
 
 /** The whole is as good as its worst part; only where nothing came of it does the monitor answer an error. */

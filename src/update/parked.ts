@@ -39,6 +39,9 @@ function unseen({ bmc, component: { uri }, opening, shop }: Parked, cause: Cause
     uri,
     cause,
     signal: opening.signal,
+    // Nobody can cancel it.
+    lasting: opening.signal,
+    persist: () => {},
     report: ({ messages = [] }, also = {}) => {
       // What is noteworthy is logged by whoever tells it; here the rest is told nowhere else.
       const log = also.log ? {} : logged(bmc, shop.clock.now(), { ...cause, origin: uri }, messages)

@@ -5,7 +5,7 @@ import type { Message } from '../redfish/messages/message.ts'
 import type { Ending } from '../tasks/work.ts'
 import { failedUpdate, updating } from './component-changes.ts'
 import { type DeviceUpdate, named } from './device-part.ts'
-import { inquire, whyLost } from './inquiry.ts'
+import { inquire, whyLost, withdraw } from './inquiry.ts'
 import { reached } from './record.ts'
 import { install } from './stages/install.ts'
 import type { DeviceStage } from './stages/stage.ts'
@@ -16,15 +16,23 @@ import { conclude, deviceJob, percentOf, withLog } from './workshop.ts'
 /** What writes an image to a device; activation follows. */
 export const stages: readonly DeviceStage[] = [transferToDevice, verifyOnDevice, install]
 
+/** What is still to be done of a writing that was cut: at once, or when the reset is over that struck it. */
+interface Cut {
+  readonly left: readonly DeviceStage[]
+  readonly isStruck: boolean
+}
+
 /** Writes it, and once more where the device begins again after a reset of the manager; how the part ends that fails. */
 export async function writeWhole(
   device: DeviceUpdate,
   todo: readonly DeviceStage[],
   letBoot: () => void,
 ): Promise<Ending | undefined> {
-  for (let left = todo; ; left = stages) {
+  for (let left = todo; ;) {
     const result = await write(device, left, letBoot)
-    if (result !== 'struck') return result
+    if (result === undefined || 'state' in result) return result
+    left = result.left
+    if (!result.isStruck) continue
     const { bmc, component, work, shop } = device
     const openedBy = { resetOf: [bmc.machine.manager] }
     await shop.gates.close(bmc, openedBy, { component, signal: work.signal }).opened
@@ -36,7 +44,7 @@ async function write(
   device: DeviceUpdate,
   todo: readonly DeviceStage[],
   letBoot: () => void,
-): Promise<Ending | 'struck' | undefined> {
+): Promise<Ending | Cut | undefined> {
   const { bmc, component, claim, work, shop } = device
   const [target, name] = named(device)
   let endTurn = await work.queue(shop.turns(bmc).take(work.signal))
@@ -85,14 +93,14 @@ async function settle(
   stage: DeviceStage,
   interruption: AbortSignal,
   progress: (share: number) => void,
-): Promise<'done' | 'struck' | Ending> {
+): Promise<'done' | Cut | Ending> {
   const { bmc, component, claim, work, shop } = device
   const job = flashJob(device, AbortSignal.any([work.signal, interruption]), progress)
   let result: FlashResult
   try {
     result = await stage.run(shop.flasher, job)
   } catch (error) {
-    if (!interruption.aborted) throw error
+    if (!interruption.aborted) return goOn(device, stage, error)
     const beginsAgain = component.behaviour.onManagerReset === 'starts-again'
     if (!beginsAgain || claim.struckBy !== bmc.machine.manager) return failAt(device, stage)
     shop.flasher.release({ bmcId: bmc.id, component })
@@ -100,6 +108,15 @@ async function settle(
   }
   if (result.ok) return 'done'
   return failAt(device, stage, result.problem.kind === 'failed' ? result.problem.why : [])
+}
+
+/** What a cancelled stage comes to: its device may go on with it all the same. */
+async function goOn(device: DeviceUpdate, stage: DeviceStage, reason: unknown): Promise<Cut | Ending> {
+  const found = await withdraw(device, device.image.version, stage.name)
+  if (found === undefined) throw reason
+  return found.ok && found.value !== 'nothing'
+    ? { left: stagesFrom(found.value), isStruck: false }
+    : failAt(device, stage, whyLost(device, found))
 }
 
 /**
@@ -118,6 +135,7 @@ export async function takeUpWriting(
   try {
     found = await inquire(device, image.version, at.name)
     // Somebody was told that it would be cancelled.
+    if (work.signal.aborted) found = await withdraw(device, image.version, at.name)
     work.signal.throwIfAborted()
   } catch (error) {
     work.report({}, failedUpdate(bmc, component, at.damages))
@@ -138,10 +156,10 @@ function stagesFrom(first: DeviceStageName): readonly DeviceStage[] {
   return index < 0 ? [] : stages.slice(index)
 }
 
-function beginAgain(device: DeviceUpdate, isDamaged: boolean): 'struck' {
+function beginAgain(device: DeviceUpdate, isDamaged: boolean): Cut {
   const { bmc, component, work } = device
   work.report({}, { ...failedUpdate(bmc, component, isDamaged), ...reached(device, undefined) })
-  return 'struck'
+  return { left: stages, isStruck: true }
 }
 
 function failAt(device: DeviceUpdate, stage: DeviceStage, why: readonly Message[] = []): Ending {

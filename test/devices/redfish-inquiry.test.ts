@@ -17,6 +17,7 @@ import {
   update,
   V1,
 } from '../support/redfish-script.ts'
+import type { Reply } from '../support/scripted-service.ts'
 
 const TASKS = `${V1}/TaskService/Tasks`
 /** What a device with these tasks says of them. */
@@ -129,6 +130,69 @@ describe('a device whose update was under way when the console ended', () => {
     job.memo.write(JSON.stringify({ ...accepted, resets: [`${RESET} ForceRestart`] }))
     expect(await adapter.activate(job)).toEqual({ ok: true, value: { version: '2' } })
     expect(requests.map(({ line }) => line)).not.toContain(`POST ${RESET}`)
+  })
+})
+
+describe('a device whose update is not wanted any more', () => {
+  const accepted = { isAccepted: true, path: TASK }
+  const cancel = `DELETE ${TASK}`
+  const at = (...replies: readonly Reply[]): Script => ({ [`GET ${TASK}`]: replies })
+  const installing = task('Running', update('InstallingOnComponent'))
+
+  test.each<[string, object, Script, string]>([
+    ['lets go of it', accepted, { ...at(running, task('Cancelled')), [cancel]: { status: 204 } }, 'nothing'],
+    [
+      'lets go of it after a while',
+      accepted,
+      { ...at(running, running, task('Cancelled')), [cancel]: { status: 202 } },
+      'nothing',
+    ],
+    [
+      'forgets it when it is told to',
+      accepted,
+      { ...at(running, { status: 404 }), [cancel]: { status: 204 } },
+      'nothing',
+    ],
+    ['has let go of it already', accepted, at(task('Cancelled')), 'nothing'],
+    ['has refused it meanwhile', accepted, at(failed('VerificationFailed')), 'nothing'],
+    ['lets nobody cancel it', accepted, { ...at(installing), [cancel]: { status: 409 } }, 'verify'],
+    [
+      'says that it will, and goes on',
+      accepted,
+      { ...at(running, installing, task('Completed', successful)), [cancel]: { status: 202 } },
+      'verify',
+    ],
+    ['is done with it', accepted, at(task('Completed', successful)), 'verify'],
+    ['knows nothing of it any more', accepted, at({ status: 404 }), 'activate'],
+    ['never told where', { isAccepted: true }, {}, 'activate'],
+  ])('%s', async (_what, kept, script, found) => {
+    const { adapter, job } = await startDevice(script)
+    job.memo.write(JSON.stringify(kept))
+    expect(await adapter.withdraw?.(job, 'verify')).toEqual({ ok: true, value: found })
+  })
+
+  test('and to which it was not sent yet has nothing to let go of', async () => {
+    const { adapter, job } = await startDevice({})
+    expect(await adapter.withdraw?.(job, 'transfer')).toEqual({ ok: true, value: 'nothing' })
+  })
+
+  test('is followed to the end of what it installs already', async () => {
+    const version = '99.9.9'
+    const peer = await startPeer()
+    onTestFinished(() => peer.adapter.close())
+    const abort = new AbortController()
+    const image = await bundleOf({ 'NIC-1': version })
+    const job = await peer.job('NIC-1', image, { version, signal: abort.signal })
+    await peer.adapter.transfer(job)
+    await peer.adapter.verify(job)
+    const stopped = peer.adapter.install(job)
+    abort.abort(new Error('not wanted'))
+    await expect(stopped).rejects.toThrow('not wanted')
+    const left = { ...job, signal: new AbortController().signal }
+    expect(await peer.adapter.withdraw?.(left, 'verify')).toEqual({ ok: true, value: 'verify' })
+    for (const stage of ['verify', 'install', 'activate'] as const)
+      expect(await peer.adapter[stage](left)).toMatchObject({ ok: true })
+    expect(peer.versionOf('NIC-1')).toBe(version)
   })
 })
 

@@ -126,6 +126,26 @@ describe('a roll-out that is cancelled', () => {
   })
 })
 
+test.each([
+  ['well', {}, 'Completed', '2.0.0'],
+  ['badly', { fails: 'install' }, 'Exception', '1.0.0'],
+] as const)(
+  'a roll-out that is cancelled waits for a device that goes on all the same, and tells what came of it: %s',
+  async (_how, more, ended, version) => {
+    const emulator = await startLab(3)
+    emulator.lab.plans.set('1', { ...more, persistsAfterMs: UPDATE_MS })
+    await pushRollOut(emulator, bios, { MaxParallel: 2 })
+    await emulator.clock.advance(UPDATE_MS / 2)
+    await act(emulator, JOB, 'Job.Cancel')
+    await emulator.clock.advance(UPDATE_MS / 2)
+    expect(await emulator.get(JOB)).toMatchObject({ Oem: { Redflash: { State: 'Stopping' } } })
+    await emulator.clock.advance(UPDATE_MS)
+    expect(await emulator.get(JOB)).toMatchObject({ JobState: 'Cancelled' })
+    expect(await statesOf(emulator, '2')).toEqual([ended, 'Cancelled', 'Cancelled'])
+    expect(versionsOf(emulator)).toEqual([version, '1.0.0', '1.0.0'])
+  },
+)
+
 describe('when it is over', () => {
   const redo = ({ send }: RolloutLab, action: string, body: JsonObject = {}) =>
     send(uris.action(JOB, `Oem/RedflashJob.${action}`), { method: 'POST', body })

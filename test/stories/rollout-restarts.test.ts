@@ -81,6 +81,20 @@ describe('a restart', () => {
     expect(second.bmc.state.operations.size).toBe(0)
   })
 
+  test('while a device says that it goes on although it was cancelled still waits for it', async () => {
+    const first = await startLab(2)
+    first.lab.plans.set('1', { persistsAfterMs: UPDATE_MS })
+    await pushRollOut(first, bios, {})
+    await first.clock.advance(UPDATE_MS / 2)
+    await first.send(JOB, { method: 'DELETE' })
+    await first.clock.advance(UPDATE_MS / 2)
+    const second = await restart(first)
+    await second.clock.advance(LONG_MS)
+    expect(await second.get(JOB)).toMatchObject({ JobState: 'Cancelled' })
+    expect(await statesOf(second, '2')).toEqual(['Completed', 'Cancelled'])
+    expect(versionsOf(second)).toEqual(['2.0.0', '1.0.0'])
+  })
+
   test('keeps a pause, its reason and what was told', async () => {
     const first = await startLab(4)
     first.lab.plans.set('1', { fails: 'verify' })

@@ -29,6 +29,8 @@ export interface Planned {
   readonly fails?: 'transfer' | 'verify' | 'install' | 'activate'
   /** So many times; always unless given. */
   readonly times?: number
+  /** Where its update is cancelled it says, after so long, that it installs it all the same. */
+  readonly persistsAfterMs?: number
 }
 
 /** Devices that outlive the consoles that manage them. */
@@ -126,6 +128,15 @@ function labFlasher(lab: Lab, clock: () => Clock): Flasher {
       if (device !== undefined) runs(device, component.on?.firmware ?? '', version)
       return succeed(undefined)
     }),
+    withdrawal: ({ component: { on } }) => {
+      const ms = lab.plans.get(on?.device ?? '')?.persistsAfterMs
+      return ms === undefined
+        ? undefined
+        : async ({ signal }) => {
+            await clock().sleep(ms, signal)
+            return succeed('install')
+          }
+    },
     release: () => {},
   }
 }

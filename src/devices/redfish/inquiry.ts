@@ -24,7 +24,7 @@ export interface Kept {
 }
 
 /** How far a device has come, and where it is followed from there. */
-interface FoundOut {
+export interface FoundOut {
   readonly at: DeviceStageName | 'nothing'
   readonly course?: Course
 }

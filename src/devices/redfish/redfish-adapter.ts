@@ -1,7 +1,5 @@
-import type { Seen } from '../../client/follow.ts'
 import { Background } from '../../lib/background.ts'
 import type { Result } from '../../lib/result.ts'
-import { isObject } from '../../redfish/resource.ts'
 import { uris } from '../../redfish/uris.ts'
 import type { DeviceAdapter, DeviceAddress, DeviceProblem } from '../device.ts'
 import type { FlashProblem } from '../flasher.ts'
@@ -13,6 +11,7 @@ import { UnderWay } from '../under-way.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { offeredResets, resetAction } from './resets.ts'
 import { Stages } from './stages.ts'
+import { cancel } from './withdrawal.ts'
 
 export type { RedfishOptions } from './connection.ts'
 
@@ -50,6 +49,7 @@ export function createRedfishAdapter(options: RedfishOptions): DeviceAdapter {
     install: (job) => stage(job, (one) => stages.install(one)),
     activate: (job) => stage(job, (one) => stages.activate(one)),
     inquire: (job, at) => stage(job, (one) => stages.inquire(one, at)),
+    withdraw: (job, at) => stage(job, (one) => stages.withdraw(one, at)),
     release: (job) => {
       const left = stages.release(job)
       if (left === undefined) return
@@ -85,14 +85,4 @@ async function reset(
     const isLost = of === 'manager' && problemOf(error)?.kind === 'unreachable'
     if (!isLost) throw error
   }
-}
-
-/** Cancels what a device is still at, if it lets anybody; a job has an action for it since it has a schema of that version. */
-async function cancel({ client }: Connection, { path, answer, isJob }: Seen): Promise<void> {
-  if (path === undefined) return
-  const actions = answer.body['Actions']
-  const offered = isJob && isObject(actions) ? actions['#Job.Cancel'] : undefined
-  const target = isObject(offered) ? textIn(offered, 'target') : undefined
-  if (target === undefined) await client.delete(path)
-  else await client.post(target, {})
 }

@@ -21,6 +21,7 @@ import { itemOf } from './facts.ts'
 import { findOut, keep, keptOf, tasksOf } from './inquiry.ts'
 import { sendImage } from './sending.ts'
 import { failure, flashProblem, StageError } from './stage-error.ts'
+import { withdraw } from './withdrawal.ts'
 
 type Job = FlashJob & OnDevice
 type Activation = ActivationJob & OnDevice
@@ -120,6 +121,18 @@ export class Stages {
       const found = await findOut(connection, job, at)
       if (found.course) this.#runs.set(keyOf(job), { course: found.course, published: undefined })
       return found.at
+    })
+  }
+
+  /** An update that is not wanted any more: where its device goes on with it all the same, it is followed from there. */
+  withdraw(job: Activation, at: DeviceStageName): Promise<Found> {
+    const { awayMs } = patienceOf(this.#options)
+    const isAccepted = keptOf(job.memo).isAccepted === true
+    return this.#stage(job, isAccepted ? awayMs : 0, async (connection) => {
+      const left = await withdraw(connection, job, at)
+      this.#forget(job)
+      if (left.course) this.#runs.set(keyOf(job), { course: left.course, published: undefined })
+      return left.at
     })
   }
 
