@@ -45,10 +45,10 @@ describe('a device gets', () => {
   })
 
   test.each([
-    ['its BIOS’', '2', [resetRequired], [`POST ${RESET}`]],
-    ['its BIOS’, of whose version nothing is known,', '', [], []],
+    ['and the reset that it asks for', '2', [resetRequired], [`POST ${RESET}`]],
+    ['of a version that only it knows', '', [], []],
   ])(
-    '%s image for its system, where it has no inventory and no push',
+    'the image for its system, where it has no inventory and no push, %s',
     async (_what, version, messages, resets) => {
       const system = `${V1}/Systems/S`
       const simple = '/simple'
