@@ -60,6 +60,7 @@ export class Devices {
     this.#errands = new Errands({
       ...options,
       bmcOf: (id) => this.#bmcs.get(id),
+      look: (adapter, device, signal) => this.#looks.ask({ adapter }, device, signal),
       done: (bmc, device) => {
         if (!this.#closing.signal.aborted) this.#looks.soon(bmc, device)
       },

@@ -1,5 +1,5 @@
 import type { Bmc } from '../bmc/bmc.ts'
-import type { DeviceAdapter, OnDevice } from '../devices/device.ts'
+import type { DeviceAdapter, DeviceAddress, DeviceFacts, DeviceProblem, OnDevice } from '../devices/device.ts'
 import type {
   ActivationJob,
   Flasher,
@@ -12,11 +12,17 @@ import type { Clock } from '../lib/clock.ts'
 import { fail, type Result, succeed } from '../lib/result.ts'
 import { message } from '../redfish/messages/message.ts'
 import { type Method, methodOf } from './method.ts'
+import { checked } from './version-check.ts'
 
 export interface ErrandsOptions {
   readonly clock: Clock
   readonly methods: readonly Method[]
   readonly bmcOf: (id: string) => Bmc | undefined
+  readonly look: (
+    adapter: DeviceAdapter,
+    device: DeviceAddress,
+    signal: AbortSignal,
+  ) => Promise<Result<DeviceFacts, DeviceProblem>>
   /** All that was to be done to a device is, well or not: it may be another now. */
   readonly done: (bmc: Bmc, device: string) => void
 }
@@ -34,6 +40,12 @@ interface Errand {
   /** Whether the adapter is at it just now. */
   isBusy: boolean
 }
+
+/** What is done on a device, by its adapter. */
+type Work<T> = (
+  adapter: DeviceAdapter,
+  on: OnDevice & Pick<ActivationJob, 'signal'>,
+) => Promise<Result<T, FlashProblem>>
 
 /** Gives every job to the adapter of its device. */
 export class Errands implements Flasher {
@@ -66,7 +78,11 @@ export class Errands implements Flasher {
 
   async activate(job: ActivationJob): Promise<FlashResult> {
     try {
-      const result = await this.#do(job, (adapter, on) => adapter.activate({ ...job, ...on }))
+      const activated = await this.#do(job, (adapter, on) => adapter.activate({ ...job, ...on }))
+      const { clock, look } = this.#options
+      const result = await this.#on(job, (adapter, on) =>
+        checked(activated, { ...job, ...on }, { clock, look: (...asked) => look(adapter, ...asked) }),
+      )
       this.#begun.delete(keyOf(job))
       return result
     } finally {
@@ -108,13 +124,11 @@ export class Errands implements Flasher {
     if (bmc && component.on) this.#options.done(bmc, component.on.device)
   }
 
-  async #do<T>(
-    job: ActivationJob,
-    run: (
-      adapter: DeviceAdapter,
-      on: OnDevice & Pick<ActivationJob, 'signal'>,
-    ) => Promise<Result<T, FlashProblem>>,
-  ): Promise<Result<T, FlashProblem>> {
+  #do<T>(job: ActivationJob, run: Work<T>): Promise<Result<T, FlashProblem>> {
+    return this.#on(job, (adapter, on) => this.#options.clock.io(run(adapter, on)))
+  }
+
+  async #on<T>(job: ActivationJob, run: Work<T>): Promise<Result<T, FlashProblem>> {
     const errand = this.#errandOf(job)
     if (errand === undefined || errand.detached.signal.aborted) return goneFrom(job)
     this.#begun.set(keyOf(job), errand)
@@ -122,7 +136,7 @@ export class Errands implements Flasher {
     errand.isBusy = true
     try {
       const signal = AbortSignal.any([job.signal, detached.signal])
-      return await this.#options.clock.io(run(adapter, { ...on, signal }))
+      return await run(adapter, { ...on, signal })
     } catch (error) {
       if (job.signal.aborted || !detached.signal.aborted) throw error
       return goneFrom(job)

@@ -47,7 +47,7 @@ export class Looks {
 
   /** Asks a device who it is. */
   ask(
-    { adapter }: Method,
+    { adapter }: Pick<Method, 'adapter'>,
     address: DeviceAddress,
     signal: AbortSignal,
   ): Promise<Result<DeviceFacts, DeviceProblem>> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/redfish/resource.ts'
 import { uris } from '../../src/redfish/uris.ts'
+import { noFirmware } from '../../src/devices/mqtt/firmware.ts'
 import { startEmulator, type TestEmulator } from '../support/emulator.ts'
 import { mqttMethod, MqttLab, WORK_MS } from '../support/mqtt-lab.ts'
 
@@ -177,10 +178,38 @@ describe('a request of device management', () => {
       expect((await console.send(uri)).status).toBe(404)
   })
 
+  test('has failed of a device that comes back with another version than that which was installed', async () => {
+    const console = await startConsole(addPumps(3))
+    const parameters = [
+      { name: 'uri', value: URI },
+      { name: 'version', value: '2.0.0' },
+    ]
+    await post(console, download(pumps(3), parameters))
+    await console.clock.advance(2 * WORK_MS)
+    await post(console, act('firmware/update', pumps(3)))
+    await console.clock.advance(WORK_MS / 2)
+    const idle = { ...noFirmware }
+    // What is said of the second nobody has ever known.
+    for (const [key, info] of [
+      ['pump/p-1', { fwVersion: '1.0.0' }],
+      ['pump/p-2', {}],
+    ] as const) {
+      console.lab.agent(key).firmware = idle
+      console.lab.become(key, { firmware: idle, info })
+    }
+    await console.clock.advance(60 * WORK_MS)
+    const { results } = (await console.get(uris.deviceStatuses('2'))) as { results: JsonObject[] }
+    expect(results.map(({ status, complete }) => [status, complete])).toEqual([
+      [2, true],
+      [0, true],
+      [0, true],
+    ])
+  })
+
   test('goes on after a restart, and asks no device twice', async () => {
     const lab = new MqttLab()
     const first = await startConsole(addPumps(4), lab)
-    for (const key of pumps(4)) lab.agent(key).firmware = { ...lab.agent(key).firmware, state: 2 }
+    for (const key of pumps(4)) lab.agent(key).firmware = { ...lab.agent(key).firmware, uri: URI, state: 2 }
     lab.become('pump/p-4', { isDormant: true })
     const held = lab.agent('pump/p-3')
     await post(first, act('firmware/update', pumps(4)))

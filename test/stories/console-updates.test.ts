@@ -68,6 +68,45 @@ describe('an update of a console', () => {
     expect(['lab-1', 'lab-2', 'lab-3'].map((name) => emulator.device(name).asked.length > 0)).toEqual(updated)
   })
 
+  test.each<readonly [string, (device: LabDevice, version: string) => void, readonly string[]]>([
+    ['keeps its version', () => {}, ['ActivateFailed', 'DeviceKeptVersion']],
+    [
+      'runs one that nobody has asked for',
+      (device) => runs(device, 'BIOS', '3.0.0'),
+      ['ActivateFailed', 'DeviceRunsOtherVersion'],
+    ],
+    ['names it with its build', (device) => runs(device, 'BIOS', '2.0.0.77'), ['UpdateSuccessful']],
+    ['does not know what it runs', (device) => runs(device, 'BIOS', ''), ['UpdateSuccessful']],
+  ])('of a device that says that all is well and %s ends so', async (_what, activates, told) => {
+    const emulator = await startConsole()
+    const device = emulator.device('lab-2')
+    device.activates = (version) => activates(device, version)
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await emulator.clock.advance(600_000)
+    const task = await emulator.get(uris.task('1'))
+    expect(messageKeys(task).slice(-told.length)).toEqual(told)
+    const { version = '' } = device.facts.firmware.find(({ id }) => id === 'BIOS') ?? {}
+    expect(await emulator.get(uris.firmware('2-BIOS'))).toMatchObject({
+      ...(version !== '' && { Version: version }),
+      Status: { Health: 'OK' },
+    })
+  })
+
+  test('waits for a device that is away, and says its version when it is back', async () => {
+    const emulator = await startConsole()
+    const device = emulator.device('lab-2')
+    device.activates = () => (device.isUp = false)
+    await push(emulator, await labImage({ BIOS: '2.0.0' }), { Targets: [uris.system('2')] })
+    await emulator.clock.advance(60_000)
+    device.isUp = true
+    await emulator.clock.advance(60_000)
+    expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Running' })
+    runs(device, 'BIOS', '2.0.0')
+    await emulator.clock.advance(10_000)
+    expect(await emulator.get(uris.task('1'))).toMatchObject({ TaskState: 'Completed', TaskStatus: 'OK' })
+    expect(await emulator.get(uris.system('2'))).toMatchObject({ BiosVersion: '2.0.0' })
+  })
+
   test('fails where its device does, and goes on elsewhere', async () => {
     const emulator = await startConsole()
     emulator.device('lab-2').problems.install = { kind: 'failed' }

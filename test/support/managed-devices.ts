@@ -22,6 +22,8 @@ export interface LabDevice {
   readonly problems: Partial<Record<'transfer' | 'verify' | 'install' | 'activate', FlashProblem>>
   /** What happens while it is busy with a stage. */
   during?: (stage: string) => Promise<void>
+  /** What it does when it is to run another version, where that is not simply done. */
+  activates?: (version: string) => void
   /** Told when what it has taken and not installed is to be forgotten. */
   released?: () => void
   /** What it answers when it is asked for what others cannot do. */
@@ -80,7 +82,8 @@ export function labMethod(devices: Readonly<Record<string, LabDevice>>): Method 
       await unlessAborted(device.during?.(name) ?? Promise.resolve(), job.signal)
       const problem = device.problems[name]
       if (problem !== undefined) return fail(problem)
-      if (name === 'activate' && job.version !== '') runs(device, job.firmware.id, job.version)
+      const { activates = (version) => runs(device, job.firmware.id, version) } = device
+      if (name === 'activate' && job.version !== '') activates(job.version)
       job.progress(1)
       const version = device.facts.firmware.find(({ id }) => id === job.firmware.id)?.version ?? ''
       return succeed(name === 'activate' ? { version } : undefined)

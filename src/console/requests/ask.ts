@@ -3,10 +3,12 @@ import { type Action, actions, description } from '../../devices/mqtt/actions.ts
 import { bootAgain } from '../../devices/mqtt/boot.ts'
 import { describe } from '../../devices/mqtt/describe.ts'
 import { type Firmware, noFirmware, readDownload, readUpdate, states } from '../../devices/mqtt/firmware.ts'
-import { follow, OBSERVED, type Outcome, PATIENCE_MS } from '../../devices/mqtt/follow.ts'
+import { follow, type Following, OBSERVED, type Outcome, PATIENCE_MS } from '../../devices/mqtt/follow.ts'
 import type { ManagedDevices } from '../../devices/mqtt/manager.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { fail } from '../../lib/result.ts'
+import { otherVersion } from '../version-check.ts'
+import { parameterOf } from './wish.ts'
 
 export interface AskOptions {
   readonly clock: Clock
@@ -38,12 +40,37 @@ export async function ask(reach: Reach, question: Question, signal: AbortSignal)
     const observed = await manager.observe(key, OBSERVED, signal)
     if (!observed.ok) return observed
     const { firmware = noFirmware } = manager.device(key) ?? {}
-    if (firmware === noFirmware) return unknown(key, action)
-    if (read(firmware).kind !== 'waiting') return follow({ ...following, isAsked: true }, signal)
+    // One that knows of no image has not told what became of it.
+    const { kind } = read(firmware)
+    if (firmware === noFirmware || (kind === 'done' && firmware.uri === '')) return unknown(key, action)
+    if (kind !== 'waiting')
+      return followed({ ...following, isAsked: true }, { wanted: versionIn(request, firmware), signal })
   }
-  const field = fieldOf(action, request, manager.device(key)?.firmware)
+  const known = manager.device(key)?.firmware
+  const field = fieldOf(action, request, known)
   const described = field && (await describe({ manager, clock, key, field }, signal))
-  return described?.ok === false ? described : follow(following, signal)
+  if (described?.ok === false) return described
+  return followed(following, { wanted: versionIn(request, known), signal })
+}
+
+/** The version that runs when a request is done, where that is known. */
+function versionIn(request: DeviceRequest, known: Firmware = noFirmware): string {
+  return request.action === 'firmware/update' ? (parameterOf(request, 'version') ?? known.version) : ''
+}
+
+/** What a device comes to: one that says that all is well, and still runs another version, has not done it. */
+async function followed(
+  following: Following,
+  { wanted, signal }: { readonly wanted: string; readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const outcome = await follow(following, signal)
+  if (!outcome.ok) return outcome
+  const { manager, clock, key } = following
+  const asked = async (): Promise<string> => manager.device(key)?.info.fwVersion ?? ''
+  const other = await otherVersion({ wanted, said: undefined, ask: asked, clock, signal })
+  return other === undefined
+    ? outcome
+    : fail({ kind: 'failed', detail: `it runs the version ${other}, and not ${wanted}` })
 }
 
 /** What a device is told before it is asked; nothing before an update of which nothing new is said. */

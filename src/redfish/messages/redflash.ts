@@ -265,6 +265,12 @@ const rows = {
     'Critical',
     'Find out why the device did not take the image.',
   ],
+  DeviceRunsOtherVersion: [
+    "'%1' runs the version '%2', which is not '%3', and not what it ran before.",
+    3,
+    'Critical',
+    'Find out what has changed the device.',
+  ],
   DeviceRunsRecovery: [
     "'%1' runs its recovery firmware, version '%2', instead of '%3'.",
     3,
