@@ -7,6 +7,7 @@ import { fail } from '../lib/result.ts'
 import { isObject } from '../redfish/resource.ts'
 import { forwarding, type Method } from './method.ts'
 import { abilitiesIn, wholeAbilities } from './user-abilities.ts'
+import { judgedStages } from './user-stages.ts'
 
 /** What a module of the user's has as its default export. */
 export type DeviceModule = (tools: DeviceTools) => OwnAdapter | Promise<OwnAdapter>
@@ -64,11 +65,12 @@ function judged(made: unknown): OwnAdapter {
   return made as OwnAdapter // as far as anybody can see
 }
 
-/** The same, but that what it says of a device is judged: it is shown to everybody. */
+/** The same, but that what it says of devices and updates is judged: it is shown to everybody. */
 function judging(adapter: OwnAdapter): DeviceAdapter {
   const { abilities } = adapter
   return {
     ...forwarding(adapter),
+    ...judgedStages(adapter),
     look: async (device, signal) => {
       const looked = await adapter.look(device, signal)
       if (!looked.ok) return looked

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { loadUserModule } from '../../src/console/user-module.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { deviceJob, stages } from '../contracts/device-adapter.ts'
-import { boardFiles, documented, labAddress } from '../support/own-devices.ts'
+import { boardFiles, documented, job as labJob, labAddress } from '../support/own-devices.ts'
 import { hurried } from '../support/redfish-peer.ts'
 import { temporaryFolder } from '../support/wire.ts'
 
@@ -13,6 +13,11 @@ const others = ['Redfish']
 const REST = ['reset', 'transfer', 'verify', 'install', 'activate', 'release', 'close']
   .map((name) => `async ${name}() {}`)
   .join(',')
+
+/** A stage that failed, with a reason like this. */
+const failed = (detail: string | RegExp) => ({
+  problem: { kind: 'failed', why: [{ MessageArgs: [expect.any(String), expect.stringMatching(detail)] }] },
+})
 
 /** What comes of loading a module of this text. */
 async function load(text: string, name = 'mine.mjs') {
@@ -94,6 +99,42 @@ describe('a module', () => {
       ok: false,
       problem: { kind: 'failed', detail: expect.stringMatching(detail) },
     })
+  })
+
+  test.each<readonly [string, (typeof stages)[number], string, object]>([
+    ['nothing', 'verify', '', failed('verify: it answers undefined')],
+    ['neither yes nor no', 'install', 'return { ok: 1 }', failed('install: /ok: expected true or false')],
+    ['a problem of no kind', 'transfer', `return { ok: false, problem: { kind: 'odd' } }`, failed(/kind/)],
+    ['no problem', 'transfer', 'return { ok: false }', failed(/^transfer: \/problem/)],
+    ['no size', 'transfer', `return { ok: false, problem: { kind: 'too-large' } }`, failed(/capacityBytes/)],
+    ['a version that is none', 'activate', 'return { ok: true, value: { version: 7 } }', failed(/version/)],
+    ['what is no text', 'activate', `return { ok: true, value: { version: '\\0' } }`, failed(/version/)],
+    ['an error', 'install', `throw new Error('disk full')`, failed('install: disk full')],
+    ['a rejection with nothing', 'install', 'return Promise.reject()', failed(/it rejects with undefined/)],
+    [
+      'a known kind',
+      'verify',
+      `return { ok: false, problem: { kind: 'corrupt' } }`,
+      { problem: { kind: 'corrupt' } },
+    ],
+    [
+      'a size',
+      'transfer',
+      `return { ok: false, problem: { kind: 'too-large', capacityBytes: 7 } }`,
+      { problem: { kind: 'too-large', capacityBytes: 7 } },
+    ],
+    ['a version', 'activate', `return { ok: true, value: { version: '2' } }`, { value: { version: '2' } }],
+  ])('is judged by what it says of a stage: %s', async (_what, stage, body, expected) => {
+    const { adapter } = await load(`export default () => ({
+      async look() {}, ${REST.replace(`async ${stage}() {}`, `async ${stage}() { ${body} }`)} })`)
+    expect(await adapter[stage](labJob())).toMatchObject(expected)
+  })
+
+  test('that is told to end rejects with the reason, whatever it throws', async () => {
+    const { adapter } = await load(`export default () => ({
+      async look() {}, ${REST.replace('async install() {}', `async install() { throw new Error('mine') }`)} })`)
+    const signal = AbortSignal.abort(new Error('not wanted'))
+    await expect(adapter.install(labJob({ signal }))).rejects.toThrow('not wanted')
   })
 
   test.each([

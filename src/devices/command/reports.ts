@@ -51,7 +51,8 @@ const readFailure = readerOf(
 /** Of an operation that tells nothing but that it is done. */
 export const readNothing = readerOf(Type.Object({}, closed))
 export const readVersion = readerOf(
-  Type.Object({ version: Type.Optional(Type.String({ maxLength: 1_024 })) }, closed),
+  // It is shown: what nobody can read is none.
+  Type.Object({ version: Type.Optional(Type.String({ maxLength: 1_024, pattern: '^\\P{Cc}*$' })) }, closed),
 )
 
 /** What a line says, or what is wrong with it. */
