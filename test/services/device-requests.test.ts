@@ -267,6 +267,12 @@ describe('a request that cannot be', () => {
           ['PropertyValueFormatError'],
         ],
       ),
+      [
+        'has an empty URI',
+        download(pumps(1), [{ name: 'uri', value: '' }]),
+        400,
+        ['PropertyValueFormatError'],
+      ],
       ['has a URI twice', download(pumps(1), [uri, uri]), 400, ['PropertyValueConflict']],
       [
         'has another parameter',

@@ -111,7 +111,7 @@ function parameterMistakes({ action, parameters }: Said): Message[] {
       ? message('Base.PropertyValueNotInList', name, `${pointer.slice(1)}/name`)
       : isTwice
         ? message('Base.PropertyValueConflict', `${pointer.slice(1)}/name`, `parameters: ${name}`)
-        : name === 'uri' && !canBeFetched(value)
+        : name === 'uri' && value !== '' && !canBeFetched(value)
           ? message('Base.PropertyValueFormatError', shownUri(value), `${pointer.slice(1)}/value`)
           : undefined
     return said === undefined ? [] : [about(said, pointer)]

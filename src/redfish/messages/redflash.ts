@@ -95,7 +95,7 @@ const rows = {
   WouldAwaitReset: ["The image '%1' would run on '%2' after a reset '%3' of '%4'.", 4, 'OK', 'None.'],
   WouldWait: ["The update of '%1' with the image '%2' would wait for its apply time: %3.", 3, 'OK', 'None.'],
   NoPower: ["'%1' has no power: '%2' is off.", 2, 'Critical', 'Switch it on.'],
-  ComponentBusy: ["Another update works on '%1'.", 1, 'Critical', 'Wait until that has ended.'],
+  ComponentBusy: ["Something else works on '%1' now.", 1, 'Critical', 'Wait until that has ended.'],
   WouldFail: ["The image '%1' would not be installed on '%2'.", 2, 'Critical', 'None.'],
   RollOutAwaitsApproval: [
     "The wave '%1' of the roll-out waits for approval.",
