@@ -136,6 +136,8 @@ describe('a broker that others run', () => {
         ['pump/gone', { ...first.managed.device('pump/p-1'), key: 'pump/gone', deviceId: 'gone' }],
       ],
     })
+    // It has heard the answer, too.
+    await expect.poll(() => agents.managed).toBe(1)
     await first.close()
     expect(agents.managed).toBe(1)
     const second = await begin()
