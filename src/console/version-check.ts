@@ -29,13 +29,14 @@ export async function otherVersion({
   signal,
 }: Awaited): Promise<string | undefined> {
   if (wanted === '') return undefined
+  const isAsHoped = (version: string | undefined): boolean =>
+    version === '' || (version !== undefined && isVersion(version, wanted))
   let running = said ?? (await ask())
-  for (const since = clock.now(); clock.now() - since < SETTLE_MS;) {
-    if (running === '' || (running !== undefined && isVersion(running, wanted))) return undefined
+  for (const since = clock.now(); !isAsHoped(running) && clock.now() - since < SETTLE_MS;) {
     await clock.sleep(AGAIN_MS, signal)
     running = (await ask()) ?? running
   }
-  return running === '' ? undefined : running
+  return isAsHoped(running) ? undefined : running
 }
 
 /** An image may name a version without the number of its build. */
