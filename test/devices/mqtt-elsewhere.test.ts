@@ -44,8 +44,8 @@ async function startPlain(port = 0) {
   })
   server.listen(port, LOOPBACK)
   await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('it does not listen')
+  const opened = server.address()
+  if (opened === null || typeof opened === 'string') throw new Error('it does not listen')
   let isOpen = true
   const stop = async (): Promise<void> => {
     if (!isOpen) return
@@ -57,7 +57,7 @@ async function startPlain(port = 0) {
     await closed
   }
   onTestFinished(stop)
-  return { port: address.port, stop }
+  return { port: opened.port, stop }
 }
 
 /** Who manages, and a device, by a broker that others run. */
@@ -179,8 +179,8 @@ describe('a broker that others run', () => {
     await until(manager, () => manager.device('pump/p-1') !== undefined)
     await stop()
     await expect.poll(() => manager.isUp).toBe(false)
-    const failed = await adapter.transfer(pumpJob({ image, version: '2.0.0' }))
-    expect(failed).toMatchObject({ problem: { kind: 'failed' } })
+    const transferred = await adapter.transfer(pumpJob({ image, version: '2.0.0' }))
+    expect(transferred).toMatchObject({ problem: { kind: 'failed' } })
     expect(await manager.write('pump/p-1', [], never())).toMatchObject({ problem: { kind: 'unreachable' } })
   })
 

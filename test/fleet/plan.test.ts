@@ -8,7 +8,8 @@ import { type BmcSettings, planFleet, planOf } from '../../src/fleet/plan.ts'
 import { drawsOf } from '../../src/fleet/versions.ts'
 import { uris } from '../../src/redfish/uris.ts'
 
-const seed = 'redflash'
+/** What every fleet here has beside. */
+const usual = { seed: 'redflash' }
 const settings: BmcSettings = {
   user: bmcSettings.user.default,
   password: bmcSettings.password.default,
@@ -41,7 +42,7 @@ describe('a fleet as the configuration says it', () => {
   })
 
   test('of so many alike is one group', () => {
-    const { groups } = planOf(settings, { bmcs: 500, fleet: '', seed })
+    const { groups } = planOf(settings, { bmcs: 500, fleet: '', ...usual })
     expect(groups).toMatchObject([{ name: 'bmc', count: 500, versions: {}, settings }])
   })
 
@@ -79,7 +80,7 @@ describe('a fleet as the configuration says it', () => {
       ['/groups/0/versions/BIOS', '/groups/0/versions/BMC'],
     ],
   ])('is refused with %s, every mistake told by its pointer', (_what, given, pointers) => {
-    const planned = planFleet(given, settings, { seed })
+    const planned = planFleet(given, settings, usual)
     const lines = planned.ok ? [] : planned.problem
     const told = new Set(lines.map((line) => line.slice(0, line.indexOf(':'))))
     for (const pointer of pointers) expect([...told].some((one) => one.startsWith(pointer))).toBe(true)
@@ -88,7 +89,7 @@ describe('a fleet as the configuration says it', () => {
 
   test('never repeats a password', () => {
     const planned = planFleet({ groups: [{ name: 'a', count: 1, password: ['hunter2'] }] }, settings, {
-      seed,
+      ...usual,
     })
     expect(planned.ok).toBe(false)
     expect(JSON.stringify(planned)).not.toContain('hunter2')
@@ -103,7 +104,7 @@ test.each([
   const planned = planFleet(
     { groups: [group({ password })] },
     { ...settings, password: 'another' },
-    { seed, isOpen },
+    { ...usual, isOpen },
   )
   expect(planned.ok ? [] : planned.problem.map((line) => line.split(':')[0])).toEqual(told)
 })
@@ -182,7 +183,7 @@ describe('the groups of a plan', () => {
   })
 
   test('of a service without a fleet are the one BMC that shows its machine’s own', async () => {
-    const { groups } = await makeGroups(planOf(settings, { bmcs: 1, fleet: '', seed }))
+    const { groups } = await makeGroups(planOf(settings, { bmcs: 1, fleet: '', ...usual }))
     expect(groups.map(({ make }) => make(1))).toMatchObject([{ id: '1', seed: undefined }])
   })
 })
@@ -228,7 +229,7 @@ function group(members: Readonly<Record<string, unknown>>) {
 }
 
 function right(given: unknown) {
-  const planned = planFleet(given, settings, { seed })
+  const planned = planFleet(given, settings, usual)
   if (!planned.ok) throw new Error(planned.problem.join('\n'))
   return planned.value
 }
