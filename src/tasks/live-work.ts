@@ -3,6 +3,7 @@ import type { Cause, Change } from '../bmc/state.ts'
 import { unlessAborted } from '../lib/abort.ts'
 import { type Message, message } from '../redfish/messages/message.ts'
 import type { Setting } from './kind.ts'
+import { firstMoment, type Moment, phaseAt } from './moment.ts'
 import { type Doing, PartsTally } from './parts-tally.ts'
 import type { Phase } from './phase.ts'
 import type { WorkRecord } from './progress.ts'
@@ -10,17 +11,6 @@ import type { Ending, PartWork, Waiting, WorkHandle, WorkProgress } from './work
 
 const completed: Ending = { state: 'Completed', status: 200 }
 const cancelled: Ending = { state: 'Cancelled', status: 200 }
-/** What work does at the moment, as far as it is not in its record. */
-interface Moment {
-  readonly waiting: Waiting | undefined
-  readonly goesOn: boolean
-  readonly isHeld: boolean
-  readonly isQueued: boolean
-  readonly isCancelled: boolean
-  /** Whether its records tell what an earlier run told, and this one has told nothing yet. */
-  readonly isResumed: boolean
-}
-
 const nothing = { entries: new Map<string, never>(), also: {} }
 
 /**
@@ -60,14 +50,7 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
     const { kind } = setting
     this.#hasBegun =
       record !== undefined && record.state !== 'New' && !kind.beginsAgain(record, kind.phaseOf(record))
-    this.#moment = {
-      waiting: undefined,
-      goesOn: false,
-      isHeld: false,
-      isQueued: false,
-      isCancelled: false,
-      isResumed: this.#hasBegun,
-    }
+    this.#moment = firstMoment(this.#hasBegun)
     // A record that gave way is seen no more; and where that of the whole ended, its parts ended with it and go on.
     this.#hasEnded =
       whole === undefined
@@ -253,14 +236,10 @@ export class LiveWork<R extends WorkRecord> implements WorkHandle {
   }
 
   get #phase(): Phase {
-    const { waiting, goesOn, isHeld, isQueued, isCancelled, isResumed } = this.#moment
-    if (isCancelled) return 'cancelling'
-    const ofParts = this.#tally.phase
-    if (ofParts !== undefined) return ofParts
-    if (isResumed && this.#isShown) return this.#setting.kind.phaseOf(this.#record)
-    if (isHeld) return 'held'
-    if (isQueued) return 'queued'
-    return goesOn ? 'continuing' : (waiting?.for ?? 'running')
+    const isTold = this.#moment.isResumed && this.#isShown
+    return phaseAt(this.#moment, this.#tally.phase, () =>
+      isTold ? this.#setting.kind.phaseOf(this.#record) : undefined,
+    )
   }
 
   /** Whether nothing goes on any more without somebody else. */
