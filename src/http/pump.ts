@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
+import type { Place } from '../lib/turns.ts'
 
 export interface BodyLimits {
   readonly clock: Clock
@@ -7,7 +8,12 @@ export interface BodyLimits {
   readonly stallMs: number
   /** The whole body, whatever its parts are. */
   readonly maxBodyBytes: number
+  /** The request's place among those that may send, which others have while the client is silent. */
+  readonly place?: Pick<Place, 'leave'>
 }
+
+/** A client that is silent for so long lets others go first. */
+const QUIET_MS = 1_000
 
 /** A body is not what its Content-Type says, it ended early, or it does not end. */
 export class BodyError extends Error {
@@ -29,13 +35,17 @@ type Sink = Pick<NodeJS.WritableStream, 'write' | 'end' | 'on' | 'off'>
 export function pump(
   request: IncomingMessage,
   sink: Sink,
-  { clock, stallMs, maxBodyBytes }: BodyLimits,
+  { clock, stallMs, maxBodyBytes, place }: BodyLimits,
   fail: (error: BodyError) => void,
 ): () => void {
   let sizeBytes = 0
   let cancelWatch = (): void => {}
   const watch = (): void => {
-    cancelWatch = clock.schedule(stallMs, () => give('stalled'))
+    const quietMs = Math.min(QUIET_MS, stallMs)
+    cancelWatch = clock.schedule(quietMs, () => {
+      place?.leave()
+      cancelWatch = clock.schedule(stallMs - quietMs, () => give('stalled'))
+    })
   }
   const stop = (): void => {
     cancelWatch()

@@ -38,12 +38,9 @@ export interface ReceiveOptions {
   readonly clock: Clock
   /** How versions are found in bytes of no format. */
   readonly rawRules: readonly RawRule[]
-  /** Its place among those that may send, which others take while the source says nothing; the caller's to leave at the end. */
+  /** Its place among those that may send, taken again where it was left meanwhile. */
   readonly place?: Pick<Place, 'take' | 'leave'>
 }
-
-/** A source that is silent for so long lets others go first. */
-const QUIET_MS = 1_000
 
 class Refused extends Error {
   readonly problem: ReceiveProblem
@@ -65,14 +62,8 @@ export async function receiveImage(
   const digests = createDigests(clock)
   const sha256 = digests.want({ start: 0, algorithm: 'sha256' })
   const reader = inspectImage(digests, { clock, rawRules, maxBytes: maxImageBytes })
-  const watch = (): (() => void) => {
-    const quietMs = Math.min(QUIET_MS, stallMs)
-    let cancel = clock.schedule(quietMs, () => {
-      place?.leave()
-      cancel = clock.schedule(stallMs - quietMs, () => source.destroy(new Refused({ kind: 'stalled' })))
-    })
-    return () => cancel()
-  }
+  const watch = (): (() => void) =>
+    clock.schedule(stallMs, () => source.destroy(new Refused({ kind: 'stalled' })))
   let cancelWatch = watch()
   let sizeBytes = 0
   const take = (chunk: Uint8Array): Promise<void> | undefined => {

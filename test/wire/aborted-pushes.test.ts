@@ -27,6 +27,8 @@ const LANES = 8
 const MIB = 2 ** 20
 const SPOOL_BYTES = 64 * MIB
 const STALL_MS = 600_000
+/** Of a multipart body, before any part of an image. */
+const HEAD_BYTES = 64
 const SECOND_MS = 1_000
 
 setFlagsFromString('--expose-gc')
@@ -220,15 +222,16 @@ test.each([
   ['all but one refused', 1],
 ])(`${STALLED} pushes that stall at the same time, %s, leave nothing behind`, LONG, async (_what, taken) => {
   const clock = new VirtualClock()
-  const { wire, complaints } = await startRoomy(taken, { clock })
+  const { wire, complaints } = await startRoomy(taken, { clock, uploadTimeout: STALL_MS / SECOND_MS })
   const next = random(0x57a11)
   const before = await warmUp(wire)
   const [body = Buffer.of()] = multipart.bodies
   const headers = { 'Content-Type': contentType, 'Content-Length': body.length }
-  const clients = Array.from({ length: STALLED }, () =>
+  // Anywhere, and before the image begins.
+  const clients = Array.from({ length: STALLED }, (_one, index) =>
     rawClient(wire.port).send(
       head('POST', uris.multipartPush, headers),
-      body.subarray(0, Math.floor(next() * body.length)),
+      body.subarray(0, Math.floor(next() * (index % 2 === 0 ? HEAD_BYTES : body.length))),
     ),
   )
   onTestFinished(() => clients.forEach(({ socket }) => socket.destroy()))
