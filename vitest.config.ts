@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { isProof } from './test/support/sample.ts'
 import { TotalsReporter } from './test/support/totals-reporter.ts'
 
 /** Tests that look at their process (its sockets, descriptors, memory, warnings), or change a module of it. */
@@ -22,7 +23,8 @@ export default defineConfig({
     ],
     reporters: ['default', new TotalsReporter()],
     expect: { requireAssertions: true },
-    testTimeout: 30_000,
+    // Of a bug that waits for ever. A proof has more samples, and longer.
+    testTimeout: isProof ? 600_000 : 30_000,
     // Services that tests start as processes load what the first of them has compiled.
     env: { NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/node') },
     // More than the two cores of a small machine: half of the tests wait for sockets.
