@@ -91,17 +91,18 @@ describe('a device that a console told of an image before it died', () => {
     expect(agent.asked).toEqual(isAsked ? ['firmware/update'] : [])
   })
 
-  test('is waited for until it is there again', async () => {
+  test('is waited for until it is there again, and asked again where it was about to boot', async () => {
     const clock = new VirtualClock()
     const lab = new MqttLab()
     lab.add('pump', 'p-1', { isDormant: true })
-    lab.agent(PUMP).firmware = { ...noFirmware, ...ours }
+    Object.assign(lab.agent(PUMP), { firmware: { ...noFirmware, ...ours }, misses: 2 })
     const adapter = createMqttAdapter(lab.managedBy(clock), { publish, clock })
     const job = pumpJob({ image, version: '2.0.0' })
     job.memo.write(URI)
     const found = adapter.inquire(job, 'install')
     await clock.advance(WORK_MS)
     lab.become(PUMP, { isDormant: false }, 'awake')
+    await clock.advance(WORK_MS)
     expect(await found).toEqual({ ok: true, value: 'activate' })
   })
 })

@@ -27,6 +27,8 @@ export interface LabAgent {
   firmware: Firmware
   /** Whether it tells what it does. */
   isSilent: boolean
+  /** So often it does not answer when it is to tell. */
+  misses?: number
   /** With what each action ends, where it is not well. */
   downloadFails?: 2 | 3 | 4 | 6
   updateFails?: 2 | 5
@@ -117,6 +119,9 @@ export class MqttLab {
       },
       observe: async (key, _names, signal) => {
         signal.throwIfAborted()
+        const { misses = 0 } = this.agent(key)
+        this.agent(key).misses = misses - 1
+        if (misses > 0) return fail({ kind: 'unreachable', detail: `${key} does not answer` })
         if (!this.agent(key).isSilent) this.become(key, { firmware: { ...this.agent(key).firmware } })
         return succeed(undefined)
       },

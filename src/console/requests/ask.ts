@@ -7,6 +7,7 @@ import { follow, type Following, OBSERVED, type Outcome, PATIENCE_MS } from '../
 import type { ManagedDevices } from '../../devices/mqtt/manager.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { fail } from '../../lib/result.ts'
+import { observeWhenHere } from '../../devices/mqtt/until-here.ts'
 import { otherVersion } from '../version-check.ts'
 import { parameterOf } from './wish.ts'
 
@@ -37,7 +38,7 @@ export async function ask(reach: Reach, question: Question, signal: AbortSignal)
   const read = action === 'firmware/download' ? readDownload : readUpdate
   const following = { manager, clock, key, action, read, patienceMs: PATIENCE_MS }
   if (mayBeAsked) {
-    const observed = await manager.observe(key, OBSERVED, signal)
+    const observed = await observeWhenHere({ clock, manager }, key, signal)
     if (!observed.ok) return observed
     const { firmware = noFirmware } = manager.device(key) ?? {}
     // One that knows of no image has not told what became of it.

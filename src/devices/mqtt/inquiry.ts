@@ -5,7 +5,7 @@ import { type Firmware, isWorking, noFirmware, readDownload, states, updateStatu
 import { follow, OBSERVED } from './follow.ts'
 import type { ManagedDevices } from './manager.ts'
 import type { MqttProblem } from './questions.ts'
-import { untilHere } from './until-here.ts'
+import { observeWhenHere } from './until-here.ts'
 
 /** How far a device has come with an image. */
 export type Left = 'nothing' | 'downloaded' | 'not-verified' | 'installing' | 'installed'
@@ -35,9 +35,7 @@ export async function findOut(
   signal: AbortSignal,
 ): Promise<Result<Left, MqttProblem>> {
   const { manager, clock, key } = reach
-  const here = await untilHere({ clock, manager }, key, signal)
-  if (!here.ok) return here
-  const observed = await manager.observe(key, OBSERVED, signal)
+  const observed = await observeWhenHere({ clock, manager }, key, signal)
   manager.cancel(key, OBSERVED)
   if (!observed.ok) return observed
   const { firmware = noFirmware, info } = manager.device(key) ?? {}
