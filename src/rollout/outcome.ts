@@ -16,6 +16,8 @@ const HISTORY = 16
 export function endOperation(live: LiveRollout, target: TargetRecord, told: Outcome): void {
   const { attempt, state } = target
   if (attempt === undefined) return
+  if (told.skip !== undefined && attempt.kind === 'Update')
+    return live.putTarget({ ...target, attempt: undefined, state: 'Skipped', skip: told.skip })
   const outcome = judged(told, attempt)
   // One that was given up has its line already, and what it says is corrected.
   const past = attempt.deadline === undefined ? target.history.slice(0, -1) : target.history

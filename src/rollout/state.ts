@@ -169,6 +169,8 @@ type OutcomeEnd = 'Succeeded' | 'Failed' | 'Cancelled'
 export interface Outcome {
   readonly end: OutcomeEnd
   readonly failure?: Failure | undefined
+  /** Of one that did not begin because the device runs something later by now: it is skipped, and has not failed. */
+  readonly skip?: Message | undefined
   /** So many were sent to the device. */
   readonly bytes?: number | undefined
 }

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { uris } from '../../src/redfish/uris.ts'
 import { messageKeys, push } from '../support/multipart.ts'
-import { bios, JOB, LONG_MS, pushRollOut, startLab, UPDATE_MS, versionsOf } from '../support/rollouts.ts'
+import {
+  bios,
+  JOB,
+  labImage,
+  LONG_MS,
+  pushRollOut,
+  startLab,
+  UPDATE_MS,
+  versionsOf,
+} from '../support/rollouts.ts'
 
 describe('a device on which another operation works', () => {
   test('waits until that has ended, and is not written twice', async () => {
@@ -13,6 +22,18 @@ describe('a device on which another operation works', () => {
     expect(emulator.lab.written.toSorted()).toEqual(['1', '2', '3'])
     for (const job of [JOB, uris.job('3')])
       expect(await emulator.get(job)).toMatchObject({ JobState: 'Completed', JobStatus: 'OK' })
+  })
+
+  test('is skipped where it runs something later by then', async () => {
+    const emulator = await startLab(2)
+    await pushRollOut(emulator, await labImage({ BIOS: '3.0.0' }), { Targets: [uris.system('1')] })
+    await pushRollOut(emulator, bios, {})
+    await emulator.clock.advance(LONG_MS)
+    expect(versionsOf(emulator)).toEqual(['3.0.0', '2.0.0'])
+    const ended = await emulator.get(uris.job('3'))
+    expect(ended).toMatchObject({ JobState: 'Completed', JobStatus: 'OK' })
+    expect(messageKeys(ended)).not.toContain('RollOutMissedWindows')
+    expect(messageKeys(await emulator.get(uris.step('4', '1')))).toEqual(['UpdateSkipped'])
   })
 
   test.each([

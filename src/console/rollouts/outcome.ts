@@ -10,8 +10,13 @@ export function outcomeOf({ state, messages }: Pick<Task, 'state' | 'messages'>)
   const failure = failureIn(messages)
   // What is skipped because it runs already is as it should be; what was left out for another reason is not.
   if (state === 'Completed' && failure === undefined) return { end: 'Succeeded' }
-  return { end: 'Failed', failure: failure ?? { stage: 'Start', message: messages.at(-1) } }
+  const { stage, message: why } = failure ?? { stage: 'Start', message: messages.at(-1) }
+  const isLater = stage === 'Start' && why !== undefined && messageKey(why.MessageId) === RUNS_LATER
+  return { end: 'Failed', failure: failure ?? { stage, message: why }, ...(isLater && { skip: why }) }
 }
+
+/** Told of an image that is older than what runs. */
+const RUNS_LATER = 'Update.UpdateSkipped'
 
 /** By the message that tells of a failure, where it happened. */
 const stages: Readonly<Record<string, FailureStage>> = {
@@ -20,7 +25,7 @@ const stages: Readonly<Record<string, FailureStage>> = {
   'Update.ApplyFailed': 'Install',
   'Update.ActivateFailed': 'Activate',
   'Base.OperationTimeout': 'Timeout',
-  'Update.UpdateSkipped': 'Start',
+  [RUNS_LATER]: 'Start',
   'Update.UpdateSkippedVersionTooLow': 'Start',
   'Update.UpdateNotApplicable': 'Start',
   'Update.NoTargetsDetermined': 'Start',

@@ -92,12 +92,11 @@ function counted(
 }
 
 function endOf(live: LiveRollout, name: string): Message[] {
-  const { head, all, waves } = live
+  const { head, all } = live
   const { Succeeded, RolledBack, RollbackFailed } = all.counts
   const failed = Math.max(all.failed, RollbackFailed)
   const ended = message('Redflash.RollOutEnded', name, String(sizeOf(all)), String(Succeeded), String(failed))
-  // Who is skipped from the beginning is in none.
-  const missed = waves.reduce((sum, { index }) => sum + live.tallyOf(index).counts.Skipped, 0)
+  const missed = [...live.targets.values()].filter(hasMissedWindows).length
   return [
     withSeverity(ended, severity(head)),
     ...(RolledBack + RollbackFailed > 0
@@ -105,6 +104,11 @@ function endOf(live: LiveRollout, name: string): Message[] {
       : []),
     ...(missed > 0 ? [message('Redflash.RollOutMissedWindows', name, String(missed))] : []),
   ]
+}
+
+/** Who runs the version already, from the beginning or by now, is skipped for that. */
+function hasMissedWindows({ state, wave, operations }: TargetRecord): boolean {
+  return state === 'Skipped' && wave !== undefined && operations === 0
 }
 
 function severity({ state }: RolloutHead): 'OK' | 'Warning' | 'Critical' {
