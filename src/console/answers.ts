@@ -27,7 +27,8 @@ export async function answerOf<T>(
     if (late.signal.aborted)
       return fail({ kind: 'unreachable', detail: `it has said nothing for ${waitMs / 1_000} seconds` })
     failed(error)
-    return fail({ kind: 'failed', detail: 'the adapter failed' })
+    const why = error instanceof Error ? error.message : String(error)
+    return fail({ kind: 'failed', detail: `the adapter failed: ${why}` })
   } finally {
     cancel()
   }

@@ -187,7 +187,7 @@ export class Flashing {
   ): Promise<Started> {
     const gone = components.find(({ id }) => findComponent(this.#bmc, id) === undefined)
     if (gone !== undefined)
-      return fail({ stage: 'Start', message: message('Base.ResourceMissingAtURI', gone.uri) })
+      return fail({ stage: 'Start', message: message('Redflash.DeviceDetached', gone.uri) })
     const request = requestFor(new Set(components.map(({ id }) => id)), force)
     this.#sizes.set(flash.operation, image.sizeBytes)
     return this.#begin(flash, async () => {

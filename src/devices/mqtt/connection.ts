@@ -30,13 +30,16 @@ export interface ConnectionOptions extends BrokerAddress {
 const GOODBYE_MS = 2_000
 const RETRY_MS = { first: 1_000, longest: 60_000 }
 
+/** Why a connection was lost of which nothing else was heard. */
+const CLOSED = 'the broker closed it'
+
 /** A connection to a broker that comes again when it is lost. What could not be said meanwhile is not said later. */
 export class Connection {
   readonly #options: ConnectionOptions
   #client: MqttClient | undefined
   #isUp = false
   #retryMs = RETRY_MS.first
-  #why = ''
+  #why = CLOSED
   #retry: AbortController | undefined
   readonly #unsaid = new Set<() => void>()
 
@@ -59,7 +62,7 @@ export class Connection {
     client.on('message', (topic, payload) => {
       if (this.#client === client) take(topic, payload)
     })
-    client.on('error', (error) => (this.#why = error.message))
+    client.on('error', (error) => (this.#why = reasonOf(error)))
     client.on('connect', () => {
       // Acknowledgements and answers are small: Nagle would have each wait for the one before.
       if ('setNoDelay' in client.stream && typeof client.stream.setNoDelay === 'function')
@@ -69,6 +72,7 @@ export class Connection {
         settle()
         if (error) return void client.end(true)
         this.#isUp = true
+        this.#why = CLOSED
         this.#retryMs = RETRY_MS.first
         this.#options.up()
       })
@@ -147,4 +151,9 @@ function openClient({ broker, clientId, userName, password, trust }: BrokerAddre
   return typeof broker === 'string'
     ? connect(broker, options)
     : new MqttClient(() => broker.stream(), options)
+}
+
+/** One that was tried at several addresses says nothing itself. */
+function reasonOf(error: Error): string {
+  return error.message || ('code' in error ? String(error.code) : CLOSED)
 }
