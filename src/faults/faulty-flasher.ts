@@ -48,6 +48,7 @@ export function withFaults(flasher: Flasher, { clock, struck = () => {} }: Surro
     install: at('install', (job: FlashJob) => flasher.install(job)),
     activate: at('activate', (job: ActivationJob) => flasher.activate(job)),
     ...(flasher.inquiry && { inquiry: flasher.inquiry.bind(flasher) }),
+    ...(flasher.withdrawal && { withdrawal: flasher.withdrawal.bind(flasher) }),
     release: (job) => flasher.release(job),
     forget: (bmcId) => flasher.forget?.(bmcId),
   }

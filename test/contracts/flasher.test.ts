@@ -148,3 +148,13 @@ async function finish<T>(clock: VirtualClock, work: Promise<T>): Promise<T> {
   await clock.advance(600_000)
   return work
 }
+
+test('where faults are planned, devices are asked what came of an update, and to let go of it, as ever', async () => {
+  const clock = new VirtualClock()
+  const found = { ok: true, value: 'install' } as const
+  const inquiry = () => async () => found
+  const faulty = withFaults({ ...scriptedFlasher(clock), inquiry, withdrawal: inquiry }, { clock })
+  const job = flashJob()
+  for (const how of ['inquiry', 'withdrawal'] as const)
+    expect(await faulty[how]?.(job)?.(job, 'install')).toBe(found)
+})
