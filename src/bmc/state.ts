@@ -27,7 +27,7 @@ export interface BmcState extends BmcTables {
   network: Network
 }
 
-/** A table belongs to whoever has it alone until it is shared: see `commit`. */
+/** A table may be shared by many BMCs; the first change makes it a BMC's own: see `bmc/tables.ts`. */
 export type BmcTables = { [T in TableName]: ReadonlyMap<string, Tables[T]> }
 export type TableName = keyof Tables
 

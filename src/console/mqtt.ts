@@ -2,6 +2,7 @@ import type { MqttAdapter } from '../devices/mqtt/adapter.ts'
 import { commit } from '../bmc/commit.ts'
 import type { ManagedDevice } from '../devices/mqtt/managed-device.ts'
 import type { ManagedDevices, MqttManager } from '../devices/mqtt/manager.ts'
+import { urlAt } from '../lib/address-list.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { BrokerTls } from '../devices/mqtt/doors.ts'
 import { forwarding, type Method } from './method.ts'
@@ -78,14 +79,10 @@ export async function makeMqtt({
   })
   return {
     managed: manager,
-    url: own ? urlAt('mqtt', host, own.port) : mqtt,
-    tlsUrl: urlAt('mqtts', host, own?.tlsPort),
+    url: own ? urlAt('mqtt', own.port, host) : mqtt,
+    tlsUrl: urlAt('mqtts', own?.tlsPort, host),
     method: methodBy(manager, adapter, async () => own?.close()),
   }
-}
-
-function urlAt(scheme: string, host: string, port: number | undefined): string | undefined {
-  return port === undefined ? undefined : `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** The way to reach them; `left` ends what they come by. */

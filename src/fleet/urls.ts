@@ -1,3 +1,4 @@
+import { urlAt } from '../lib/address-list.ts'
 import { addressAt, isLoopbackAddress, type ReachKind } from '../http/reach.ts'
 import type { Member } from './fleet.ts'
 import { MAX_BMCS } from './plan.ts'
@@ -54,8 +55,4 @@ function numberOf(address: string): number {
 
 function withPath(url: string | undefined, path: string): string | undefined {
   return url === undefined ? undefined : url + path
-}
-
-export function urlAt(scheme: string, port: number | undefined, host: string): string | undefined {
-  return port === undefined ? undefined : `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -58,6 +58,11 @@ export function plainHost(host: string): string {
   return host.replace(/^\[|\]$/g, '')
 }
 
+/** The URL of what listens at a port of a host; `undefined` where nothing does. */
+export function urlAt(scheme: string, port: number | undefined, host: string): string | undefined {
+  return port === undefined ? undefined : `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 function parseRange(entry: string): AddressRange | undefined {
   const { address = '', bits } = RANGE.exec(entry)?.groups ?? {}
   const family = isIP(address)

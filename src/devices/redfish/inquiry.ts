@@ -96,7 +96,7 @@ async function knownAt(
 }
 
 /** Whether it came to a bad end before anything was written. */
-function isUnbegun(course: Course): boolean {
+export function isUnbegun(course: Course): boolean {
   return isOver(course) && verdictOf(course) === 'bad' && rankOf(course) < 3
 }
 

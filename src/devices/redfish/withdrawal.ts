@@ -4,9 +4,9 @@ import { isObject } from '../../redfish/resource.ts'
 import type { OnDevice } from '../device.ts'
 import type { ActivationJob } from '../flasher.ts'
 import { type Connection, textIn } from './connection.ts'
-import { type Course, courseAt, follow, isOver, isWaiting, rankOf, verdictOf } from './course.ts'
+import { type Course, courseAt, follow, isOver, isWaiting } from './course.ts'
 import { itemOf } from './facts.ts'
-import { findOut, type FoundOut, keptOf } from './inquiry.ts'
+import { findOut, type FoundOut, isUnbegun, keptOf } from './inquiry.ts'
 
 /** The states in which nothing more comes of what somebody has stopped. */
 const stopped = new Set(['Cancelled', 'Killed', 'Interrupted'])
@@ -52,6 +52,5 @@ async function leftAt(
 
 /** Whether an update that is over was stopped, or came to its bad end before anything was written. */
 function isStopped(course: Course): boolean {
-  if (stopped.has(course.seen.state ?? '')) return true
-  return verdictOf(course) === 'bad' && rankOf(course) < 3
+  return stopped.has(course.seen.state ?? '') || isUnbegun(course)
 }
